@@ -1,0 +1,27 @@
+//! The vocabulary that every `alfm` crate shares.
+//!
+//! * [`SampleId`] names an item of the pool, [`ClassId`] and [`ClassSchema`] its possible labels.
+//! * [`MatrixView`] and [`Predictions`] are row-major inputs that were checked once, at the boundary:
+//!   code behind them needs no further checks for shape, NaN or unnormalised rows.
+//! * [`LabelStore`] is the one owner of labels, each with its provenance.
+//! * [`SeedTree`] is the one source of randomness: same seed, same bytes, whatever the number of threads.
+
+mod digest;
+mod error;
+#[cfg(feature = "files")]
+pub mod files;
+mod labels;
+mod matrix;
+mod predictions;
+mod sample;
+mod schema;
+mod seed;
+
+pub use digest::Digest;
+pub use error::CoreError;
+pub use labels::{Label, LabelStore, Provenance};
+pub use matrix::{Matrix, MatrixView};
+pub use predictions::{Predictions, ROW_SUM_TOLERANCE, ScoreKind};
+pub use sample::SampleId;
+pub use schema::{ClassId, ClassSchema};
+pub use seed::SeedTree;

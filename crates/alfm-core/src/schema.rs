@@ -1,0 +1,162 @@
+use serde::{Deserialize, Serialize};
+
+use crate::CoreError;
+
+/// The number of a class: its column in every probability matrix.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct ClassId(u32);
+
+impl ClassId {
+    /// The class of column `column`.
+    pub const fn new(column: u32) -> Self {
+        Self(column)
+    }
+
+    /// The class of column `column`, for code that counts in `usize`.
+    ///
+    /// Saturates above `u32::MAX`: no matrix in memory has that many columns.
+    pub fn from_index(column: usize) -> Self {
+        Self(u32::try_from(column).unwrap_or(u32::MAX))
+    }
+
+    /// The column.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The classes of a campaign, fixed at its start: a class that no label has shown yet is there all the same.
+///
+/// ```
+/// use alfm_core::{ClassId, ClassSchema};
+/// let schema = ClassSchema::new(["ham", "spam"])?;
+/// assert_eq!(schema.id("spam")?, ClassId::new(1));
+/// assert_eq!(schema.name(ClassId::new(0))?, "ham");
+/// # Ok::<(), alfm_core::CoreError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+pub struct ClassSchema {
+    names: Vec<String>,
+}
+
+impl ClassSchema {
+    /// A schema of the given names, in column order.
+    ///
+    /// # Errors
+    /// [`CoreError::TooFewClasses`] below two names, [`CoreError::Duplicate`] for a repeated one.
+    pub fn new<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Result<Self, CoreError> {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        if names.len() < 2 {
+            return Err(CoreError::TooFewClasses { got: names.len() });
+        }
+        let mut sorted: Vec<&String> = names.iter().collect();
+        sorted.sort();
+        if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(CoreError::Duplicate { what: "class", name: pair[0].clone() });
+        }
+        Ok(Self { names })
+    }
+
+    /// A schema of `classes` unnamed classes: `0`, `1`, ...
+    ///
+    /// # Errors
+    /// [`CoreError::TooFewClasses`] if `classes < 2`.
+    pub fn numbered(classes: usize) -> Result<Self, CoreError> {
+        Self::new((0..classes).map(|class| class.to_string()))
+    }
+
+    /// Number of classes `K`, at least 2.
+    #[expect(clippy::len_without_is_empty, reason = "a schema is never empty")]
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The names in column order.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// All classes in column order.
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = ClassId> + use<> {
+        (0..self.names.len()).map(ClassId::from_index)
+    }
+
+    /// The name of a class.
+    ///
+    /// # Errors
+    /// [`CoreError::UnknownClass`] if the schema has no such column.
+    pub fn name(&self, class: ClassId) -> Result<&str, CoreError> {
+        self.check(class).map(|class| self.names[class.index()].as_str())
+    }
+
+    /// The class of a name.
+    ///
+    /// # Errors
+    /// [`CoreError::UnknownClassName`], which lists the known names.
+    pub fn id(&self, name: &str) -> Result<ClassId, CoreError> {
+        self.names.iter().position(|known| known == name).map(ClassId::from_index).ok_or_else(
+            || CoreError::UnknownClassName { name: name.into(), known: self.names.join(", ") },
+        )
+    }
+
+    /// Passes a class of this schema through.
+    ///
+    /// # Errors
+    /// [`CoreError::UnknownClass`] if the schema has no such column.
+    pub fn check(&self, class: ClassId) -> Result<ClassId, CoreError> {
+        if class.index() < self.names.len() {
+            Ok(class)
+        } else {
+            Err(CoreError::UnknownClass { class, classes: self.names.len() })
+        }
+    }
+}
+
+impl TryFrom<Vec<String>> for ClassSchema {
+    type Error = CoreError;
+
+    fn try_from(names: Vec<String>) -> Result<Self, CoreError> {
+        Self::new(names)
+    }
+}
+
+impl From<ClassSchema> for Vec<String> {
+    fn from(schema: ClassSchema) -> Self {
+        schema.names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_class_is_refused() {
+        assert_eq!(ClassSchema::new(["only"]), Err(CoreError::TooFewClasses { got: 1 }));
+    }
+
+    #[test]
+    fn a_repeated_name_is_refused() {
+        let error = ClassSchema::new(["a", "b", "a"]).unwrap_err();
+        assert_eq!(error, CoreError::Duplicate { what: "class", name: "a".into() });
+    }
+
+    #[test]
+    fn an_unknown_class_says_what_is_known() {
+        let schema = ClassSchema::new(["a", "b"]).unwrap();
+        let message = schema.check(ClassId::new(7)).unwrap_err().to_string();
+        assert_eq!(message, "class 7 is unknown: the schema has 2 classes, 0 to 1");
+        assert!(schema.id("c").unwrap_err().to_string().contains("a, b"));
+    }
+
+    #[test]
+    fn reading_checks_as_building_does() {
+        assert!(serde_json::from_str::<ClassSchema>(r#"["a"]"#).is_err());
+        let schema: ClassSchema = serde_json::from_str(r#"["a","b"]"#).unwrap();
+        assert_eq!(serde_json::to_string(&schema).unwrap(), r#"["a","b"]"#);
+    }
+}
