@@ -1,0 +1,159 @@
+//! What every strategy of the registry must keep, whatever its rule.
+
+use alfm_core::{ClassId, MatrixView, Predictions, SeedTree};
+use proptest::prelude::*;
+
+use crate::{Acquisition, Entry, Pick, Pool, REGISTRY};
+
+/// A pool that owns its inputs.
+#[derive(Clone, Debug)]
+struct Owned {
+    observed: Vec<Option<ClassId>>,
+    probabilities: Vec<f32>,
+    embeddings: Vec<f32>,
+    classes: usize,
+}
+
+impl Owned {
+    fn select(&self, strategy: &dyn Acquisition, budget: usize, seed: u64) -> Vec<Pick> {
+        let rows = self.observed.len();
+        let model = Predictions::probabilities(&self.probabilities, rows, self.classes).unwrap();
+        let width = self.embeddings.len() / rows;
+        let embeddings = MatrixView::new(&self.embeddings, rows, width).unwrap();
+        let pool = Pool::new(&self.observed).unwrap().with_model(model).unwrap();
+        let pool = pool.with_embeddings(embeddings).unwrap();
+        strategy.select(&pool, budget, &SeedTree::new(seed)).unwrap()
+    }
+
+    fn row(&self, row: usize) -> (Option<ClassId>, &[f32], &[f32]) {
+        let width = self.embeddings.len() / self.observed.len();
+        (
+            self.observed[row],
+            &self.probabilities[row * self.classes..][..self.classes],
+            &self.embeddings[row * width..][..width],
+        )
+    }
+
+    fn permuted(&self, order: &[usize]) -> Self {
+        let mut permuted = Self {
+            observed: vec![],
+            probabilities: vec![],
+            embeddings: vec![],
+            classes: self.classes,
+        };
+        for row in order {
+            let (label, probabilities, embedding) = self.row(*row);
+            permuted.observed.push(label);
+            permuted.probabilities.extend(probabilities);
+            permuted.embeddings.extend(embedding);
+        }
+        permuted
+    }
+}
+
+fn strategies() -> impl Iterator<Item = Box<dyn Acquisition>> {
+    REGISTRY.iter().map(Entry::build)
+}
+
+fn pool() -> impl Strategy<Value = Owned> {
+    (2usize..5, 1usize..4, 1usize..24).prop_flat_map(|(classes, width, rows)| {
+        let probabilities = prop::collection::vec(
+            prop::collection::vec(0.01f32..1.0, classes).prop_map(|row| {
+                let sum: f32 = row.iter().sum();
+                row.into_iter().map(|p| p / sum).collect::<Vec<_>>()
+            }),
+            rows,
+        );
+        let labels = prop::collection::vec(prop::option::weighted(0.3, 0..classes), rows);
+        let embeddings = prop::collection::vec(-2.0f32..2.0, rows * width);
+        (probabilities, labels, embeddings).prop_map(move |(probabilities, labels, embeddings)| {
+            Owned {
+                observed: labels.into_iter().map(|label| label.map(ClassId::from_index)).collect(),
+                probabilities: probabilities.concat(),
+                embeddings,
+                classes,
+            }
+        })
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_batch_is_exact_distinct_and_unlabelled(owned in pool(), budget in 0usize..30, seed: u64) {
+        for strategy in strategies() {
+            let picks = owned.select(&*strategy, budget, seed);
+            let unlabelled = owned.observed.iter().filter(|label| label.is_none()).count();
+            prop_assert_eq!(picks.len(), budget.min(unlabelled), "{}", strategy.name());
+            let mut rows: Vec<usize> = picks.iter().map(|pick| pick.row).collect();
+            prop_assert!(rows.iter().all(|row| owned.observed[*row].is_none()));
+            rows.sort_unstable();
+            rows.dedup();
+            prop_assert_eq!(rows.len(), picks.len(), "{} repeats a row", strategy.name());
+        }
+    }
+
+    #[test]
+    fn the_seed_decides_alone(owned in pool(), seed: u64) {
+        let single = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let many = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        for strategy in strategies() {
+            let alone = single.install(|| owned.select(&*strategy, 5, seed));
+            let together = many.install(|| owned.select(&*strategy, 5, seed));
+            prop_assert_eq!(alone, together, "{}", strategy.name());
+        }
+    }
+
+    /// Strategies that draw do so by position, so only the others must follow a permutation of the rows.
+    #[test]
+    fn permuted_rows_give_permuted_picks(owned in pool()) {
+        let mut labelled = owned.clone();
+        labelled.observed[0] = Some(ClassId::new(0));
+        let rows = labelled.observed.len();
+        let order: Vec<usize> = (0..rows).rev().collect();
+        for name in ["least-confident", "margin", "entropy", "coreset"] {
+            let strategy = crate::find(name).unwrap();
+            let scores = |picks: Vec<Pick>| picks.iter().map(|pick| pick.score).collect::<Vec<_>>();
+            let straight = scores(labelled.select(&*strategy, 4, 0));
+            let reversed = scores(labelled.permuted(&order).select(&*strategy, 4, 0));
+            prop_assert_eq!(straight, reversed, "{}", name);
+        }
+    }
+}
+
+#[test]
+fn identical_items_fill_the_batch() {
+    for rows in [1, 2, 7] {
+        let owned = Owned {
+            observed: vec![None; rows],
+            probabilities: [0.5, 0.25, 0.25].repeat(rows),
+            embeddings: [1.0, 2.0].repeat(rows),
+            classes: 3,
+        };
+        for strategy in strategies() {
+            assert_eq!(owned.select(&*strategy, 4, 0).len(), rows.min(4), "{}", strategy.name());
+        }
+    }
+}
+
+#[test]
+fn a_missing_input_is_named() {
+    let observed = [None, None];
+    let pool = Pool::new(&observed).unwrap();
+    for strategy in strategies() {
+        let outcome = strategy.select(&pool, 1, &SeedTree::new(0));
+        let needs = strategy.needs();
+        assert_eq!(outcome.is_err(), needs.model || needs.embeddings, "{}", strategy.name());
+        if let Err(error) = outcome {
+            assert!(error.to_string().contains(strategy.name()), "{error}");
+        }
+    }
+}
+
+#[test]
+fn names_are_distinct() {
+    let mut names: Vec<&str> = strategies().map(|strategy| strategy.name()).collect();
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}

@@ -1,0 +1,34 @@
+use alfm_core::CoreError;
+
+/// What can be wrong with a request for a batch.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcquireError {
+    /// An input does not fit the pool.
+    #[error(transparent)]
+    Input(#[from] CoreError),
+    /// The strategy needs an input that the pool does not hold.
+    #[error(
+        "strategy `{strategy}` needs {input}: give them, or choose a strategy that does without"
+    )]
+    MissingInput {
+        /// The strategy.
+        strategy: &'static str,
+        /// What is missing.
+        input: &'static str,
+    },
+    /// More rows than a row number of 32 bits can tell apart.
+    #[error("{rows} rows are too many for one pool: split it into parts of at most 2^32")]
+    PoolTooLarge {
+        /// Rows given.
+        rows: usize,
+    },
+    /// No strategy has this name.
+    #[error("no strategy is called `{name}`; the known ones are {known}")]
+    UnknownStrategy {
+        /// The name that was asked for.
+        name: String,
+        /// Every known name.
+        known: String,
+    },
+}

@@ -1,0 +1,49 @@
+use alfm_core::SeedTree;
+
+use crate::draw::{self, Remaining, Uniform};
+use crate::{AcquireError, Acquisition, Needs, Pick, Pool};
+
+/// Uniform sampling without replacement: the baseline that every strategy must beat.
+///
+/// `O(N + b log N)` time, `O(N)` memory. The score of every pick is 1.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Random;
+
+impl Acquisition for Random {
+    fn name(&self) -> &'static str {
+        "random"
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    fn acquire(
+        &self,
+        pool: &Pool<'_>,
+        budget: usize,
+        seed: &SeedTree,
+    ) -> Result<Vec<Pick>, AcquireError> {
+        Ok(sample(pool.candidates(), budget, &mut draw::uniform(seed)))
+    }
+}
+
+fn sample(candidates: &[usize], budget: usize, random: &mut impl Uniform) -> Vec<Pick> {
+    let mut remaining = Remaining::new(candidates.len());
+    std::iter::from_fn(|| remaining.draw(random))
+        .take(budget)
+        .map(|at| Pick { row: candidates[at], score: 1.0 })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `Lists shrink in order: U = (2, 5, 7, 8), u = .6, .1 gives 7, 2.
+    #[test]
+    fn worked_example() {
+        let picks = sample(&[2, 5, 7, 8], 2, &mut draw::scripted(&[0.6, 0.1]));
+        assert_eq!(picks.iter().map(|pick| pick.row).collect::<Vec<_>>(), [7, 2]);
+    }
+}
