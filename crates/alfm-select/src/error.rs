@@ -1,0 +1,58 @@
+use alfm_acquire::AcquireError;
+use alfm_core::CoreError;
+
+/// What can be wrong with a request to a [`Selector`](crate::Selector).
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SelectError {
+    /// An input does not fit the pool.
+    #[error(transparent)]
+    Input(#[from] CoreError),
+    /// The strategy is unknown, or misses an input.
+    #[error(transparent)]
+    Acquire(#[from] AcquireError),
+    /// A pool without items.
+    #[error("the pool is empty: give at least one item")]
+    EmptyPool,
+    /// Every item has a label.
+    #[error("all {items} items are labelled: there is nothing left to ask")]
+    Exhausted {
+        /// Items of the pool.
+        items: usize,
+    },
+    /// A strategy that co-decides, without a prior.
+    #[error("strategy `{strategy}` needs the foundation model's class probabilities: give a prior")]
+    MissingPrior {
+        /// The strategy.
+        strategy: String,
+    },
+    /// The model's predictions are missing although there are labels to train on.
+    #[error(
+        "strategy `{strategy}` needs the model's class predictions: \
+         train on the {labels} labels and give its predictions"
+    )]
+    MissingModel {
+        /// The strategy.
+        strategy: String,
+        /// Labelled items.
+        labels: usize,
+    },
+    /// A fraction outside `(0, 1]`.
+    #[error("noise_fraction (rho) is {value}: it must be above 0 and at most 1")]
+    NoiseFraction {
+        /// The value given.
+        value: f64,
+    },
+    /// A mixture weight outside `[0, 1]`.
+    #[error("the mixture's weight of the prior is {value}: it must be from 0 to 1")]
+    MixtureWeight {
+        /// The value given.
+        value: f32,
+    },
+    /// Options of PriorAL for a strategy that has none.
+    #[error("strategy `{strategy}` takes no options: they belong to `prioral`")]
+    UnusedOptions {
+        /// The strategy.
+        strategy: String,
+    },
+}

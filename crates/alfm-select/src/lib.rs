@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod clean;
+mod error;
+mod imbalance;
+mod prioral;
+mod round;
+mod selector;
+mod strategy;
+
+pub use alfm_acquire as acquire;
+pub use alfm_acquire::compute::Joint;
+pub use alfm_core as core;
+pub use alfm_core::{ClassId, ClassSchema, MatrixView, Predictions, SampleId};
+pub use clean::{CleanItem, CleanSet};
+pub use error::SelectError;
+pub use imbalance::ImbalanceWeight;
+pub use prioral::{CleanRule, Decision, PriorAl, PriorAlConfig};
+pub use round::{PoolState, Query, Round};
+pub use selector::Selector;
+pub use strategy::{PRIORAL, Strategy};

@@ -1,0 +1,357 @@
+//! The co-decision engine of PriorAL (Zhang, Li, Zhang & Zhu, ICML 2026, arXiv 2606.07630).
+
+use alfm_acquire::compute::{CoDecision, Joint, co_decide, largest, split_largest};
+use alfm_acquire::{AcquireError, Acquisition, Pick, Pool, find};
+use alfm_core::{ClassId, CoreError, Matrix, Predictions, SeedTree};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{ImbalanceWeight, SelectError};
+
+/// Options of PriorAL; the defaults are the published rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PriorAlConfig {
+    /// `rho` in `(0, 1]`: the share of the unlabelled items that becomes the noise set. Default 0.5; the
+    /// paper's value is not public.
+    #[serde(alias = "rho")]
+    pub noise_fraction: f64,
+    /// How the experts are joined.
+    pub joint: Joint,
+    /// How the joint entropy is scaled by class.
+    pub weight: ImbalanceWeight,
+    /// The acquisition function that asks within the noise set, by its name in the registry.
+    pub query: String,
+    /// Which free labels the clean set carries.
+    pub clean: CleanRule,
+}
+
+/// Which free labels the clean set carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum CleanRule {
+    /// The prior's most probable class, as published.
+    #[default]
+    PriorLabel,
+    /// The joint distribution's most probable class.
+    JointLabel,
+    /// The joint distribution itself, as a soft target.
+    Soft,
+    /// None: only the oracle's labels train the small model.
+    Off,
+}
+
+impl Default for PriorAlConfig {
+    fn default() -> Self {
+        Self {
+            noise_fraction: 0.5,
+            joint: Joint::default(),
+            weight: ImbalanceWeight::default(),
+            query: ENTROPY.into(),
+            clean: CleanRule::default(),
+        }
+    }
+}
+
+/// The query rule whose scores the co-decision kernel has at hand.
+const ENTROPY: &str = "entropy";
+
+impl PriorAlConfig {
+    /// Sets `rho`.
+    #[must_use]
+    pub fn with_noise_fraction(mut self, noise_fraction: f64) -> Self {
+        self.noise_fraction = noise_fraction;
+        self
+    }
+
+    /// Sets how the experts are joined.
+    #[must_use]
+    pub fn with_joint(mut self, joint: Joint) -> Self {
+        self.joint = joint;
+        self
+    }
+
+    /// Sets how the joint entropy is scaled by class.
+    #[must_use]
+    pub fn with_weight(mut self, weight: ImbalanceWeight) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// Sets the query rule within the noise set.
+    #[must_use]
+    pub fn with_query(mut self, query: impl Into<String>) -> Self {
+        self.query = query.into();
+        self
+    }
+
+    /// Sets which free labels the clean set carries.
+    #[must_use]
+    pub fn with_clean(mut self, clean: CleanRule) -> Self {
+        self.clean = clean;
+        self
+    }
+
+    /// Validates the options into an engine.
+    ///
+    /// # Errors
+    /// [`SelectError::NoiseFraction`], [`SelectError::MixtureWeight`], or an unknown query rule.
+    pub fn check(&self) -> Result<PriorAl, SelectError> {
+        let noise_fraction = self.noise_fraction;
+        if !(noise_fraction > 0.0 && noise_fraction <= 1.0) {
+            return Err(SelectError::NoiseFraction { value: noise_fraction });
+        }
+        if let Joint::Mixture(value) = self.joint
+            && !(0.0..=1.0).contains(&value)
+        {
+            return Err(SelectError::MixtureWeight { value });
+        }
+        let query = match self.query.as_str() {
+            ENTROPY => None,
+            name => Some(find(name)?),
+        };
+        Ok(PriorAl { config: self.clone(), query })
+    }
+}
+
+/// The engine: decides from two experts what to ask and what to label for free.
+#[derive(Debug)]
+pub struct PriorAl {
+    config: PriorAlConfig,
+    /// `None`: the entropies that the co-decision kernel computed on its way.
+    query: Option<Box<dyn Acquisition>>,
+}
+
+/// What the engine decided in one round; rows are those of the pool's matrices.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// The items to ask, most wanted first, at most the budget.
+    pub queries: Vec<Pick>,
+    /// `D_N`, ascending: the uncertain share, out of which the queries come.
+    pub noise: Vec<usize>,
+    /// `D_C`, ascending: the rest of the unlabelled rows.
+    pub clean: Vec<usize>,
+    /// `H_b` of every unlabelled row, in the order of the pool's candidates.
+    pub weighted_entropy: Vec<f32>,
+    /// What both experts say of every row, labelled ones included.
+    pub rows: Vec<CoDecision>,
+}
+
+impl PriorAl {
+    /// The options.
+    pub fn config(&self) -> &PriorAlConfig {
+        &self.config
+    }
+
+    /// One round: co-decision, split, query (`prior` is `N x K`, `pool` holds the small model).
+    ///
+    /// `O(N K)` time for the default query rule, `O(N)` memory, nothing sorted but the queries.
+    ///
+    /// # Errors
+    /// A missing model, or a prior of another shape than the model.
+    pub fn decide(
+        &self,
+        prior: Predictions<'_>,
+        pool: &Pool<'_>,
+        budget: usize,
+        seed: &SeedTree,
+    ) -> Result<Decision, SelectError> {
+        let (strategy, input) = (crate::PRIORAL, "the model's class predictions");
+        let model = pool.model().ok_or(AcquireError::MissingInput { strategy, input })?;
+        let rows = co_decide(prior, model, self.config.joint)?;
+        let candidates = pool.candidates();
+        let weighted_entropy = self.weighted_entropy(&rows, pool, prior.classes());
+        let noise_size = noise_size(self.config.noise_fraction, candidates.len(), budget);
+        let (noise, clean) = split_largest(&weighted_entropy, noise_size);
+        let to_rows = |at: Vec<usize>| at.into_iter().map(|at| candidates[at]).collect();
+        let (noise, clean): (Vec<usize>, Vec<usize>) = (to_rows(noise), to_rows(clean));
+        let queries = self.query(&rows, &noise, pool, budget, seed)?;
+        Ok(Decision { queries, noise, clean, weighted_entropy, rows })
+    }
+
+    /// The free labels of a decision's clean set and the joint probability of each.
+    pub(crate) fn free_labels(&self, decision: &Decision) -> (Vec<ClassId>, Vec<f32>) {
+        let label = |row: &usize| {
+            let row = decision.rows[*row];
+            match self.config.clean {
+                CleanRule::PriorLabel | CleanRule::Off => {
+                    (ClassId::new(row.prior_label), row.prior_label_confidence)
+                }
+                CleanRule::JointLabel | CleanRule::Soft => {
+                    (ClassId::new(row.joint_label), row.joint_label_confidence)
+                }
+            }
+        };
+        decision.clean.par_iter().map(label).unzip()
+    }
+
+    /// `H_b[i] = weight(prior label of i) * H(pbar_i)` for the candidates.
+    fn weighted_entropy(&self, rows: &[CoDecision], pool: &Pool<'_>, classes: usize) -> Vec<f32> {
+        let prior_label = |row: usize| rows[row].prior_label as usize;
+        let unlabelled = pool.candidates().iter().map(|row| prior_label(*row));
+        let labelled = pool.labelled().map(|(row, class)| (prior_label(row), class));
+        let weights = self.config.weight.of_classes(classes, unlabelled, labelled);
+        let weighted = |row: &usize| weights[prior_label(*row)] * rows[*row].joint_entropy;
+        pool.candidates().par_iter().map(weighted).collect()
+    }
+
+    fn query(
+        &self,
+        rows: &[CoDecision],
+        noise: &[usize],
+        pool: &Pool<'_>,
+        budget: usize,
+        seed: &SeedTree,
+    ) -> Result<Vec<Pick>, SelectError> {
+        match &self.query {
+            None => {
+                let scores: Vec<f32> = noise.iter().map(|row| rows[*row].model_entropy).collect();
+                Ok(largest(noise, &scores, budget))
+            }
+            Some(query) => {
+                Ok(query.select(&pool.restricted_to(noise.iter().copied()), budget, seed)?)
+            }
+        }
+    }
+}
+
+/// `ceil(rho |U|)`, but never less than what can be asked.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 <= rho |U| <= |U|")]
+fn noise_size(noise_fraction: f64, unlabelled: usize, budget: usize) -> usize {
+    // Without the small step back, 0.1 * 30 = 3.0000000000000004 would become 4.
+    let share = (noise_fraction * unlabelled as f64 - 1e-9).ceil() as usize;
+    share.max(budget).min(unlabelled)
+}
+
+/// `pbar` of some rows under a joint rule, `rows.len() x K`.
+pub(crate) fn joint_probabilities(
+    prior: Predictions<'_>,
+    model: Predictions<'_>,
+    joint: Joint,
+    rows: &[usize],
+) -> Result<Matrix, CoreError> {
+    let (mut prior_buffer, mut model_buffer) = (Vec::new(), Vec::new());
+    let mut values = Vec::with_capacity(rows.len() * prior.classes());
+    for row in rows {
+        let p_l = prior.row(*row, &mut prior_buffer);
+        let p_f = model.row(*row, &mut model_buffer);
+        let start = values.len();
+        values.extend(p_l.iter().zip(p_f).map(|(l, f)| joint.combine(*l, *f)));
+        let mass: f32 = values[start..].iter().sum();
+        // Experts with disjoint supports agree on nothing: the soft target says so.
+        let uniform = 1.0 / prior.classes() as f32;
+        for value in &mut values[start..] {
+            *value = if mass < f32::MIN_POSITIVE { uniform } else { *value / mass };
+        }
+    }
+    Matrix::new(values, rows.len(), prior.classes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fixture C6: 6 items, 3 classes, all unlabelled.
+    const PRIOR: [f32; 18] = [
+        0.80, 0.10, 0.10, 0.70, 0.20, 0.10, 0.60, 0.30, 0.10, 0.40, 0.35, 0.25, 0.10, 0.80, 0.10,
+        0.20, 0.10, 0.70,
+    ];
+    const MODEL: [f32; 18] = [
+        0.70, 0.20, 0.10, 0.30, 0.40, 0.30, 0.34, 0.33, 0.33, 0.50, 0.30, 0.20, 0.33, 0.32, 0.35,
+        0.05, 0.05, 0.90,
+    ];
+
+    fn decide(config: &PriorAlConfig) -> Decision {
+        let observed = [None; 6];
+        let model = Predictions::probabilities(&MODEL, 6, 3).unwrap();
+        let pool = Pool::new(&observed).unwrap().with_model(model).unwrap();
+        let prior = Predictions::probabilities(&PRIOR, 6, 3).unwrap();
+        config.check().unwrap().decide(prior, &pool, 2, &SeedTree::new(0)).unwrap()
+    }
+
+    fn rows(picks: &[Pick]) -> Vec<usize> {
+        picks.iter().map(|pick| pick.row).collect()
+    }
+
+    #[test]
+    fn c6_scores() {
+        let decision = decide(&PriorAlConfig::default());
+        let joint = [0.233368, 0.844913, 0.890926, 0.959638, 0.659178, 0.125256];
+        let weighted = [0.233368, 0.844913, 0.890926, 0.959638, 0.164794, 0.031314];
+        let model = [0.801819, 1.088900, 1.098513, 1.029653, 1.097915, 0.394398];
+        let labels = [0, 0, 0, 0, 1, 2];
+        for row in 0..6 {
+            let got = decision.rows[row];
+            assert!((got.joint_entropy - joint[row]).abs() < 1e-6, "H(pbar) of row {row}");
+            assert!((decision.weighted_entropy[row] - weighted[row]).abs() < 1e-6, "H_b of {row}");
+            assert!((got.model_entropy - model[row]).abs() < 1e-6, "U_f of row {row}");
+            assert_eq!(got.prior_label, labels[row]);
+        }
+    }
+
+    #[test]
+    fn c6_sets() {
+        let cases = [
+            (0.50, ImbalanceWeight::PriorFrequency, vec![3, 2, 1], vec![0, 4, 5], [2, 1]),
+            (0.66, ImbalanceWeight::PriorFrequency, vec![3, 2, 1, 0], vec![4, 5], [2, 1]),
+            (0.66, ImbalanceWeight::None, vec![3, 2, 1, 4], vec![0, 5], [2, 4]),
+        ];
+        for (rho, weight, noise, clean, queries) in cases {
+            let config = PriorAlConfig::default().with_noise_fraction(rho).with_weight(weight);
+            let decision = decide(&config);
+            let mut by_entropy = decision.noise.clone();
+            by_entropy.sort_by(|a, b| {
+                decision.weighted_entropy[*b].total_cmp(&decision.weighted_entropy[*a])
+            });
+            assert_eq!(by_entropy, noise, "rho {rho}, {weight:?}");
+            assert_eq!(decision.clean, clean, "rho {rho}, {weight:?}");
+            assert_eq!(rows(&decision.queries), queries, "rho {rho}, {weight:?}");
+        }
+    }
+
+    /// The kernel's shortcut and the registry's strategy ask for the same items.
+    #[test]
+    fn the_entropy_shortcut_is_the_entropy_strategy() {
+        let mut engine = PriorAlConfig::default().check().unwrap();
+        engine.query = Some(find(ENTROPY).unwrap());
+        let observed = [None; 6];
+        let model = Predictions::probabilities(&MODEL, 6, 3).unwrap();
+        let pool = Pool::new(&observed).unwrap().with_model(model).unwrap();
+        let prior = Predictions::probabilities(&PRIOR, 6, 3).unwrap();
+        let slow = engine.decide(prior, &pool, 3, &SeedTree::new(0)).unwrap();
+        let fast = PriorAlConfig::default().check().unwrap();
+        let fast = fast.decide(prior, &pool, 3, &SeedTree::new(0)).unwrap();
+        assert_eq!(slow.queries, fast.queries);
+    }
+
+    #[test]
+    fn the_noise_set_holds_at_least_the_budget() {
+        assert_eq!(noise_size(0.5, 7, 2), 4);
+        assert_eq!(noise_size(0.1, 30, 2), 3);
+        assert_eq!(noise_size(0.1, 30, 9), 9);
+        assert_eq!(noise_size(0.1, 30, 90), 30);
+        assert_eq!(noise_size(1.0, 30, 0), 30);
+    }
+
+    #[test]
+    fn options_out_of_range_are_refused() {
+        for value in [0.0, -0.5, 1.5, f64::NAN] {
+            let config = PriorAlConfig::default().with_noise_fraction(value);
+            assert!(matches!(config.check(), Err(SelectError::NoiseFraction { .. })), "{value}");
+        }
+        let config = PriorAlConfig::default().with_joint(Joint::Mixture(1.5));
+        assert_eq!(config.check().unwrap_err(), SelectError::MixtureWeight { value: 1.5 });
+        assert!(PriorAlConfig::default().with_query("bdage").check().is_err());
+    }
+
+    #[test]
+    fn soft_targets_are_the_joint_distribution() {
+        let prior = Predictions::probabilities(&PRIOR, 6, 3).unwrap();
+        let model = Predictions::probabilities(&MODEL, 6, 3).unwrap();
+        let soft = joint_probabilities(prior, model, Joint::Product, &[3]).unwrap();
+        let mass = 0.40 * 0.50 + 0.35 * 0.30 + 0.25 * 0.20;
+        assert!((soft.view().row(0)[0] - 0.20 / mass).abs() < 1e-6);
+    }
+}

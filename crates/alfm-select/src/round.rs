@@ -1,0 +1,83 @@
+use alfm_core::{ClassId, MatrixView, Predictions, SampleId};
+use serde::Serialize;
+
+use crate::CleanSet;
+
+/// What is known of the pool when a batch is asked for; rows are in the order of the selector's items.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PoolState<'a> {
+    pub(crate) prior: Option<Predictions<'a>>,
+    pub(crate) model: Option<Predictions<'a>>,
+    pub(crate) embeddings: Option<MatrixView<'a>>,
+}
+
+impl<'a> PoolState<'a> {
+    /// Adds the foundation model's class probabilities `p_L`, `N x K`.
+    #[must_use]
+    pub fn with_prior(mut self, prior: Predictions<'a>) -> Self {
+        self.prior = Some(prior);
+        self
+    }
+
+    /// Adds the small model's class probabilities `p_f`, `N x K`, trained on the labels so far.
+    #[must_use]
+    pub fn with_model(mut self, model: Predictions<'a>) -> Self {
+        self.model = Some(model);
+        self
+    }
+
+    /// Adds embeddings, `N x D`.
+    #[must_use]
+    pub fn with_embeddings(mut self, embeddings: MatrixView<'a>) -> Self {
+        self.embeddings = Some(embeddings);
+        self
+    }
+}
+
+/// An item to ask the annotator about.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Query {
+    /// The item.
+    pub id: SampleId,
+    /// Its row in the matrices of the pool.
+    #[serde(skip)]
+    pub row: usize,
+    /// Its place in the batch, from 0.
+    pub rank: usize,
+    /// Why it was chosen, in the strategy's own unit; larger is more wanted.
+    pub score: f64,
+    /// The prior's most probable class, if there is a prior.
+    pub prior_label: Option<ClassId>,
+    /// The small model's most probable class, if there is a model.
+    pub model_label: Option<ClassId>,
+    /// Entropy of both experts' joint distribution in nats, if the strategy co-decides.
+    pub joint_entropy: Option<f32>,
+}
+
+/// What a selector suggests for one round.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Round {
+    /// The number of the round, from 0.
+    pub number: u32,
+    /// The items to ask, most wanted first.
+    pub queries: Vec<Query>,
+    /// The items that are labelled for free.
+    pub clean: CleanSet,
+    /// Size of the noise set, out of which PriorAL asks; for other strategies, all unlabelled items.
+    pub noise_size: usize,
+    /// Whether the batch was drawn at random because there was no model yet.
+    pub cold_start: bool,
+}
+
+impl Round {
+    /// Number of queries by prior label; `None` without a prior.
+    pub fn queries_by_prior_label(&self, classes: usize) -> Option<Vec<usize>> {
+        let mut counts = vec![0; classes];
+        for query in &self.queries {
+            *counts.get_mut(query.prior_label?.index())? += 1;
+        }
+        Some(counts)
+    }
+}

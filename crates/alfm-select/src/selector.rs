@@ -1,0 +1,276 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use alfm_acquire::{Acquisition, Pick, Pool, Random};
+use alfm_core::{
+    ClassId, ClassSchema, CoreError, Label, LabelStore, Predictions, Provenance, SampleId, SeedTree,
+};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::prioral::{Decision, joint_probabilities};
+use crate::strategy::Engine;
+use crate::{CleanRule, CleanSet, PoolState, PriorAl, Query, Round, SelectError, Strategy};
+
+/// Suggests batches and is told labels.
+///
+/// Asking changes nothing but the number of the round: the same state gives the same batch until a label
+/// comes in. Telling and training are two steps; how many labels come back, and in which order, is free.
+///
+/// Saved with `serde`, it resumes where it was.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(try_from = "Saved")]
+pub struct Selector {
+    strategy: Strategy,
+    seed: u64,
+    #[serde(serialize_with = "as_slice")]
+    ids: Arc<[SampleId]>,
+    labels: LabelStore,
+    round: u32,
+    told: bool,
+    #[serde(skip)]
+    engine: Engine,
+    #[serde(skip)]
+    observed: Vec<Option<ClassId>>,
+    #[serde(skip)]
+    row_of: HashMap<SampleId, usize>,
+}
+
+impl Selector {
+    /// A selector over the given items, of which none is labelled.
+    ///
+    /// # Errors
+    /// An empty pool, a repeated id, or a strategy whose options do not hold.
+    pub fn new(
+        strategy: Strategy,
+        schema: ClassSchema,
+        ids: impl IntoIterator<Item = SampleId>,
+        seed: u64,
+    ) -> Result<Self, SelectError> {
+        let ids: Arc<[SampleId]> = ids.into_iter().collect();
+        if ids.is_empty() {
+            return Err(SelectError::EmptyPool);
+        }
+        let mut row_of = HashMap::with_capacity(ids.len());
+        for (row, id) in ids.iter().enumerate() {
+            if row_of.insert(id.clone(), row).is_some() {
+                return Err(CoreError::Duplicate { what: "item", name: id.to_string() }.into());
+            }
+        }
+        Ok(Self {
+            engine: strategy.engine()?,
+            observed: vec![None; ids.len()],
+            labels: LabelStore::new(schema),
+            round: 0,
+            told: false,
+            strategy,
+            seed,
+            ids,
+            row_of,
+        })
+    }
+
+    /// The next batch: `min(budget, unlabelled)` distinct unlabelled items, and the free labels.
+    ///
+    /// Without a model and without labels the batch is random, the same for every strategy of a seed, so
+    /// that comparisons are paired. PriorAL costs `O(N K)` time and `O(N)` memory; the others as
+    /// their documentation says.
+    ///
+    /// # Errors
+    /// Nothing left to ask, or an input that the strategy needs and that is missing or of another shape.
+    pub fn suggest(&mut self, state: &PoolState<'_>, budget: usize) -> Result<Round, SelectError> {
+        self.check_shapes(state)?;
+        if self.labels.len() == self.ids.len() {
+            return Err(SelectError::Exhausted { items: self.ids.len() });
+        }
+        let number = self.round + u32::from(self.told);
+        let seed = SeedTree::new(self.seed).child("round").index(number.into());
+        let cold = self.labels.is_empty() && state.model.is_none();
+        let round = match &self.engine {
+            _ if cold => {
+                let pool = self.pool(&PoolState::default())?;
+                let picks = Random.select(&pool, budget, &seed)?;
+                Round { cold_start: true, ..self.asking(&picks, state, &pool) }
+            }
+            Engine::Acquisition(acquisition) => {
+                let pool = self.pool(state)?;
+                let picks = acquisition.select(&pool, budget, &seed)?;
+                self.asking(&picks, state, &pool)
+            }
+            Engine::PriorAl(engine) => self.co_decide(engine, state, budget, &seed)?,
+        };
+        (self.round, self.told) = (number, false);
+        Ok(Round { number, ..round })
+    }
+
+    /// Records what the oracle answered. On an error nothing is recorded.
+    ///
+    /// Any item of the pool may be told, queried or not; a second answer replaces the first.
+    ///
+    /// # Errors
+    /// An unknown item or class.
+    pub fn tell(&mut self, answers: &[(SampleId, ClassId)]) -> Result<(), SelectError> {
+        self.record(answers, Provenance::Human)
+    }
+
+    /// Records labels that were there before the first query. On an error nothing is recorded.
+    ///
+    /// # Errors
+    /// An unknown item or class.
+    pub fn tell_seed(&mut self, labels: &[(SampleId, ClassId)]) -> Result<(), SelectError> {
+        self.record(labels, Provenance::Seed)
+    }
+
+    /// The labels so far.
+    pub fn labels(&self) -> &LabelStore {
+        &self.labels
+    }
+
+    /// The items, in row order.
+    pub fn ids(&self) -> &[SampleId] {
+        &self.ids
+    }
+
+    /// The strategy.
+    pub fn strategy(&self) -> &Strategy {
+        &self.strategy
+    }
+
+    fn record(
+        &mut self,
+        labels: &[(SampleId, ClassId)],
+        provenance: Provenance,
+    ) -> Result<(), SelectError> {
+        for (id, class) in labels {
+            self.labels.schema().check(*class)?;
+            if !self.row_of.contains_key(id) {
+                return Err(CoreError::UnknownItem { id: id.clone() }.into());
+            }
+        }
+        for (id, class) in labels {
+            let (id, class, round) = (id.clone(), *class, self.round);
+            self.observed[self.row_of[&id]] = Some(class);
+            self.labels.record(Label { id, class, provenance, round })?;
+            self.told = true;
+        }
+        Ok(())
+    }
+
+    fn check_shapes(&self, state: &PoolState<'_>) -> Result<(), CoreError> {
+        for (what, given) in [("prior", state.prior), ("model", state.model)] {
+            let Some(given) = given else { continue };
+            let (expected, got) = (self.ids.len(), given.rows());
+            if got != expected {
+                return Err(CoreError::RowCount { what, expected, got });
+            }
+            let (expected, got) = (self.labels.schema().len(), given.classes());
+            if got != expected {
+                return Err(CoreError::ColumnCount { what, expected, got });
+            }
+        }
+        Ok(())
+    }
+
+    fn pool<'a>(&'a self, state: &PoolState<'a>) -> Result<Pool<'a>, SelectError> {
+        let mut pool = Pool::new(&self.observed)?;
+        if let Some(model) = state.model {
+            pool = pool.with_model(model)?;
+        }
+        if let Some(embeddings) = state.embeddings {
+            pool = pool.with_embeddings(embeddings)?;
+        }
+        Ok(pool)
+    }
+
+    /// A round of a strategy that only asks.
+    fn asking(&self, picks: &[Pick], state: &PoolState<'_>, pool: &Pool<'_>) -> Round {
+        let label = |of: Option<Predictions<'_>>, row| of.map(|given| given.argmax(row));
+        let query = |(rank, pick): (usize, &Pick)| Query {
+            id: self.ids[pick.row].clone(),
+            row: pick.row,
+            rank,
+            score: pick.score,
+            prior_label: label(state.prior, pick.row),
+            model_label: label(state.model, pick.row),
+            joint_entropy: None,
+        };
+        let queries = picks.iter().enumerate().map(query).collect();
+        Round { queries, noise_size: pool.candidates().len(), ..Round::default() }
+    }
+
+    fn co_decide(
+        &self,
+        engine: &PriorAl,
+        state: &PoolState<'_>,
+        budget: usize,
+        seed: &SeedTree,
+    ) -> Result<Round, SelectError> {
+        let strategy = || self.strategy.name().to_owned();
+        let prior =
+            state.prior.ok_or_else(|| SelectError::MissingPrior { strategy: strategy() })?;
+        let model = state.model.ok_or_else(|| SelectError::MissingModel {
+            strategy: strategy(),
+            labels: self.labels.len(),
+        })?;
+        let pool = self.pool(state)?;
+        let decision = engine.decide(prior, &pool, budget, seed)?;
+        let mut round = self.asking(&decision.queries, state, &pool);
+        for query in &mut round.queries {
+            query.joint_entropy = Some(decision.rows[query.row].joint_entropy);
+        }
+        round.noise_size = decision.noise.len();
+        round.clean = self.clean_set(engine, decision, prior, model)?;
+        Ok(round)
+    }
+
+    fn clean_set(
+        &self,
+        engine: &PriorAl,
+        decision: Decision,
+        prior: Predictions<'_>,
+        model: Predictions<'_>,
+    ) -> Result<CleanSet, SelectError> {
+        let config = engine.config();
+        if config.clean == CleanRule::Off {
+            return Ok(CleanSet::default());
+        }
+        let (classes, confidences) = engine.free_labels(&decision);
+        let rows = decision.clean;
+        let soft = match config.clean {
+            CleanRule::Soft => Some(joint_probabilities(prior, model, config.joint, &rows)?),
+            _ => None,
+        };
+        Ok(CleanSet { ids: Arc::clone(&self.ids), rows, classes, confidences, soft })
+    }
+}
+
+fn as_slice<S: Serializer>(ids: &[SampleId], serializer: S) -> Result<S::Ok, S::Error> {
+    ids.serialize(serializer)
+}
+
+/// The saved form: what follows from the labels is rebuilt and checked on reading.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    strategy: Strategy,
+    seed: u64,
+    ids: Vec<SampleId>,
+    labels: LabelStore,
+    round: u32,
+    told: bool,
+}
+
+impl TryFrom<Saved> for Selector {
+    type Error = SelectError;
+
+    fn try_from(saved: Saved) -> Result<Self, SelectError> {
+        let schema = saved.labels.schema().clone();
+        let mut selector = Self::new(saved.strategy, schema, saved.ids, saved.seed)?;
+        for label in saved.labels.iter() {
+            let row = selector.row_of.get(&label.id);
+            let row = *row.ok_or_else(|| CoreError::UnknownItem { id: label.id.clone() })?;
+            selector.observed[row] = Some(label.class);
+        }
+        (selector.labels, selector.round, selector.told) = (saved.labels, saved.round, saved.told);
+        Ok(selector)
+    }
+}
