@@ -1,0 +1,91 @@
+//! Matrices, labels and ids in files that other tools write and read.
+//!
+//! An array is named `FILE.npy`, `FILE.npz:KEY`, `FILE.safetensors:KEY` or `FILE.parquet:COLUMN` (a column of
+//! lists of equal length). Matrices are f16, bf16, f32 or f64 in C order; f32 in `.npy` and `.safetensors` is
+//! used where it lies, by memory map, everything else is converted to f32 in memory.
+
+mod element;
+mod ids;
+mod matrix;
+mod npy;
+mod parquet;
+mod raw;
+mod safetensors;
+mod spec;
+mod write;
+
+#[allow(
+    unsafe_code,
+    reason = "mapping a file into memory; the note in the file says why it is sound"
+)]
+mod map;
+
+pub use ids::read_ids;
+pub use matrix::FloatMatrix;
+pub use spec::ArraySpec;
+pub use write::{Precision, write_safetensors};
+
+use std::path::Path;
+
+use alfm_core::{ClassId, Matrix};
+
+use crate::DataError;
+
+/// Reads a matrix of numbers; a memory map where the format allows.
+///
+/// ```
+/// use alfm_core::Matrix;
+/// use alfm_data::arrays::{ArraySpec, Precision, read_matrix, write_safetensors};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("embeddings.safetensors");
+/// let matrix = Matrix::new(vec![1.0, 2.0, 3.0, 4.0], 2, 2)?;
+/// write_safetensors(&path, &[("embeddings", matrix.view())], Precision::F16, None)?;
+/// let spec: ArraySpec = format!("{}:embeddings", path.display()).parse()?;
+/// assert_eq!(read_matrix(&spec)?.view()?.row(1), [3.0, 4.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// An unreadable file; [`DataError::MissingArray`], which lists the arrays there are;
+/// [`DataError::ArrayType`], [`DataError::ArrayShape`] for anything but a matrix, [`DataError::FortranOrder`],
+/// [`DataError::ArrayLength`].
+pub fn read_matrix(spec: &ArraySpec) -> Result<FloatMatrix, DataError> {
+    match spec {
+        ArraySpec::Npy { path } => FloatMatrix::from_raw(npy::read_npy(path)?),
+        ArraySpec::Npz { path, key } => FloatMatrix::from_raw(npy::read_npz(path, key)?),
+        ArraySpec::Safetensors { path, key } => {
+            FloatMatrix::from_raw(safetensors::read(path, key)?)
+        }
+        ArraySpec::Parquet { path, column } => parquet::read_matrix(path, column),
+    }
+}
+
+/// Reads a matrix from a safetensors file that is already in memory; `name` is what errors call it.
+///
+/// # Errors
+/// As [`read_matrix`], and [`DataError::Core`] for a value that is not finite.
+pub fn matrix_from_safetensors(name: &str, bytes: &[u8], key: &str) -> Result<Matrix, DataError> {
+    let raw = safetensors::find(Path::new(name), bytes, key)?;
+    let (rows, columns) = raw.matrix_shape()?;
+    let values = raw.element.to_f32(&raw.name, &bytes[raw.range])?;
+    Ok(Matrix::new(values, rows, columns)?)
+}
+
+/// Reads a vector of labels: whole numbers, -1 for unlabelled. A column of one is a vector, too.
+///
+/// # Errors
+/// As [`read_matrix`]; [`DataError::LabelValue`] for another negative or too large number.
+pub fn read_labels(spec: &ArraySpec) -> Result<Vec<Option<ClassId>>, DataError> {
+    let (name, numbers) = match spec {
+        ArraySpec::Npy { path } => npy::read_npy(path)?.integers()?,
+        ArraySpec::Npz { path, key } => npy::read_npz(path, key)?.integers()?,
+        ArraySpec::Safetensors { path, key } => safetensors::read(path, key)?.integers()?,
+        ArraySpec::Parquet { path, column } => parquet::read_integers(path, column)?,
+    };
+    let label = |(row, value): (usize, i64)| match u32::try_from(value) {
+        Ok(class) => Ok(Some(ClassId::new(class))),
+        Err(_) if value == -1 => Ok(None),
+        Err(_) => Err(DataError::LabelValue { array: name.clone(), row, value }),
+    };
+    numbers.into_iter().enumerate().map(label).collect()
+}

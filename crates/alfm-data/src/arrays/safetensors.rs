@@ -1,0 +1,53 @@
+use std::path::Path;
+
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
+
+use super::element::Element;
+use super::map;
+use super::raw::{Header, RawArray, Storage};
+use crate::DataError;
+
+/// Maps a file and finds a tensor in it.
+pub(super) fn read(path: &Path, key: &str) -> Result<RawArray, DataError> {
+    let map = map::open(path)?;
+    let header = find(path, &map, key)?;
+    Ok(RawArray { header, storage: Storage::Mapped(map) })
+}
+
+/// Finds a tensor in the bytes of a file.
+pub(super) fn find(path: &Path, bytes: &[u8], key: &str) -> Result<Header, DataError> {
+    let failed = |source| DataError::Safetensors { path: path.into(), source };
+    let (prefix, metadata) = SafeTensors::read_metadata(bytes).map_err(failed)?;
+    let Some(info) = metadata.info(key) else {
+        let mut found = metadata.offset_keys();
+        found.sort_unstable();
+        let (path, found) = (path.into(), found.join(", "));
+        return Err(DataError::MissingArray { path, key: key.to_owned(), found });
+    };
+    let name = format!("{}:{key}", path.display());
+    let Some(element) = element(info.dtype) else {
+        let expected = "f16, bf16, f32, f64 or whole numbers";
+        return Err(DataError::ArrayType { array: name, found: info.dtype.to_string(), expected });
+    };
+    // Eight bytes say how long the header is that follows them.
+    let data = prefix.checked_add(8).ok_or(SafeTensorError::InvalidHeaderLength).map_err(failed)?;
+    Header::new(name, element, info.shape.clone(), data + info.data_offsets.0, bytes.len())
+}
+
+fn element(dtype: Dtype) -> Option<Element> {
+    Some(match dtype {
+        Dtype::F16 => Element::F16,
+        Dtype::BF16 => Element::Bf16,
+        Dtype::F32 => Element::F32,
+        Dtype::F64 => Element::F64,
+        Dtype::I8 => Element::I8,
+        Dtype::I16 => Element::I16,
+        Dtype::I32 => Element::I32,
+        Dtype::I64 => Element::I64,
+        Dtype::U8 => Element::U8,
+        Dtype::U16 => Element::U16,
+        Dtype::U32 => Element::U32,
+        Dtype::U64 => Element::U64,
+        _ => return None,
+    })
+}

@@ -1,0 +1,201 @@
+mod cache;
+#[cfg(feature = "hub")]
+mod download;
+mod model;
+mod repo;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use model::ModelFiles;
+pub use repo::{RepoId, RepoKind};
+
+use crate::DataError;
+
+/// Told how far the download of a file is: name, bytes so far, bytes in all (0 if unknown).
+pub type Progress = Arc<dyn Fn(&str, u64, u64) + Send + Sync>;
+
+/// A hub cache, and what may be done when a file is not in it.
+///
+/// A file is first looked for in the cache; only if it is missing, and the hub is neither offline nor built
+/// without the feature `hub`, is it downloaded. Endpoint, token and proxy come from the environment
+/// (`HF_ENDPOINT`, `HF_TOKEN`, `HTTPS_PROXY`), as for every hub client.
+#[derive(Clone)]
+pub struct Hub {
+    cache: PathBuf,
+    offline: bool,
+    #[cfg_attr(not(feature = "hub"), expect(dead_code, reason = "only downloads use it"))]
+    endpoint: Option<String>,
+    #[cfg_attr(not(feature = "hub"), expect(dead_code, reason = "only downloads use it"))]
+    progress: Option<Progress>,
+}
+
+impl Hub {
+    /// The cache in this folder, which holds `datasets--owner--name` and `models--owner--name`.
+    ///
+    /// ```
+    /// use alfm_data::{Hub, RepoId};
+    /// let hub = Hub::new("/nowhere").with_offline(true);
+    /// let error = hub.file(&RepoId::dataset("mteb/banking77")?, "main", "test.jsonl").unwrap_err();
+    /// assert!(error.to_string().contains("dataset mteb/banking77 has no `test.jsonl`"));
+    /// # Ok::<(), alfm_data::DataError>(())
+    /// ```
+    pub fn new(cache: impl Into<PathBuf>) -> Self {
+        Self { cache: cache.into(), offline: false, endpoint: None, progress: None }
+    }
+
+    /// The cache that the environment names.
+    ///
+    /// The folder is `ALFM_HUB_DIR`, else `HF_HOME/hub`, else the hub's default (`HF_HUB_CACHE`,
+    /// `XDG_CACHE_HOME/huggingface/hub`, `~/.cache/huggingface/hub`). `ALFM_OFFLINE` set to anything but
+    /// nothing, `0` or `false` means offline.
+    ///
+    /// # Errors
+    /// [`DataError::NoCache`] if no variable, not even the home folder's, is set.
+    pub fn from_env() -> Result<Self, DataError> {
+        Self::from_variables(|name| std::env::var_os(name).filter(|value| !value.is_empty()))
+    }
+
+    fn from_variables(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, DataError> {
+        let cache = cache::folder(&get).ok_or(DataError::NoCache)?;
+        let offline = get("ALFM_OFFLINE").is_some_and(|value| value != "0" && value != "false");
+        Ok(Self::new(cache).with_offline(offline))
+    }
+
+    /// Never touches the network if `offline`.
+    #[must_use]
+    pub fn with_offline(mut self, offline: bool) -> Self {
+        self.offline = offline;
+        self
+    }
+
+    /// Downloads from this address instead of `HF_ENDPOINT` or the public hub.
+    #[must_use]
+    pub fn with_endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// Reports downloads. The callback runs on the download's thread and must not block.
+    #[must_use]
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// The cache folder.
+    pub fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    /// Whether the network is off.
+    pub fn offline(&self) -> bool {
+        self.offline
+    }
+
+    /// The path of a repository's file: in the cache, or downloaded into it.
+    ///
+    /// # Errors
+    /// [`DataError::MissingFile`] if it is not in the cache and downloads are off, [`DataError::Download`].
+    pub fn file(&self, repo: &RepoId, revision: &str, file: &str) -> Result<PathBuf, DataError> {
+        match self.cached(repo, revision, file) {
+            Some(path) => Ok(path),
+            None => self.fetch(repo, revision, file),
+        }
+    }
+
+    /// The path of a repository's file if the cache holds it; never touches the network.
+    pub fn cached(&self, repo: &RepoId, revision: &str, file: &str) -> Option<PathBuf> {
+        let path = cache::snapshot(&self.cache, repo, revision).join(file);
+        path.is_file().then_some(path)
+    }
+
+    /// The revision that the cache holds under this name: a commit for a branch.
+    pub fn revision(&self, repo: &RepoId, revision: &str) -> String {
+        cache::resolve(&self.cache, repo, revision)
+    }
+
+    #[cfg(feature = "hub")]
+    fn fetch(&self, repo: &RepoId, revision: &str, file: &str) -> Result<PathBuf, DataError> {
+        if self.offline {
+            return Err(self.missing(repo, revision, file, fetch_with("the hub is offline", repo)));
+        }
+        download::file(self, repo, revision, file)
+    }
+
+    #[cfg(not(feature = "hub"))]
+    fn fetch(&self, repo: &RepoId, revision: &str, file: &str) -> Result<PathBuf, DataError> {
+        let why = "this build has no hub client (feature `hub`)";
+        Err(self.missing(repo, revision, file, fetch_with(why, repo)))
+    }
+
+    fn missing(&self, repo: &RepoId, revision: &str, file: &str, remedy: String) -> DataError {
+        DataError::MissingFile {
+            repo: repo.to_string(),
+            revision: revision.to_owned(),
+            file: file.to_owned(),
+            cache: self.cache.clone(),
+            remedy,
+        }
+    }
+}
+
+fn fetch_with(why: &str, repo: &RepoId) -> String {
+    format!("{why}; with a network, {} fetches it", repo.command())
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("cache", &self.cache)
+            .field("offline", &self.offline)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hub(variables: &[(&str, &str)]) -> Result<Hub, DataError> {
+        Hub::from_variables(|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+        })
+    }
+
+    #[test]
+    fn the_environment_names_the_cache() {
+        let cases: &[(&[(&str, &str)], &str)] = &[
+            (&[("ALFM_HUB_DIR", "/a"), ("HF_HOME", "/b"), ("HOME", "/c")], "/a"),
+            (&[("HF_HOME", "/b"), ("HF_HUB_CACHE", "/d"), ("HOME", "/c")], "/b/hub"),
+            (&[("HF_HUB_CACHE", "/d"), ("HOME", "/c")], "/d"),
+            (&[("XDG_CACHE_HOME", "/e"), ("HOME", "/c")], "/e/huggingface/hub"),
+            (&[("HOME", "/c")], "/c/.cache/huggingface/hub"),
+        ];
+        for (variables, expected) in cases {
+            assert_eq!(hub(variables).unwrap().cache(), Path::new(expected), "{variables:?}");
+        }
+        assert!(matches!(hub(&[]), Err(DataError::NoCache)));
+    }
+
+    #[test]
+    fn offline_is_explicit() {
+        for (value, offline) in [("1", true), ("true", true), ("0", false), ("false", false)] {
+            let hub = hub(&[("HOME", "/c"), ("ALFM_OFFLINE", value)]).unwrap();
+            assert_eq!(hub.offline(), offline, "ALFM_OFFLINE={value}");
+        }
+        assert!(!hub(&[("HOME", "/c")]).unwrap().offline());
+    }
+
+    #[test]
+    fn a_missing_file_says_what_would_fetch_it() {
+        let hub = Hub::new("/nowhere").with_offline(true);
+        let repo = RepoId::dataset("CogComp/trec").unwrap();
+        let message = hub.file(&repo, "main", "a.parquet").unwrap_err().to_string();
+        for part in ["CogComp/trec", "`a.parquet`", "/nowhere", "alfm data get trec", "main"] {
+            assert!(message.contains(part), "{part} is missing in: {message}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+use std::path::PathBuf;
+
+use super::{Hub, RepoId, cache};
+use crate::DataError;
+
+/// What every text encoder needs.
+const REQUIRED: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
+/// What sentence-transformers models add: pooling, normalisation and maximum length.
+const OPTIONAL: [&str; 3] = ["modules.json", "1_Pooling/config.json", "sentence_bert_config.json"];
+
+/// A text encoder's files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModelFiles {
+    /// The snapshot folder: `config.json`, `tokenizer.json`, `model.safetensors`, and, where the model has
+    /// them, `modules.json`, `1_Pooling/config.json` and `sentence_bert_config.json`.
+    pub folder: PathBuf,
+    /// The revision: a commit, except in hand-made caches.
+    pub revision: String,
+}
+
+impl Hub {
+    /// The files of the text encoder `owner/name`, at the head of its main branch.
+    ///
+    /// A file that a plain BERT model lacks (pooling and length) may be absent; that the hub lacks it is
+    /// remembered in the cache, as hub clients do.
+    ///
+    /// # Errors
+    /// As [`Hub::file`]; [`DataError::RepoName`].
+    pub fn model(&self, id: &str) -> Result<ModelFiles, DataError> {
+        let repo = RepoId::model(id)?;
+        for file in REQUIRED {
+            self.file(&repo, "main", file)?;
+        }
+        for file in OPTIONAL {
+            self.optional_file(&repo, "main", file)?;
+        }
+        let revision = self.revision(&repo, "main");
+        Ok(ModelFiles { folder: cache::snapshot(&self.cache, &repo, "main"), revision })
+    }
+
+    fn optional_file(&self, repo: &RepoId, revision: &str, file: &str) -> Result<(), DataError> {
+        let settled = self.cached(repo, revision, file).is_some()
+            || cache::known_absent(&self.cache, repo, revision, file);
+        if settled {
+            return Ok(());
+        }
+        match self.fetch(repo, revision, file) {
+            Err(DataError::MissingFile { .. }) => Ok(()),
+            other => other.map(|_| ()),
+        }
+    }
+}

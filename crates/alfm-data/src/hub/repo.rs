@@ -1,0 +1,116 @@
+use std::fmt;
+
+use crate::DataError;
+
+/// What a repository holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RepoKind {
+    /// A dataset.
+    Dataset,
+    /// A model.
+    Model,
+}
+
+/// A repository of the hub.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RepoId {
+    kind: RepoKind,
+    owner: String,
+    name: String,
+}
+
+impl RepoId {
+    /// The dataset `owner/name`.
+    ///
+    /// # Errors
+    /// [`DataError::RepoName`] for text of another form.
+    pub fn dataset(id: &str) -> Result<Self, DataError> {
+        Self::new(RepoKind::Dataset, id)
+    }
+
+    /// The model `owner/name`.
+    ///
+    /// # Errors
+    /// [`DataError::RepoName`] for text of another form.
+    pub fn model(id: &str) -> Result<Self, DataError> {
+        Self::new(RepoKind::Model, id)
+    }
+
+    fn new(kind: RepoKind, id: &str) -> Result<Self, DataError> {
+        // A name becomes part of a path, so that `..` and separators must not get through.
+        let valid = |part: &str| {
+            part.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        };
+        match id.split_once('/') {
+            Some((owner, name)) if valid(owner) && valid(name) => {
+                Ok(Self { kind, owner: owner.to_owned(), name: name.to_owned() })
+            }
+            _ => Err(DataError::RepoName { text: id.to_owned() }),
+        }
+    }
+
+    /// What it holds.
+    pub fn kind(&self) -> RepoKind {
+        self.kind
+    }
+
+    /// The part before the slash.
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+
+    /// The part after the slash.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its folder within a hub cache.
+    pub fn folder(&self) -> String {
+        let kind = match self.kind {
+            RepoKind::Dataset => "datasets",
+            RepoKind::Model => "models",
+        };
+        format!("{kind}--{}--{}", self.owner, self.name)
+    }
+
+    /// The command that would fetch it.
+    pub(super) fn command(&self) -> String {
+        match self.kind {
+            RepoKind::Dataset => match crate::manifest::name_of(self) {
+                Some(name) => format!("`alfm data get {name}`"),
+                None => format!("`hf download --repo-type dataset {}/{}`", self.owner, self.name),
+            },
+            RepoKind::Model => format!("`alfm embed --model {}/{}`", self.owner, self.name),
+        }
+    }
+}
+
+impl fmt::Display for RepoId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            RepoKind::Dataset => "dataset",
+            RepoKind::Model => "model",
+        };
+        write!(f, "{kind} {}/{}", self.owner, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_those_of_the_hub() {
+        assert_eq!(RepoId::dataset("CogComp/trec").unwrap().folder(), "datasets--CogComp--trec");
+        assert_eq!(RepoId::model("a/b-c.d").unwrap().folder(), "models--a--b-c.d");
+    }
+
+    #[test]
+    fn a_name_cannot_leave_the_cache() {
+        for text in ["trec", "a/b/c", "../b", "a/..", "a/", "/b", "a\\b/c", ""] {
+            assert!(matches!(RepoId::dataset(text), Err(DataError::RepoName { .. })), "{text}");
+        }
+    }
+}

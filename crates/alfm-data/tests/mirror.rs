@@ -1,0 +1,225 @@
+//! Known datasets as a hub cache holds them. Every test is skipped, and says so, where its files are absent.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::path::Path;
+
+use alfm_core::{ClassId, SampleId};
+use alfm_data::simulate::noise::Missing;
+use alfm_data::simulate::{Noise, NoiseInput};
+use alfm_data::{DataError, Dataset, Hub, Manifest, RepoId, Source, catalog};
+
+use common::{beside, mirror};
+
+fn manifest(name: &str) -> &'static Manifest {
+    catalog().iter().find(|manifest| manifest.name == name).unwrap()
+}
+
+/// The dataset, if the mirror has its files.
+fn load(name: &str) -> Option<Dataset> {
+    let hub = mirror()?;
+    match Dataset::load(name, &hub) {
+        Err(error @ DataError::MissingFile { .. }) => {
+            eprintln!("skipped: {error}");
+            None
+        }
+        loaded => Some(loaded.unwrap()),
+    }
+}
+
+#[test]
+fn splits_have_their_published_sizes_and_first_texts() {
+    let cases = [
+        ("trec", "train", 5452, "How did serfdom develop in and then leave Russia ?"),
+        ("trec", "test", 500, "How far is it from Denver to Aspen ?"),
+        ("trec-fine", "train", 5452, "How did serfdom develop in and then leave Russia ?"),
+        ("ag-news", "test", 7600, "Fears for T N pension after talks"),
+        ("sst2", "train", 67_349, "hide new secretions from the parental units "),
+        ("banking77", "train", 10_003, "I am still waiting on my card?"),
+        ("banking77", "test", 3080, "How do I locate my card?"),
+    ];
+    for (name, split, size, first) in cases {
+        let Some(data) = load(name) else { continue };
+        let read = data.split(split).unwrap();
+        assert_eq!(read.len(), size, "{name} {split}");
+        assert!(read.texts()[0].starts_with(first), "{name}: {}", read.texts()[0]);
+        assert_eq!(read.ids()[17], SampleId::from(format!("{split}/17")));
+        assert_eq!(data.schema().len(), data.manifest().classes.len());
+    }
+}
+
+/// The class names against the labels of the original file, which spells them out.
+#[test]
+fn trec_classes_are_in_the_order_of_the_original_labels() {
+    let (Some(coarse), Some(fine)) = (load("trec"), load("trec-fine")) else { return };
+    let hub = mirror().unwrap();
+    let repo = RepoId::dataset("CogComp/trec").unwrap();
+    let Some(original) = hub.cached(&repo, "main", "train_5500.label") else {
+        eprintln!("skipped: the original label file is not in the mirror");
+        return;
+    };
+    let original = std::fs::read(original).unwrap();
+    let original = original.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    let name = |data: &Dataset, row: usize| {
+        let label = data.split("train").unwrap().labels()[row].unwrap();
+        data.schema().name(label).unwrap().to_owned()
+    };
+    let mut rows = 0;
+    for (row, line) in original.enumerate() {
+        let label = line.split(|&byte| byte == b' ').next().unwrap();
+        let label = std::str::from_utf8(label).unwrap();
+        assert_eq!(name(&fine, row), label, "row {row}");
+        assert_eq!(name(&coarse, row), label.split(':').next().unwrap(), "row {row}");
+        rows += 1;
+    }
+    assert_eq!(rows, 5452);
+}
+
+#[test]
+fn labels_of_minus_one_mean_unlabelled() {
+    let Some(data) = load("sst2") else { return };
+    let test = data.split("test").unwrap();
+    assert_eq!(test.labels(), vec![None; 1821]);
+    let error = test.all_labels().unwrap_err();
+    assert!(matches!(&error, DataError::Unlabelled { id } if id.as_str() == "test/0"), "{error}");
+}
+
+#[test]
+fn counts_that_differ_from_the_manifest_are_an_error() {
+    if load("trec").is_none() {
+        return;
+    }
+    let mut wrong = manifest("trec").clone();
+    wrong.splits.get_mut("test").unwrap().counts[3] = 66;
+    let message = Dataset::from_manifest(&wrong, &mirror().unwrap()).unwrap_err().to_string();
+    assert!(message.contains("split `test`: 65 items of class `HUM`, expected 66"), "{message}");
+}
+
+/// The same file under a revision that no manifest knows: the published counts hold, and 24,985 are not 120,000.
+#[test]
+fn an_unknown_revision_is_checked_against_the_published_counts() {
+    if load("ag-news").is_none() {
+        return;
+    }
+    let mut other = manifest("ag-news").clone();
+    other.revisions.clear();
+    let error = Dataset::from_manifest(&other, &mirror().unwrap()).unwrap_err();
+    assert!(matches!(error, DataError::ClassCount { expected: 30_000, got: 6315, .. }), "{error}");
+}
+
+#[test]
+fn a_truncated_parquet_file_is_an_error_that_names_it() {
+    let Some(hub) = mirror() else { return };
+    let manifest = manifest("trec");
+    let Source::Hub { repo, revision } = &manifest.source else { panic!("trec is on the hub") };
+    let repo = RepoId::dataset(repo).unwrap();
+    let Some(good) = hub.cached(&repo, revision, &manifest.splits["test"].file) else {
+        eprintln!("skipped: TREC is not in the mirror");
+        return;
+    };
+    let content = std::fs::read(good).unwrap();
+    for keep in [0, 3, content.len() / 2, content.len() - 1] {
+        let cache = tempfile::tempdir().unwrap();
+        let hub = Hub::new(cache.path()).with_offline(true);
+        let folder = cache.path().join(repo.folder()).join("snapshots").join(revision);
+        for split in manifest.splits.values() {
+            let path = folder.join(&split.file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, &content[..keep]).unwrap();
+        }
+        let error = Dataset::load("trec", &hub).unwrap_err();
+        assert!(matches!(error, DataError::Parquet { .. }), "{keep} bytes: {error}");
+        assert!(error.to_string().contains("0000.parquet"), "{error}");
+    }
+}
+
+#[test]
+fn the_encoder_is_found() {
+    let Some(hub) = mirror() else { return };
+    match hub.model("sentence-transformers/all-MiniLM-L6-v2") {
+        Err(error @ DataError::MissingFile { .. }) => eprintln!("skipped: {error}"),
+        model => {
+            let model = model.unwrap();
+            assert_eq!(model.revision, "c9745ed1d9f207416be6d2e6f8de32d1f16199bf");
+            for file in ["config.json", "1_Pooling/config.json", "sentence_bert_config.json"] {
+                assert!(model.folder.join(file).is_file(), "{file}");
+            }
+        }
+    }
+    let message = hub.model("nobody/nothing").unwrap_err().to_string();
+    assert!(message.contains("model nobody/nothing has no `config.json`"), "{message}");
+    assert!(message.contains("alfm embed --model nobody/nothing"), "{message}");
+}
+
+/// 19.8 % of the human labels of NoisyAG-News are wrong; the pool is what the file covers.
+#[test]
+fn human_labels_of_news_texts() {
+    let Some(data) = load("ag-news") else { return };
+    let Some(file) =
+        beside(&mirror().unwrap(), "noise/ag_news/noisyag_news_human_mid_10000.parquet")
+    else {
+        return;
+    };
+    let train = data.split("train").unwrap();
+    let texts: Vec<&str> = train.texts().iter().map(String::as_str).collect();
+    let clean = train.all_labels().unwrap();
+    let labels = |missing| {
+        let (key, label) = (None, "noisy_label".to_owned());
+        let noise = Noise::Human { file: file.clone(), key, label, missing };
+        noise.apply(&NoiseInput::new(&clean, data.schema()).with_items(train.ids(), &texts))
+    };
+    let error = labels(Missing::Error).unwrap_err();
+    let DataError::HumanLabels { missing, items: 24_985, .. } = error else { panic!("{error}") };
+    let noisy = labels(Missing::Clean).unwrap();
+    let covered = 24_985 - missing;
+    let wrong = clean.iter().zip(&noisy).filter(|(a, b)| a != b).count();
+    assert!((9_900..=10_000).contains(&covered), "{covered}");
+    let rate = wrong as f64 / covered as f64;
+    assert!((rate - 0.198).abs() < 0.003, "{rate}");
+}
+
+/// 20 Newsgroups has no texts in the mirror: here its files have made-up texts, real counts and empty ones.
+#[test]
+fn newsgroups_in_their_published_form() {
+    let manifest = manifest("20-newsgroups");
+    let cache = tempfile::tempdir().unwrap();
+    let folder = cache.path().join("datasets--SetFit--20_newsgroups");
+    std::fs::create_dir_all(folder.join("snapshots/r1")).unwrap();
+    std::fs::create_dir_all(folder.join("refs")).unwrap();
+    std::fs::write(folder.join("refs/main"), "r1\n").unwrap();
+    for split in manifest.splits.values() {
+        let mut lines = String::new();
+        for (label, &count) in split.counts.iter().enumerate() {
+            for row in 0..count {
+                let text = if row % 50 == 0 { String::new() } else { format!("post {row}") };
+                let name = &manifest.classes[label].name;
+                lines += &format!(
+                    "{{\"text\":\"{text}\",\"label\":{label},\"label_text\":\"{name}\"}}\n"
+                );
+            }
+        }
+        std::fs::write(folder.join("snapshots/r1").join(&split.file), lines).unwrap();
+    }
+    let hub = Hub::new(cache.path()).with_offline(true);
+    let data = Dataset::load("20-newsgroups", &hub).unwrap();
+    assert_eq!(data.revision(), "r1");
+    let train = data.split("train").unwrap();
+    assert_eq!(train.len(), 11_314);
+    assert_eq!((train.texts()[0].as_str(), train.texts()[1].as_str()), ("", "post 1"));
+    assert_eq!(train.labels()[11_313], Some(ClassId::new(19)));
+    assert!(Path::new(hub.cache()).is_dir());
+}
+
+#[test]
+fn an_absent_dataset_says_how_to_get_it() {
+    let cache = tempfile::tempdir().unwrap();
+    let hub = Hub::new(cache.path()).with_offline(true);
+    let message = Dataset::load("20-newsgroups", &hub).unwrap_err().to_string();
+    for part in ["dataset SetFit/20_newsgroups", "`alfm data get 20-newsgroups`", "offline"] {
+        assert!(message.contains(part), "{part} is missing in: {message}");
+    }
+    let message = Dataset::load("trecc", &hub).unwrap_err().to_string();
+    assert!(message.contains("known are 20-newsgroups, ag-news"), "{message}");
+}
