@@ -1,0 +1,213 @@
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use alfm_core::files::write_atomically;
+use alfm_core::{Digest, Matrix};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
+use crate::weights::numbers;
+use crate::{EmbedError, Progress, TextEncoder};
+
+/// Texts of a shard: a killed run loses less than one, and a shard still fills many batches.
+const SHARD_TEXTS: usize = 2048;
+
+/// Part of every key. To be raised when an encoder's numbers change for the same model.
+const FORMAT: &str = "alfm-embeddings-1";
+
+/// Name of the tensor in a shard.
+const TENSOR: &str = "embeddings";
+
+/// Embeddings on disk, by content, model id and revision.
+///
+/// The texts are cut into shards of 2048, in order. Each shard is a safetensors file named by the hash
+/// of its texts, the model and the revision, written whole or not at all: a killed run continues
+/// behind the last finished shard, and texts that were appended to a data set cost only themselves.
+/// A shard that is damaged is computed again and reported.
+///
+/// ```
+/// # use alfm_core::Matrix;
+/// # use alfm_embed::{EmbedError, EmbeddingCache, Progress, TextEncoder};
+/// # struct Length;
+/// # impl TextEncoder for Length {
+/// #     fn dimension(&self) -> usize { 1 }
+/// #     fn encode(&self, texts: &[&str], _: Progress<'_>) -> Result<Matrix, EmbedError> {
+/// #         let values = texts.iter().map(|text| text.len() as f32).collect();
+/// #         Matrix::new(values, texts.len(), 1).map_err(|source| EmbedError::NotFinite { source })
+/// #     }
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// let cache = EmbeddingCache::new(folder.path(), "org/model", "1a2b3c");
+/// let texts = ["to", "label"];
+/// let first = cache.embed(&Length, &texts, &mut |_, _| {})?;
+/// assert_eq!((first.matrix.view().values(), first.reused), (&[2.0, 5.0][..], 0));
+/// let again = cache.embed(&Length, &texts, &mut |_, _| {})?;
+/// assert_eq!((again.matrix, again.reused), (first.matrix, 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct EmbeddingCache {
+    folder: PathBuf,
+    model: String,
+    revision: String,
+    shard: usize,
+}
+
+/// Embeddings and where they came from.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Embedded {
+    /// `texts x dimension`, in the order of the texts.
+    pub matrix: Matrix,
+    /// How many texts were found in the cache.
+    pub reused: usize,
+    /// Shards that were found and could not be used; they were computed again.
+    pub rejected: Vec<RejectedShard>,
+}
+
+/// A damaged cache file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RejectedShard {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl EmbeddingCache {
+    /// A cache in `folder`, for one revision of one model, such as
+    /// `sentence-transformers/all-MiniLM-L6-v2`. Nothing is read or written yet.
+    pub fn new(
+        folder: impl Into<PathBuf>,
+        model: impl Into<String>,
+        revision: impl Into<String>,
+    ) -> Self {
+        Self {
+            folder: folder.into(),
+            model: model.into(),
+            revision: revision.into(),
+            shard: SHARD_TEXTS,
+        }
+    }
+
+    /// Texts per shard instead of 2048. Another number finds other shards.
+    ///
+    /// # Errors
+    /// [`EmbedError::CacheSetting`] for 0.
+    pub fn with_shard_texts(mut self, texts: usize) -> Result<Self, EmbedError> {
+        if texts == 0 {
+            return Err(EmbedError::CacheSetting {
+                field: "texts per shard",
+                found: texts,
+                expected: "at least 1 is needed",
+            });
+        }
+        self.shard = texts;
+        Ok(self)
+    }
+
+    /// The embeddings of `texts`, from the cache where it has them and from `encoder` otherwise.
+    ///
+    /// # Errors
+    /// What the encoder returns, its rows counted in `texts`; [`EmbedError::CacheWrite`].
+    pub fn embed(
+        &self,
+        encoder: &dyn TextEncoder,
+        texts: &[&str],
+        progress: Progress<'_>,
+    ) -> Result<Embedded, EmbedError> {
+        let dimension = encoder.dimension();
+        let mut values = Vec::with_capacity(texts.len() * dimension);
+        let (mut reused, mut rejected) = (0, Vec::new());
+        for (index, shard) in texts.chunks(self.shard).enumerate() {
+            let start = index * self.shard;
+            let path = self.path(shard);
+            match read_shard(&path, shard.len(), dimension) {
+                Found::Values(found) => {
+                    values.extend(found);
+                    reused += shard.len();
+                }
+                found => {
+                    if let Found::Damaged(reason) = found {
+                        rejected.push(RejectedShard { path: path.clone(), reason });
+                    }
+                    let mut shifted = |done, _| progress(start + done, texts.len());
+                    let matrix =
+                        encoder.encode(shard, &mut shifted).map_err(|error| error.behind(start))?;
+                    write_shard(&path, &matrix, self)?;
+                    values.extend(matrix.into_values());
+                }
+            }
+            progress(start + shard.len(), texts.len());
+        }
+        let matrix = Matrix::new(values, texts.len(), dimension)
+            .map_err(|source| EmbedError::NotFinite { source })?;
+        Ok(Embedded { matrix, reused, rejected })
+    }
+
+    fn path(&self, texts: &[&str]) -> PathBuf {
+        let key = [FORMAT, &self.model, &self.revision];
+        let digest = Digest::of_parts(key.iter().chain(texts));
+        let file = format!("{digest}.safetensors");
+        self.folder.join(format!("models--{}", folder_name(&self.model))).join(file)
+    }
+}
+
+/// A model id as a folder name: the hub's own way for `/`, and nothing that leaves the folder.
+fn folder_name(model: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    model.replace('/', "--").replace(|c| !plain(c), "_")
+}
+
+enum Found {
+    Nothing,
+    Values(Vec<f32>),
+    Damaged(String),
+}
+
+fn read_shard(path: &Path, texts: usize, dimension: usize) -> Found {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Found::Nothing,
+        Err(error) => return Found::Damaged(format!("it cannot be read: {error}")),
+    };
+    match parse_shard(&bytes, texts, dimension) {
+        Ok(values) => Found::Values(values),
+        Err(reason) => Found::Damaged(reason),
+    }
+}
+
+fn parse_shard(bytes: &[u8], texts: usize, dimension: usize) -> Result<Vec<f32>, String> {
+    let not_whole = |error| format!("it is not a whole safetensors file: {error}");
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_whole)?;
+    let file = SafeTensors::deserialize(bytes).map_err(not_whole)?;
+    let view = file.tensor(TENSOR).map_err(|_| format!("it has no tensor `{TENSOR}`"))?;
+    if view.dtype() != Dtype::F32 || view.shape() != [texts, dimension] {
+        let found = (view.dtype(), view.shape());
+        return Err(format!("it holds {found:?}, {texts} x {dimension} F32 was expected"));
+    }
+    let written = header.metadata().as_ref().and_then(|fields| fields.get("sha256"));
+    if written != Some(&Digest::of(view.data()).to_string()) {
+        return Err("its values are not those that were written: the hashes differ".to_owned());
+    }
+    Ok(numbers(view.data(), f32::from_le_bytes))
+}
+
+fn write_shard(path: &Path, matrix: &Matrix, cache: &EmbeddingCache) -> Result<(), EmbedError> {
+    let failed = |source| EmbedError::CacheWrite { path: path.to_owned(), source };
+    let bytes: Vec<u8> = matrix.view().values().iter().flat_map(|x| x.to_le_bytes()).collect();
+    let fields = HashMap::from([
+        ("model".to_owned(), cache.model.clone()),
+        ("revision".to_owned(), cache.revision.clone()),
+        ("sha256".to_owned(), Digest::of(&bytes).to_string()),
+    ]);
+    let shape = vec![matrix.rows(), matrix.columns()];
+    let file = TensorView::new(Dtype::F32, shape, &bytes)
+        .and_then(|view| safetensors::serialize([(TENSOR, view)], Some(fields)))
+        .map_err(|error| failed(std::io::Error::other(error)))?;
+    write_atomically(path, |out| out.write_all(&file)).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+use std::path::{Path, PathBuf};
+
+use alfm_core::CoreError;
+
+/// What can go wrong when a text encoder is loaded or run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmbedError {
+    /// A file of the model's folder cannot be read.
+    #[error("cannot read {path}: a model folder holds config.json, model.safetensors and tokenizer.json", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file that is not the JSON it should be.
+    #[error("{path} is not the JSON expected of it: fetch the file again", path = path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Where it breaks off.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// An architecture that is not built here.
+    #[error("{path}: model_type `{found}` is unknown; the known ones are {known}", path = path.display())]
+    UnknownModelType {
+        /// The configuration.
+        path: PathBuf,
+        /// Its `model_type`, empty where it has none.
+        found: String,
+        /// The known types, joined.
+        known: String,
+    },
+    /// A setting that the encoder does not have, or a size that is impossible.
+    #[error("{path}: {field} is {found}, but {expected}", path = path.display())]
+    Setting {
+        /// The file.
+        path: PathBuf,
+        /// The setting.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What is expected of it.
+        expected: String,
+    },
+    /// A weights file that is not safetensors, or was cut off.
+    #[error("{path} is not a whole safetensors file: fetch it again", path = path.display())]
+    Safetensors {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: safetensors::SafeTensorError,
+    },
+    /// A tensor that the configuration asks for and the weights do not hold.
+    #[error("{path} has no tensor `{tensor}`: its config.json describes another model", path = path.display())]
+    MissingTensor {
+        /// The weights.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+    },
+    /// Tensors that the configured model does not have.
+    #[error("{path} has {count} tensor(s) that its config.json has no place for, the first is `{tensor}`", path = path.display())]
+    ExtraTensors {
+        /// The weights.
+        path: PathBuf,
+        /// The first such tensor, by name.
+        tensor: String,
+        /// How many there are.
+        count: usize,
+    },
+    /// A tensor of another shape than the configuration says.
+    #[error("{path}: tensor `{tensor}` has shape {found:?}, config.json says {expected:?}", path = path.display())]
+    TensorShape {
+        /// The weights.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// Shape that follows from the configuration.
+        expected: Vec<usize>,
+        /// Its shape.
+        found: Vec<usize>,
+    },
+    /// A tensor whose element type is not a float.
+    #[error("{path}: tensor `{tensor}` is {found}, expected F32, F16, BF16 or F64", path = path.display())]
+    TensorType {
+        /// The weights.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// Its element type.
+        found: String,
+    },
+    /// A tokenizer that cannot be read, or whose truncation cannot be set.
+    #[error("{path} is not a usable tokenizer: fetch it again", path = path.display())]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: tokenizers::Error,
+    },
+    /// A text that the tokenizer refuses.
+    #[error("text {row} cannot be tokenized")]
+    Tokenize {
+        /// Position of the text.
+        row: usize,
+        /// Why.
+        #[source]
+        source: tokenizers::Error,
+    },
+    /// A text without a single token: there is nothing to pool.
+    #[error("text {row} has no tokens: remove it, or use a tokenizer that adds special tokens")]
+    NoTokens {
+        /// Position of the text.
+        row: usize,
+    },
+    /// A token that the model has no embedding for.
+    #[error(
+        "text {row}: token {token} is outside the vocabulary of {vocabulary}: tokenizer.json and config.json belong to different models"
+    )]
+    UnknownToken {
+        /// Position of the text.
+        row: usize,
+        /// The token.
+        token: u32,
+        /// Size of the model's vocabulary.
+        vocabulary: usize,
+    },
+    /// A thread that could not be started.
+    #[error("cannot start a worker thread: lower RAYON_NUM_THREADS")]
+    Threads {
+        /// Why.
+        #[source]
+        source: rayon::ThreadPoolBuildError,
+    },
+    /// Embeddings that are not finite: the weights are damaged.
+    #[error("the model returned an embedding that is not finite: its weights are damaged")]
+    NotFinite {
+        /// Where.
+        #[source]
+        source: CoreError,
+    },
+    /// A cache that cannot be written.
+    #[error("cannot write the embedding cache at {path}: check the folder's permissions and free space", path = path.display())]
+    CacheWrite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A setting of the cache out of range.
+    #[error("{field} is {found}: {expected}")]
+    CacheSetting {
+        /// The setting.
+        field: &'static str,
+        /// Its value.
+        found: usize,
+        /// What is expected of it.
+        expected: &'static str,
+    },
+}
+
+impl EmbedError {
+    /// The same error for texts that stand `rows` further on.
+    pub(crate) fn behind(mut self, rows: usize) -> Self {
+        match &mut self {
+            Self::Tokenize { row, .. }
+            | Self::NoTokens { row }
+            | Self::UnknownToken { row, .. } => {
+                *row += rows;
+            }
+            _ => {}
+        }
+        self
+    }
+}
+
+/// The bytes of a file of the model's folder.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, EmbedError> {
+    std::fs::read(path).map_err(|source| EmbedError::Read { path: path.to_owned(), source })
+}
+
+/// A JSON file of the model's folder.
+pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, EmbedError> {
+    serde_json::from_slice(&read(path)?)
+        .map_err(|source| EmbedError::Json { path: path.to_owned(), source })
+}

@@ -1,0 +1,65 @@
+//! Text encoders in Burn and a resumable embedding cache.
+//!
+//! [`BertEncoder`] turns texts into one vector each: it reads a sentence-transformers folder as the
+//! Hugging Face hub lays it out (BERT, MiniLM, DistilBERT, MPNet, RoBERTa) and runs it on the CPU.
+//! [`EmbeddingCache`] keeps what was computed, by content, model and revision, so that nothing is
+//! computed twice and a killed run continues.
+
+mod batch;
+mod cache;
+mod config;
+mod encoder;
+mod error;
+mod gelu;
+mod layers;
+mod names;
+mod pooling;
+mod relative;
+mod tokens;
+mod transformer;
+mod weights;
+
+use alfm_core::Matrix;
+
+pub use cache::{Embedded, EmbeddingCache, RejectedShard};
+pub use encoder::BertEncoder;
+pub use error::EmbedError;
+
+/// Called with (texts done, texts in all), as work goes on; a program draws its bar from it.
+pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
+
+/// Something that turns texts into vectors of one length.
+///
+/// ```
+/// use alfm_core::Matrix;
+/// use alfm_embed::{EmbedError, Progress, TextEncoder};
+///
+/// /// One column: the number of bytes.
+/// struct Length;
+///
+/// impl TextEncoder for Length {
+///     fn dimension(&self) -> usize {
+///         1
+///     }
+///
+///     fn encode(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, EmbedError> {
+///         progress(texts.len(), texts.len());
+///         let values = texts.iter().map(|text| text.len() as f32).collect();
+///         Matrix::new(values, texts.len(), 1).map_err(|source| EmbedError::NotFinite { source })
+///     }
+/// }
+///
+/// let matrix = Length.encode(&["to", "label"], &mut |_, _| {})?;
+/// assert_eq!(matrix.view().values(), [2.0, 5.0]);
+/// # Ok::<(), EmbedError>(())
+/// ```
+pub trait TextEncoder: Send + Sync {
+    /// Length of an embedding.
+    fn dimension(&self) -> usize;
+
+    /// One embedding per text, in the order of the texts: `texts x dimension`.
+    ///
+    /// # Errors
+    /// [`EmbedError`], naming the text at fault.
+    fn encode(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, EmbedError>;
+}

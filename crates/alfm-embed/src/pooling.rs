@@ -1,0 +1,125 @@
+use std::path::Path;
+
+use burn::tensor::Tensor;
+use serde::Deserialize;
+
+use crate::EmbedError;
+use crate::batch::Batch;
+use crate::error::read_json;
+use crate::layers::{Cpu, floats};
+
+/// How the vectors of a text's tokens become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pooling {
+    Mean,
+    First,
+}
+
+/// What follows the transformer: pooling, then perhaps scaling to unit length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pooling: Pooling,
+    normalize: bool,
+}
+
+#[derive(Deserialize)]
+struct ModuleEntry {
+    path: String,
+    r#type: String,
+}
+
+#[derive(Deserialize)]
+struct PoolingConfig {
+    #[serde(default)]
+    pooling_mode_cls_token: bool,
+    #[serde(default)]
+    pooling_mode_mean_tokens: bool,
+    #[serde(default)]
+    pooling_mode_max_tokens: bool,
+    #[serde(default)]
+    pooling_mode_mean_sqrt_len_tokens: bool,
+    #[serde(default)]
+    pooling_mode_weightedmean_tokens: bool,
+    #[serde(default)]
+    pooling_mode_lasttoken: bool,
+}
+
+impl Head {
+    /// Reads `modules.json`; a folder without it is a bare transformer, which is given mean pooling
+    /// and no scaling, as sentence-transformers does.
+    pub(crate) fn read(folder: &Path) -> Result<Self, EmbedError> {
+        let mut head = Self { pooling: Pooling::Mean, normalize: false };
+        let path = folder.join("modules.json");
+        if !path.exists() {
+            return Ok(head);
+        }
+        for module in read_json::<Vec<ModuleEntry>>(&path)? {
+            // Releases moved the classes between Python packages; the class itself kept its name.
+            match module.r#type.rsplit('.').next().unwrap_or_default() {
+                "Transformer" => {}
+                "Pooling" => {
+                    head.pooling = Pooling::read(&folder.join(module.path).join("config.json"))?;
+                }
+                "Normalize" => head.normalize = true,
+                _ => {
+                    return Err(EmbedError::Setting {
+                        path,
+                        field: "type",
+                        found: format!("`{}`", module.r#type),
+                        expected: "only Transformer, Pooling and Normalize are built".to_owned(),
+                    });
+                }
+            }
+        }
+        Ok(head)
+    }
+
+    /// One vector a text of the batch, in its order.
+    pub(crate) fn forward(&self, hidden: Tensor<Cpu, 2>, batch: &Batch) -> Vec<f32> {
+        let width = hidden.dims()[1];
+        let mut values = Vec::with_capacity(batch.rows.len() * width);
+        for group in &batch.groups {
+            let texts = [group.texts, group.length, width];
+            let tokens = hidden.clone().slice([group.rows(), 0..width]).reshape(texts);
+            let pooled = match self.pooling {
+                Pooling::Mean => tokens.mean_dim(1),
+                Pooling::First => tokens.slice([0..group.texts, 0..1, 0..width]),
+            };
+            values.extend(floats(pooled.into_data()));
+        }
+        if self.normalize {
+            values.chunks_exact_mut(width).for_each(to_unit_length);
+        }
+        values
+    }
+}
+
+/// Smallest length that a vector is divided by, as in `torch.nn.functional.normalize`.
+const SHORTEST: f32 = 1e-12;
+
+fn to_unit_length(vector: &mut [f32]) {
+    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt().max(SHORTEST);
+    vector.iter_mut().for_each(|x| *x /= length);
+}
+
+impl Pooling {
+    fn read(path: &Path) -> Result<Self, EmbedError> {
+        let modes: PoolingConfig = read_json(path)?;
+        let other = modes.pooling_mode_max_tokens
+            || modes.pooling_mode_mean_sqrt_len_tokens
+            || modes.pooling_mode_weightedmean_tokens
+            || modes.pooling_mode_lasttoken;
+        match (modes.pooling_mode_mean_tokens, modes.pooling_mode_cls_token, other) {
+            (true, false, false) => Ok(Self::Mean),
+            (false, true, false) => Ok(Self::First),
+            _ => Err(EmbedError::Setting {
+                path: path.to_owned(),
+                field: "pooling_mode",
+                found: "another mode, or several, or none".to_owned(),
+                expected:
+                    "only pooling_mode_mean_tokens or pooling_mode_cls_token, one of them, is built"
+                        .to_owned(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use burn::tensor::{Tensor, TensorData};
+use half::{bf16, f16};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
+use crate::EmbedError;
+use crate::layers::{Cpu, LayerNorm, Linear};
+
+/// The tensors of a checkpoint, each taken once: what is left in the end has no place in the model.
+pub(crate) struct Weights<'a> {
+    path: &'a Path,
+    tensors: BTreeMap<String, TensorView<'a>>,
+}
+
+impl<'a> Weights<'a> {
+    /// Reads the table of contents. Names lose `prefix`; a checkpoint that has it anywhere keeps its
+    /// task heads outside of it, and those are dropped.
+    ///
+    /// # Errors
+    /// [`EmbedError::Safetensors`].
+    pub(crate) fn open(path: &'a Path, bytes: &'a [u8], prefix: &str) -> Result<Self, EmbedError> {
+        let file = SafeTensors::deserialize(bytes)
+            .map_err(|source| EmbedError::Safetensors { path: path.to_owned(), source })?;
+        let all = file.tensors();
+        let prefixed = all.iter().any(|(name, _)| name.starts_with(prefix));
+        let tensors = all
+            .into_iter()
+            .filter_map(|(name, view)| {
+                let name = if prefixed { name.strip_prefix(prefix)?.to_owned() } else { name };
+                Some((modern(&name), view))
+            })
+            .filter(|(name, _)| !unused(name))
+            .collect();
+        Ok(Self { path, tensors })
+    }
+
+    /// Takes the tensor `name`, which must have this shape.
+    pub(crate) fn take<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; D],
+    ) -> Result<Tensor<Cpu, D>, EmbedError> {
+        let path = || self.path.to_owned();
+        let Some(view) = self.tensors.remove(name) else {
+            return Err(EmbedError::MissingTensor { path: path(), tensor: name.to_owned() });
+        };
+        if view.shape() != shape {
+            return Err(EmbedError::TensorShape {
+                path: path(),
+                tensor: name.to_owned(),
+                expected: shape.to_vec(),
+                found: view.shape().to_vec(),
+            });
+        }
+        let Some(values) = floats(&view) else {
+            return Err(EmbedError::TensorType {
+                path: path(),
+                tensor: name.to_owned(),
+                found: format!("{:?}", view.dtype()),
+            });
+        };
+        Ok(Tensor::from_data(TensorData::new(values, shape), &Default::default()))
+    }
+
+    /// Takes the linear maps `names`, all `[input -> output]`, as one map side by side.
+    pub(crate) fn linear(
+        &mut self,
+        names: &[&str],
+        input: usize,
+        output: usize,
+    ) -> Result<Linear, EmbedError> {
+        let mut weights = Vec::with_capacity(names.len());
+        let mut biases = Vec::with_capacity(names.len());
+        for name in names {
+            // Checkpoints hold `[output, input]`.
+            weights.push(self.take(&format!("{name}.weight"), [output, input])?.transpose());
+            biases.push(self.take(&format!("{name}.bias"), [output])?);
+        }
+        Ok(Linear::new(Tensor::cat(weights, 1), Tensor::cat(biases, 0)))
+    }
+
+    /// Takes the layer normalisation `name`.
+    pub(crate) fn norm(
+        &mut self,
+        name: &str,
+        width: usize,
+        epsilon: f64,
+    ) -> Result<LayerNorm, EmbedError> {
+        let scale = self.take(&format!("{name}.weight"), [width])?;
+        let shift = self.take(&format!("{name}.bias"), [width])?;
+        Ok(LayerNorm::new(scale, shift, epsilon))
+    }
+
+    /// Checks that nothing is left.
+    ///
+    /// # Errors
+    /// [`EmbedError::ExtraTensors`].
+    pub(crate) fn finish(self) -> Result<(), EmbedError> {
+        match self.tensors.first_key_value() {
+            None => Ok(()),
+            Some((tensor, _)) => Err(EmbedError::ExtraTensors {
+                path: self.path.to_owned(),
+                tensor: tensor.clone(),
+                count: self.tensors.len(),
+            }),
+        }
+    }
+}
+
+/// Checkpoints that were converted from TensorFlow name the parts of a layer norm differently.
+fn modern(name: &str) -> String {
+    if let Some(stem) = name.strip_suffix(".gamma") {
+        format!("{stem}.weight")
+    } else if let Some(stem) = name.strip_suffix(".beta") {
+        format!("{stem}.bias")
+    } else {
+        name.to_owned()
+    }
+}
+
+/// Tensors of the encoder that embeddings do not depend on: index buffers that old checkpoints
+/// store, and the pooler, which only next-sentence prediction uses.
+fn unused(name: &str) -> bool {
+    name.starts_with("pooler.")
+        || name.ends_with("position_ids")
+        || name.ends_with("token_type_ids")
+}
+
+fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
+    let bytes = view.data();
+    Some(match view.dtype() {
+        Dtype::F32 => numbers(bytes, f32::from_le_bytes),
+        Dtype::F64 => numbers(bytes, |b| f64::from_le_bytes(b) as f32),
+        Dtype::F16 => numbers(bytes, |b| f16::from_le_bytes(b).to_f32()),
+        Dtype::BF16 => numbers(bytes, |b| bf16::from_le_bytes(b).to_f32()),
+        _ => return None,
+    })
+}
+
+/// Little-endian numbers of `N` bytes each.
+pub(crate) fn numbers<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    bytes.as_chunks::<N>().0.iter().map(|chunk| read(*chunk)).collect()
+}

@@ -1,0 +1,38 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::PathBuf;
+
+use alfm_core::MatrixView;
+
+/// What parity with another implementation means here.
+pub(crate) const TOLERANCE: f32 = 1e-4;
+
+/// Largest absolute difference, and its row.
+pub(crate) fn difference(left: MatrixView<'_>, right: MatrixView<'_>) -> (f32, usize) {
+    assert_eq!((left.rows(), left.columns()), (right.rows(), right.columns()));
+    left.iter()
+        .zip(right.iter())
+        .enumerate()
+        .map(|(row, (a, b))| (a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max), row))
+        .fold((0.0, 0), |worst, this| if this.0 > worst.0 { this } else { worst })
+}
+
+/// The folder of the hub's files, if there is one.
+pub(crate) fn hub() -> Option<PathBuf> {
+    let direct = std::env::var_os("ALFM_HUB_DIR").map(PathBuf::from);
+    direct.or_else(|| Some(PathBuf::from(std::env::var_os("HF_HOME")?).join("hub")))
+}
+
+/// The snapshot of MiniLM, or `None` and a printed reason.
+pub(crate) fn minilm() -> Option<PathBuf> {
+    let Some(hub) = hub() else {
+        eprintln!("skipped: neither ALFM_HUB_DIR nor HF_HOME is set");
+        return None;
+    };
+    let model = hub.join("models--sentence-transformers--all-MiniLM-L6-v2");
+    let Ok(revision) = std::fs::read_to_string(model.join("refs/main")) else {
+        eprintln!("skipped: {} is not there", model.display());
+        return None;
+    };
+    Some(model.join("snapshots").join(revision.trim()))
+}

@@ -1,0 +1,61 @@
+//! The published MiniLM against reference embeddings of real texts; skipped without the hub's files.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use alfm_core::Matrix;
+use alfm_embed::{BertEncoder, TextEncoder};
+use common::{TOLERANCE, difference, hub, minilm};
+
+/// `minilm_reference` beside the hub's folder: the texts and their embeddings.
+fn reference() -> Option<(Vec<String>, Matrix)> {
+    let folder: PathBuf = hub()?.join("../extra/minilm_reference");
+    let Ok(json) = std::fs::read_to_string(folder.join("texts.json")) else {
+        eprintln!("skipped: {} is not there", folder.display());
+        return None;
+    };
+    let texts: BTreeMap<String, Vec<String>> = serde_json::from_str(&json).unwrap();
+    let mut arrays = npyz::npz::NpzArchive::open(folder.join("embeddings.npz")).unwrap();
+    let (mut all, mut rows) = (Vec::new(), Vec::new());
+    for (name, texts) in texts {
+        let array = arrays.by_name(&name).unwrap().unwrap();
+        assert_eq!(array.shape(), [texts.len() as u64, 384]);
+        rows.extend(array.into_vec::<f32>().unwrap());
+        all.extend(texts);
+    }
+    let count = all.len();
+    Some((all, Matrix::new(rows, count, 384).unwrap()))
+}
+
+#[test]
+fn agrees_with_the_reference() {
+    let (Some(folder), Some((texts, expected))) = (minilm(), reference()) else { return };
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    assert_eq!(texts.len(), 200);
+    let got = BertEncoder::load(&folder).unwrap().encode(&texts, &mut |_, _| {}).unwrap();
+    let (worst, row) = difference(got.view(), expected.view());
+    eprintln!("largest difference from the reference: {worst:e}");
+    assert!(worst < TOLERANCE, "text {row} is off by {worst}");
+}
+
+/// Neither the neighbours in a batch nor the number of threads changes a bit of an embedding.
+#[test]
+fn a_text_has_one_embedding() {
+    let (Some(folder), Some((texts, _))) = (minilm(), reference()) else { return };
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let encoder = BertEncoder::load(&folder).unwrap();
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| encoder.encode(&texts, &mut |_, _| {}).unwrap())
+    };
+    let together = on(1);
+    assert_eq!(together, on(3));
+    for (row, text) in texts.iter().enumerate().step_by(7) {
+        let alone = encoder.encode(&[text], &mut |_, _| {}).unwrap();
+        assert_eq!(alone.view().row(0), together.view().row(row), "text {row}");
+    }
+}
