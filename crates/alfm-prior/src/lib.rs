@@ -1,0 +1,23 @@
+//! Where the prior `p_L` comes from: class probabilities of a foundation model, `N x K`, computed once.
+//!
+//! * [`zero_shot`]: similarity of item and class-prompt embeddings.
+//! * [`from_hard_labels`]: the labels of another annotator or model, as sure as they are [`Reliability`].
+//! * [`from_matrix`]: probabilities computed elsewhere.
+//! * [`uniform`] and [`rotated`]: priors that know nothing, and that are wrong on purpose.
+//! * [`calibrate`]: a [`Calibrator`] sharpens or softens any of them; [`PriorQuality`] says how good it is.
+//!
+//! Embeddings and labels are inputs: this crate runs no model and opens no file.
+
+pub mod calibrate;
+mod error;
+mod hard_labels;
+mod quality;
+mod simple;
+mod zero_shot;
+
+pub use calibrate::{Calibrator, Temperature};
+pub use error::PriorError;
+pub use hard_labels::{Reliability, from_hard_labels};
+pub use quality::PriorQuality;
+pub use simple::{from_matrix, rotated, uniform};
+pub use zero_shot::{ClassPrompts, DEFAULT_TEMPERATURE, zero_shot};

@@ -1,0 +1,72 @@
+use alfm_core::{CoreError, Matrix, MatrixView, Predictions, ScoreKind};
+
+use crate::PriorError;
+use crate::zero_shot::softmax_rows;
+
+/// The prior that knows nothing: `1 / classes` everywhere, `rows x classes`.
+///
+/// # Errors
+/// [`PriorError::Input`] for fewer than two classes.
+pub fn uniform(rows: usize, classes: usize) -> Result<Matrix, PriorError> {
+    if classes < 2 {
+        return Err(CoreError::TooFewClasses { got: classes }.into());
+    }
+    Ok(Matrix::new(vec![1.0 / classes as f32; rows * classes], rows, classes)?)
+}
+
+/// A prior that is wrong on purpose: what `prior` gave class `k` goes to class `k + 1`, the last to the first.
+///
+/// # Errors
+/// [`PriorError::Input`] if `prior` is not a matrix of probabilities.
+pub fn rotated(prior: MatrixView<'_>) -> Result<Matrix, PriorError> {
+    Predictions::new(prior, ScoreKind::Probabilities)?;
+    let mut values = prior.values().to_vec();
+    values.chunks_exact_mut(prior.columns()).for_each(|row| row.rotate_right(1));
+    Ok(Matrix::new(values, prior.rows(), prior.columns())?)
+}
+
+/// A prior computed elsewhere, for `rows` items and `classes` classes.
+///
+/// Probabilities that sum to one within [`alfm_core::ROW_SUM_TOLERANCE`] are renormalised, so that half
+/// precision on disk leaves no bias; logits go through a softmax.
+///
+/// # Errors
+/// [`PriorError::Input`] if the shape is not `rows x classes`, or for the first row that is no distribution.
+///
+/// ```
+/// use alfm_core::{Matrix, ScoreKind};
+/// let read = Matrix::from_rows(&[[0.7495, 0.25], [0.0, 1.0]])?;
+/// let prior = alfm_prior::from_matrix(read.view(), ScoreKind::Probabilities, 2, 2)?;
+/// assert!((prior.view().row(0)[0] - 0.7495 / 0.9995).abs() < 1e-6);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn from_matrix(
+    matrix: MatrixView<'_>,
+    kind: ScoreKind,
+    rows: usize,
+    classes: usize,
+) -> Result<Matrix, PriorError> {
+    if matrix.rows() != rows {
+        let got = matrix.rows();
+        return Err(CoreError::RowCount { what: "prior", expected: rows, got }.into());
+    }
+    if matrix.columns() != classes {
+        let got = matrix.columns();
+        return Err(CoreError::ColumnCount { what: "prior", expected: classes, got }.into());
+    }
+    Predictions::new(matrix, kind)?;
+    match kind {
+        ScoreKind::Logits => softmax_rows(matrix),
+        ScoreKind::Probabilities => {
+            let mut values = matrix.values().to_vec();
+            values.chunks_exact_mut(classes).for_each(normalise);
+            Ok(Matrix::new(values, rows, classes)?)
+        }
+    }
+}
+
+/// Divides a row by its sum, which is above 0.
+pub(crate) fn normalise(row: &mut [f32]) {
+    let sum: f64 = row.iter().copied().map(f64::from).sum();
+    row.iter_mut().for_each(|value| *value = (f64::from(*value) / sum) as f32);
+}
