@@ -1,0 +1,110 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{LearnError, Learner, LogisticRegressionConfig, MlpConfig};
+
+/// The learner of an experiment, by `kind`.
+///
+/// ```
+/// use alfm_learn::LearnerConfig;
+/// let config: LearnerConfig = toml::from_str("kind = \"linear\"\nc = 3.0")?;
+/// let LearnerConfig::Linear(linear) = &config else { unreachable!() };
+/// assert_eq!(linear.c, 3.0);
+/// assert!(config.build().is_ok());
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum LearnerConfig {
+    /// Multinomial logistic regression.
+    Linear(LogisticRegressionConfig),
+    /// A small network.
+    Mlp(MlpConfig),
+}
+
+impl Default for LearnerConfig {
+    fn default() -> Self {
+        Self::Linear(LogisticRegressionConfig::default())
+    }
+}
+
+impl LearnerConfig {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`LearnError::Setting`] for the first one outside its range.
+    pub fn check(&self) -> Result<(), LearnError> {
+        self.build().map(drop)
+    }
+
+    /// Checks the settings into a learner.
+    ///
+    /// # Errors
+    /// As [`LearnerConfig::check`].
+    pub fn build(&self) -> Result<Box<dyn Learner>, LearnError> {
+        Ok(match self {
+            Self::Linear(config) => Box::new(config.check()?),
+            Self::Mlp(config) => Box::new(config.check()?),
+        })
+    }
+}
+
+/// Checks what the learners share.
+pub(crate) fn check_training(
+    c: f64,
+    max_iterations: usize,
+    tolerance: f64,
+) -> Result<(), LearnError> {
+    let setting = |name, value, rule| Err(LearnError::Setting { name, value, rule });
+    if !(c.is_finite() && c > 0.0) {
+        return setting("c", c.to_string(), "the inverse penalty must be finite and above 0");
+    }
+    if max_iterations == 0 {
+        return setting("max_iterations", "0".into(), "allow at least one step");
+    }
+    if !(tolerance > 0.0 && tolerance < 1.0) {
+        let rule = "the share of the first gradient that may remain must lie between 0 and 1";
+        return setting("tolerance", tolerance.to_string(), rule);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_survive_a_round_trip() {
+        for text in
+            ["kind = \"linear\"", "kind = \"mlp\"\nhidden = [64, 32]\nactivation = \"gelu\""]
+        {
+            let config: LearnerConfig = toml::from_str(text).unwrap();
+            let back = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
+            assert_eq!(config, back);
+        }
+    }
+
+    #[test]
+    fn unknown_keys_and_kinds_are_refused() {
+        for text in ["kind = \"linear\"\nhidden = [3]", "kind = \"forest\"", "c = 1.0"] {
+            assert!(toml::from_str::<LearnerConfig>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn settings_outside_their_range_are_named() {
+        let cases = [
+            ("kind = \"linear\"\nc = 0.0", "`c` is 0: "),
+            ("kind = \"mlp\"\nc = nan", "`c` is NaN: "),
+            ("kind = \"linear\"\ntolerance = 1.0", "`tolerance` is 1: "),
+            ("kind = \"linear\"\nmax_iterations = 0", "`max_iterations` is 0: "),
+            ("kind = \"mlp\"\nhidden = []", "`hidden` is []: "),
+            ("kind = \"mlp\"\nhidden = [8, 0]", "`hidden` is [8, 0]: "),
+            ("kind = \"mlp\"\nhidden = [8, 8, 8]", "`hidden` is [8, 8, 8]: "),
+        ];
+        for (text, expected) in cases {
+            let error = toml::from_str::<LearnerConfig>(text).unwrap().check().unwrap_err();
+            assert!(error.to_string().starts_with(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+use std::cmp::Ordering;
+
+use alfm_core::{Matrix, MatrixView, SeedTree};
+use serde::{Deserialize, Serialize};
+
+use crate::{Examples, LearnError};
+
+/// Something that learns a classifier from labelled embeddings, from the start, each time it is asked.
+pub trait Learner: Send + Sync {
+    /// Fits a model; the same examples and seed give the same model.
+    ///
+    /// # Errors
+    /// As [`Examples::check`].
+    fn fit(
+        &self,
+        examples: &Examples<'_>,
+        seed: &SeedTree,
+    ) -> Result<Box<dyn Classifier>, LearnError>;
+}
+
+/// A fitted model.
+pub trait Classifier: Send + Sync {
+    /// Class probabilities `N x K` of `N x D` embeddings: every entry above 0, rows sum to one.
+    ///
+    /// A class that no example showed gets `1 / (n + K)`, where `n` is the sum of the example weights
+    /// (Laplace's rule of succession): small, never 0, and always below the best of the seen classes.
+    ///
+    /// # Errors
+    /// [`LearnError::Dimension`] if the embeddings are not as wide as the examples were.
+    fn predict(&self, embeddings: MatrixView<'_>) -> Result<Matrix, LearnError>;
+
+    /// How the fit went.
+    fn fit_summary(&self) -> &Fit;
+}
+
+/// How a fit went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Fit {
+    /// Accepted steps.
+    pub iterations: usize,
+    /// Evaluations of loss and gradient, at least one a step.
+    pub evaluations: usize,
+    /// Loss at the start, penalty included, per unit of example weight, in nats.
+    pub start_loss: f64,
+    /// Loss at the end.
+    pub final_loss: f64,
+    /// Norm of the gradient at the end over its norm at the start; 0 if it was 0 at the start.
+    pub gradient_ratio: f64,
+    /// Why the fit ended.
+    pub stop: Stop,
+}
+
+impl Fit {
+    /// Whether the loss is at a minimum, as far as single precision can tell.
+    pub fn converged(&self) -> bool {
+        self.stop != Stop::IterationLimit
+    }
+
+    /// Whether training failed to lower the loss although there was something to lower.
+    pub fn diverged(&self) -> bool {
+        // A loss that overflowed to NaN has not been lowered either.
+        let lowered = self.final_loss.partial_cmp(&self.start_loss) == Some(Ordering::Less);
+        self.gradient_ratio != 0.0 && !lowered
+    }
+}
+
+/// Why a fit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Stop {
+    /// The gradient fell to the tolerance.
+    Tolerance,
+    /// No step along the descent direction lowers the loss any further: rounding hides the rest.
+    Precision,
+    /// The iteration limit came first.
+    IterationLimit,
+}

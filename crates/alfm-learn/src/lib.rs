@@ -1,0 +1,45 @@
+//! The small model of the loop, retrained from its start each round on frozen embeddings.
+//!
+//! * [`LogisticRegression`]: multinomial, to convergence; the default.
+//! * [`Mlp`]: one or two hidden layers, for classes that no hyperplane separates.
+//! * [`LearnerConfig`]: either of them, by `kind`, as a configuration file names it.
+//!
+//! Both minimise the same loss with the same full-batch method, on one thread: experiments run many fits
+//! at once. The same examples and seed give the same bytes whatever the number of threads.
+//!
+//! ```
+//! use alfm_core::{ClassId, Matrix, SeedTree};
+//! use alfm_learn::{Examples, LearnerConfig};
+//!
+//! let embeddings = Matrix::from_rows(&[[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])?;
+//! let labels = [0, 0, 1].map(ClassId::new);
+//! let examples = Examples {
+//!     embeddings: embeddings.view(),
+//!     labels: &labels,
+//!     weights: &[1.0; 3],
+//!     classes: 2,
+//! };
+//! let learner = LearnerConfig::default().build()?;
+//! let model = learner.fit(&examples, &SeedTree::new(0))?;
+//! let probabilities = model.predict(embeddings.view())?;
+//! assert!(probabilities.view().row(0)[0] > 0.9);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod config;
+mod error;
+mod examples;
+mod lbfgs;
+mod learner;
+mod logistic;
+mod loss;
+mod mlp;
+mod network;
+mod trained;
+
+pub use config::LearnerConfig;
+pub use error::LearnError;
+pub use examples::Examples;
+pub use learner::{Classifier, Fit, Learner, Stop};
+pub use logistic::{LogisticRegression, LogisticRegressionConfig};
+pub use mlp::{Activation, Mlp, MlpConfig};
