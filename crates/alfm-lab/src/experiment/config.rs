@@ -1,0 +1,298 @@
+//! The experiment file: `alfm run CONFIG.toml`.
+
+use alfm_data::simulate::{Imbalance, Noise};
+use alfm_learn::LearnerConfig;
+use alfm_select::Strategy;
+use serde::{Deserialize, Serialize};
+
+use super::one_or_many::one_or_many;
+use crate::LabError;
+
+/// A simulation: the product of everything that is listed.
+///
+/// Every list may also be a single value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExperimentConfig {
+    /// Run seeds: initial batch, model initialisation and strategy.
+    pub seeds: Seeds,
+    /// `b0`: random labels before the first training.
+    pub initial: usize,
+    /// `b`: labels of each later round.
+    pub batch: usize,
+    /// `T`: number of trainings.
+    pub rounds: usize,
+    /// The strategies to compare.
+    #[serde(deserialize_with = "one_or_many")]
+    pub strategies: Vec<Strategy>,
+    /// What a pseudo-label weighs in training, an oracle label weighing 1. Published: 1.
+    #[serde(default = "one")]
+    pub pseudo_label_weight: f32,
+    /// Decides which items a limited or thinned pool keeps; the same for every run.
+    #[serde(default)]
+    pub data_seed: u64,
+    /// The data sets.
+    #[serde(deserialize_with = "one_or_many")]
+    pub dataset: Vec<DatasetConfig>,
+    /// What embeds the items.
+    #[serde(default)]
+    pub encoder: Encoder,
+    /// Where the prior comes from.
+    #[serde(default = "zero_shot", deserialize_with = "one_or_many")]
+    pub prior: Vec<PriorConfig>,
+    /// The small model.
+    #[serde(default = "linear", deserialize_with = "one_or_many")]
+    pub learner: Vec<LearnerConfig>,
+}
+
+/// Run seeds: `{ from = 0, count = 5 }` or `[1, 2, 3]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Seeds {
+    /// One seed.
+    One(u64),
+    /// Seeds written out.
+    List(Vec<u64>),
+    /// `count` seeds from `from` upwards.
+    Range {
+        /// The first seed.
+        from: u64,
+        /// How many.
+        count: u64,
+    },
+}
+
+/// A data set and what is made of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetConfig {
+    /// A known name, or a file.
+    pub name: String,
+    /// What the pool is.
+    pub pool: Subset,
+    /// What the test set is.
+    pub test: Subset,
+    /// The fixed level at which savings are compared; by default the highest that every strategy reaches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<f64>,
+    /// Imbalance constructions.
+    #[serde(default = "natural", deserialize_with = "one_or_many")]
+    pub imbalance: Vec<Imbalance>,
+    /// What the oracle gets wrong.
+    #[serde(default = "no_noise", deserialize_with = "one_or_many")]
+    pub noise: Vec<Noise>,
+}
+
+/// A part of a split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subset {
+    /// The split.
+    pub split: String,
+    /// At most so many items, seeded and stratified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// What the pool left of the split.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rest: bool,
+}
+
+/// The encoder of the items.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Encoder {
+    /// Its repository on the hub.
+    pub model: String,
+}
+
+/// Where the prior comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum PriorConfig {
+    /// Softmax of temperature times cosine to the class prompts.
+    ZeroShot {
+        /// The temperature.
+        #[serde(default = "temperature")]
+        temperature: f64,
+    },
+    /// The zero-shot prior, wrong on purpose: class `k` is called `k + 1`.
+    Rotated {
+        /// The temperature.
+        #[serde(default = "temperature")]
+        temperature: f64,
+    },
+    /// Says nothing.
+    Uniform,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self { model: "sentence-transformers/all-MiniLM-L6-v2".into() }
+    }
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+fn temperature() -> f64 {
+    alfm_prior::DEFAULT_TEMPERATURE
+}
+
+fn zero_shot() -> Vec<PriorConfig> {
+    vec![PriorConfig::ZeroShot { temperature: temperature() }]
+}
+
+fn linear() -> Vec<LearnerConfig> {
+    vec![LearnerConfig::default()]
+}
+
+fn natural() -> Vec<Imbalance> {
+    vec![Imbalance::Natural]
+}
+
+fn no_noise() -> Vec<Noise> {
+    vec![Noise::None]
+}
+
+impl Seeds {
+    /// The seeds, in order.
+    pub fn list(&self) -> Vec<u64> {
+        match self {
+            Self::One(seed) => vec![*seed],
+            Self::List(seeds) => seeds.clone(),
+            Self::Range { from, count } => (*from..from.saturating_add(*count)).collect(),
+        }
+    }
+}
+
+impl PriorConfig {
+    /// Its name in results.
+    pub fn label(&self) -> String {
+        match self {
+            Self::ZeroShot { temperature } => format!("zero-shot({temperature})"),
+            Self::Rotated { temperature } => format!("rotated({temperature})"),
+            Self::Uniform => "uniform".into(),
+        }
+    }
+}
+
+impl ExperimentConfig {
+    /// Reads an experiment file.
+    ///
+    /// # Errors
+    /// [`LabError::Config`], which names the key that is wrong and the nearest known one, and as
+    /// [`ExperimentConfig::check`].
+    pub fn from_toml(text: &str) -> Result<Self, LabError> {
+        let config: Self = toml::from_str(text).map_err(|source| LabError::Config {
+            hint: nearest_key(source.message()),
+            source: Box::new(source),
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The whole configuration, defaults included, as a file that reads back.
+    ///
+    /// # Errors
+    /// [`LabError::WriteConfig`] for a value that TOML cannot hold.
+    pub fn to_toml(&self) -> Result<String, LabError> {
+        toml::to_string(self).map_err(LabError::WriteConfig)
+    }
+
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// [`LabError::Empty`] for an empty list, [`LabError::Setting`] for a number out of range,
+    /// [`LabError::RepeatedStrategy`] for two strategies under one label.
+    pub fn check(&self) -> Result<(), LabError> {
+        let lists = [
+            ("seeds", self.seeds.list().len()),
+            ("strategies", self.strategies.len()),
+            ("datasets", self.dataset.len()),
+            ("priors", self.prior.len()),
+            ("learners", self.learner.len()),
+        ];
+        if let Some((what, _)) = lists.into_iter().find(|(_, length)| *length == 0) {
+            return Err(LabError::Empty { what });
+        }
+        for (name, value) in
+            [("initial", self.initial), ("batch", self.batch), ("rounds", self.rounds)]
+        {
+            if value == 0 {
+                return Err(LabError::Setting { name, value: "0".into(), rule: "at least 1" });
+            }
+        }
+        let weight = self.pseudo_label_weight;
+        if !(weight.is_finite() && weight > 0.0) {
+            let (name, rule) = ("pseudo_label_weight", "a finite number above 0");
+            return Err(LabError::Setting { name, value: weight.to_string(), rule });
+        }
+        let mut labels: Vec<&str> = self.strategies.iter().map(Strategy::label).collect();
+        labels.sort_unstable();
+        match labels.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(LabError::RepeatedStrategy { label: pair[0].into() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The known key that is most like the unknown one of a parser's message.
+fn nearest_key(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let Some((unknown, known)) = quoted.split_first().filter(|_| message.contains("unknown field"))
+    else {
+        return String::new();
+    };
+    let likeness = |key: &&&str| (strsim::jaro_winkler(unknown, key) * 1e6) as u64;
+    match known.iter().max_by_key(likeness) {
+        Some(key) => format!("; did you mean `{key}`?"),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINIMAL: &str = r#"
+        seeds = { from = 3, count = 2 }
+        initial = 20
+        batch = 10
+        rounds = 4
+        strategies = ["random", { name = "prioral", rho = 0.3 }]
+        [[dataset]]
+        name = "support-inbox"
+        pool = { split = "pool" }
+        test = { split = "test" }
+        imbalance = { kind = "natural" }
+        noise = [{ kind = "none" }, { kind = "uniform", rate = 0.2 }]
+    "#;
+
+    #[test]
+    fn what_is_written_reads_back_with_every_default() {
+        let config = ExperimentConfig::from_toml(MINIMAL).unwrap();
+        assert_eq!(config.seeds.list(), [3, 4]);
+        assert_eq!(config.dataset[0].noise.len(), 2);
+        let text = config.to_toml().unwrap();
+        assert!(text.contains("pseudo_label_weight"), "{text}");
+        assert_eq!(ExperimentConfig::from_toml(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn faults_are_named() {
+        let cases = [
+            (MINIMAL.replace("batch =", "bach ="), "did you mean `batch`?"),
+            (MINIMAL.replace("rounds = 4", "rounds = 0"), "rounds"),
+            (MINIMAL.replace("\"random\"", "\"rundom\""), "no strategy is called `rundom`"),
+            (MINIMAL.replace("{ split = \"test\" }", "{ splitt = \"test\" }"), "`split`?"),
+            (MINIMAL.replace("\"random\", ", "\"prioral\", "), "prioral"),
+            (MINIMAL.replace("count = 2", "count = 0"), "seeds"),
+        ];
+        for (text, expected) in cases {
+            let error = ExperimentConfig::from_toml(&text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{expected}: {error}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Simulated experiments: from a configuration to records.
+//!
+//! An [`ExperimentConfig`] is the product of data sets, imbalances, noises, priors, learners, strategies and
+//! seeds. [`prepare`] turns its data into [`Task`]s, one a setting; [`run_all`] runs every strategy and
+//! seed on every task, in parallel over runs, and keeps each run as it finishes.
+
+mod config;
+mod one_or_many;
+mod prepare;
+mod run;
+mod schedule;
+
+pub use config::{DatasetConfig, Encoder, ExperimentConfig, PriorConfig, Seeds, Subset};
+pub use prepare::{Embedder, Task, prepare};
+pub use run::run_one;
+pub use schedule::{Schedule, run_all, threads};

@@ -1,0 +1,294 @@
+//! From a configuration to tasks: data, imbalance, noise, embeddings and prior.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use alfm_core::{ClassId, ClassSchema, Digest, Matrix, Predictions, SampleId, ScoreKind, SeedTree};
+use alfm_data::simulate::{Construction, Imbalance, Noise, NoiseInput};
+use alfm_data::{Dataset, Hub, Split, subset};
+use alfm_learn::LearnerConfig;
+use alfm_prior::{ClassPrompts, rotated, uniform, zero_shot};
+
+use super::config::{DatasetConfig, ExperimentConfig, PriorConfig, Subset};
+use crate::LabError;
+use crate::metrics::{Scores, class_counts, majority_class};
+use crate::record::{DataFacts, Setting};
+
+/// What turns texts into embeddings; the program brings the encoder, so that this crate needs none.
+pub trait Embedder {
+    /// One embedding a text, in the order given.
+    ///
+    /// # Errors
+    /// Whatever the encoder returns.
+    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>>;
+}
+
+/// One setting with everything that its runs share.
+#[derive(Debug)]
+pub struct Task {
+    /// Its name.
+    pub setting: Setting,
+    /// The classes after merging.
+    pub schema: ClassSchema,
+    /// The items of the pool.
+    pub ids: Vec<SampleId>,
+    /// Their embeddings, `N x D`.
+    pub pool: Matrix,
+    /// Their clean classes: for metrics only.
+    pub clean: Vec<ClassId>,
+    /// Their classes as the oracle answers.
+    pub observed: Vec<ClassId>,
+    /// The prior, `N x K`.
+    pub prior: Matrix,
+    /// Embeddings of the test set.
+    pub test: Matrix,
+    /// Its clean classes.
+    pub test_labels: Vec<ClassId>,
+    /// The small model.
+    pub learner: LearnerConfig,
+    /// What the records say of the data.
+    pub facts: DataFacts,
+}
+
+/// Loads, thins, disturbs, embeds: one task a setting, in the order of the configuration.
+///
+/// # Errors
+/// As the data set, the constructions, the encoder and the prior say.
+pub fn prepare(
+    config: &ExperimentConfig,
+    hub: &Hub,
+    embedder: &mut dyn Embedder,
+) -> Result<Vec<Task>, LabError> {
+    let mut tasks = Vec::new();
+    for dataset_config in &config.dataset {
+        let source = Source::load(config, dataset_config, hub, embedder)?;
+        for imbalance in &dataset_config.imbalance {
+            let seed = source.seed.child("imbalance");
+            let built = imbalance.apply(&source.pool_labels, source.data.schema(), &seed)?;
+            for noise in &dataset_config.noise {
+                let observed = source.answers(&built, noise)?;
+                for prior in &config.prior {
+                    for learner in &config.learner {
+                        let names = Names { imbalance, noise, prior, learner };
+                        tasks.push(source.task(&names, &built, &observed)?);
+                    }
+                }
+            }
+        }
+    }
+    Ok(tasks)
+}
+
+/// A data set with its embeddings, before anything is made of it.
+struct Source {
+    data: Dataset,
+    target: Option<f64>,
+    seed: SeedTree,
+    pool: Split,
+    pool_labels: Vec<ClassId>,
+    pool_embeddings: Matrix,
+    test: Split,
+    test_labels: Vec<ClassId>,
+    test_embeddings: Matrix,
+    prompts: ClassPrompts,
+}
+
+/// What makes one setting differ from another of the same data set.
+struct Names<'a> {
+    imbalance: &'a Imbalance,
+    noise: &'a Noise,
+    prior: &'a PriorConfig,
+    learner: &'a LearnerConfig,
+}
+
+impl Source {
+    fn load(
+        config: &ExperimentConfig,
+        dataset: &DatasetConfig,
+        hub: &Hub,
+        embedder: &mut dyn Embedder,
+    ) -> Result<Self, LabError> {
+        let data = Dataset::load(&dataset.name, hub)?;
+        let seed = SeedTree::new(config.data_seed).child("data").child(&dataset.name);
+        let (pool, taken) = part(&data, &dataset.pool, &[], &seed.child("pool"))?;
+        let left = if dataset.test.split == dataset.pool.split { &taken[..] } else { &[] };
+        let (test, _) = part(&data, &dataset.test, left, &seed.child("test"))?;
+        let mut embed = |texts: &[&str]| embedder.embed(texts).map_err(LabError::Embedding);
+        let texts = |split: &Split| -> Vec<String> { split.texts().to_vec() };
+        let (pool_texts, test_texts) = (texts(&pool), texts(&test));
+        let pool_embeddings = embed(&pool_texts.iter().map(String::as_str).collect::<Vec<_>>())?;
+        let test_embeddings = embed(&test_texts.iter().map(String::as_str).collect::<Vec<_>>())?;
+        let (class_of_prompt, prompts): (Vec<ClassId>, Vec<&str>) = data
+            .manifest()
+            .classes
+            .iter()
+            .enumerate()
+            .flat_map(|(class, entry)| {
+                entry.prompts.iter().map(move |text| (ClassId::from_index(class), text.as_str()))
+            })
+            .unzip();
+        let prompts =
+            ClassPrompts::new(embed(&prompts)?.view(), &class_of_prompt, data.schema().len())?;
+        Ok(Self {
+            pool_labels: pool.all_labels()?,
+            test_labels: test.all_labels()?,
+            target: dataset.target,
+            data,
+            seed,
+            pool,
+            pool_embeddings,
+            test,
+            test_embeddings,
+            prompts,
+        })
+    }
+
+    fn answers(&self, built: &Construction, noise: &Noise) -> Result<Vec<ClassId>, LabError> {
+        let ids: Vec<SampleId> =
+            built.kept.iter().map(|row| self.pool.ids()[*row].clone()).collect();
+        let texts: Vec<&str> =
+            built.kept.iter().map(|row| self.pool.texts()[*row].as_str()).collect();
+        let input = NoiseInput::new(&built.labels, &built.schema)
+            .with_items(&ids, &texts)
+            .with_merge(self.data.schema(), &built.class_map);
+        Ok(noise.apply(&input)?)
+    }
+
+    /// The prior over the original classes, summed over those that were merged.
+    fn prior(&self, config: &PriorConfig, built: &Construction) -> Result<Matrix, LabError> {
+        let items = self.pool_embeddings.view().gather(built.kept.iter().copied());
+        let prior = match config {
+            PriorConfig::ZeroShot { temperature } => {
+                zero_shot(items.view(), &self.prompts, *temperature)?
+            }
+            PriorConfig::Rotated { temperature } => {
+                rotated(zero_shot(items.view(), &self.prompts, *temperature)?.view())?
+            }
+            PriorConfig::Uniform => uniform(items.rows(), self.data.schema().len())?,
+        };
+        let classes = built.schema.len();
+        let mut merged = vec![0.0; prior.rows() * classes];
+        for (row, out) in prior.view().iter().zip(merged.chunks_exact_mut(classes)) {
+            for (p, class) in row.iter().zip(&built.class_map) {
+                out[class.index()] += p;
+            }
+        }
+        Ok(Matrix::new(merged, prior.rows(), classes)?)
+    }
+
+    fn task(
+        &self,
+        names: &Names<'_>,
+        built: &Construction,
+        observed: &[ClassId],
+    ) -> Result<Task, LabError> {
+        let prior = self.prior(names.prior, built)?;
+        let test_labels = built.map(&self.test_labels)?;
+        Ok(Task {
+            setting: Setting {
+                dataset: self.data.name().into(),
+                imbalance: imbalance_label(names.imbalance),
+                noise: noise_label(names.noise),
+                prior: names.prior.label(),
+                learner: learner_label(names.learner),
+            },
+            facts: self.facts(built, observed, &prior, &test_labels)?,
+            schema: built.schema.clone(),
+            ids: built.kept.iter().map(|row| self.pool.ids()[*row].clone()).collect(),
+            pool: self.pool_embeddings.view().gather(built.kept.iter().copied()),
+            clean: built.labels.clone(),
+            observed: observed.to_vec(),
+            prior,
+            test: self.test_embeddings.clone(),
+            test_labels,
+            learner: names.learner.clone(),
+        })
+    }
+
+    fn facts(
+        &self,
+        built: &Construction,
+        observed: &[ClassId],
+        prior: &Matrix,
+        test_labels: &[ClassId],
+    ) -> Result<DataFacts, LabError> {
+        let classes = built.schema.len();
+        let pool = class_counts(&built.labels, classes)?;
+        let majority = majority_class(&pool);
+        let predictions = Predictions::new(prior.view(), ScoreKind::Probabilities)?;
+        let values = |matrix: &Matrix| {
+            Digest::of_parts(matrix.view().values().iter().map(|value| value.to_le_bytes()))
+        };
+        let digests = BTreeMap::from([
+            ("pool".to_owned(), self.pool.digest()),
+            ("test".to_owned(), self.test.digest()),
+            ("pool-embeddings".to_owned(), values(&self.pool_embeddings)),
+            ("test-embeddings".to_owned(), values(&self.test_embeddings)),
+            ("prior".to_owned(), values(prior)),
+        ]);
+        Ok(DataFacts {
+            classes: built.schema.names().to_vec(),
+            digests,
+            observed: class_counts(observed, classes)?,
+            test: class_counts(test_labels, classes)?,
+            gamma: built.gamma,
+            epsilon: built.epsilon,
+            wrong_answers: observed.iter().zip(&built.labels).filter(|(a, b)| a != b).count(),
+            target: self.target,
+            prior: Scores::measure(&predictions, &built.labels, majority)?,
+            pool,
+        })
+    }
+}
+
+/// A part of a split, and its rows there.
+fn part(
+    data: &Dataset,
+    wanted: &Subset,
+    taken: &[usize],
+    seed: &SeedTree,
+) -> Result<(Split, Vec<usize>), LabError> {
+    let split = data.split(&wanted.split)?;
+    let available: Vec<usize> = match wanted.rest {
+        true => subset::rest(split.len(), taken),
+        false => (0..split.len()).collect(),
+    };
+    let rows = match wanted.limit {
+        None => available,
+        Some(limit) => {
+            let labels = split.subset(&available)?.all_labels()?;
+            let kept = subset::stratified(&labels, data.schema().len(), limit, seed);
+            kept.into_iter().map(|at| available[at]).collect()
+        }
+    };
+    Ok((split.subset(&rows)?, rows))
+}
+
+fn imbalance_label(imbalance: &Imbalance) -> String {
+    match imbalance {
+        Imbalance::Natural => "natural".into(),
+        Imbalance::Merge { classes, .. } => format!("merge({classes})"),
+        Imbalance::LongTailed { factor } => format!("long-tailed({factor})"),
+        Imbalance::Step { factor } => format!("step({factor})"),
+        other => tag(other),
+    }
+}
+
+fn noise_label(noise: &Noise) -> String {
+    match noise {
+        Noise::None => "none".into(),
+        Noise::Uniform { rate, .. } => format!("uniform({rate})"),
+        Noise::PairFlip { rate, .. } => format!("pair-flip({rate})"),
+        other => tag(other),
+    }
+}
+
+fn learner_label(learner: &LearnerConfig) -> String {
+    tag(learner)
+}
+
+/// The `kind` under which a choice is written.
+fn tag(choice: &impl serde::Serialize) -> String {
+    let written = serde_json::to_value(choice).ok();
+    written.and_then(|value| Some(value.get("kind")?.as_str()?.to_owned())).unwrap_or_default()
+}

@@ -1,0 +1,111 @@
+//! All runs of an experiment: in parallel, kept as they finish, continued after a stop.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use alfm_core::Digest;
+use alfm_core::files::write_atomically;
+use alfm_select::Strategy;
+use rayon::prelude::*;
+
+use super::config::ExperimentConfig;
+use super::prepare::Task;
+use super::run::{run_one, written};
+use crate::LabError;
+use crate::record::FinishedRun;
+
+/// Where runs are kept, and how the caller watches and stops them.
+pub struct Schedule<'a> {
+    /// A finished run is a file here at once; the ones that are there already are not run again.
+    pub folder: &'a Path,
+    /// Set by the caller to stop: runs that have not begun do not begin.
+    pub stop: &'a AtomicBool,
+    /// Called after each run with the numbers of finished and of all runs.
+    pub progress: &'a (dyn Fn(usize, usize) + Sync),
+}
+
+/// Runs every strategy and seed on every task; the result is in the order of the configuration.
+///
+/// Parallel over runs on the current rayon pool. A run is a function of its task, configuration and seed, so
+/// that neither the number of threads nor a stop in between changes a byte but the seconds.
+///
+/// # Errors
+/// [`LabError::Stopped`] when the caller stopped it; what was finished stays in the folder.
+pub fn run_all(
+    config: &ExperimentConfig,
+    tasks: &[Task],
+    schedule: &Schedule<'_>,
+) -> Result<Vec<FinishedRun>, LabError> {
+    let seeds = config.seeds.list();
+    let runs: Vec<(&Task, &Strategy, u64)> = tasks
+        .iter()
+        .flat_map(|task| config.strategies.iter().map(move |strategy| (task, strategy)))
+        .flat_map(|(task, strategy)| seeds.iter().map(move |seed| (task, strategy, *seed)))
+        .collect();
+    let done = AtomicUsize::new(0);
+    let outcome: Result<Vec<FinishedRun>, LabError> = runs
+        .par_iter()
+        .with_max_len(1)
+        .map(|(task, strategy, seed)| {
+            if schedule.stop.load(Ordering::Relaxed) {
+                let (finished, total) = (done.load(Ordering::Relaxed), runs.len());
+                return Err(LabError::Stopped { finished, total });
+            }
+            let run = kept_or_run(config, task, strategy, *seed, schedule.folder)?;
+            (schedule.progress)(done.fetch_add(1, Ordering::Relaxed) + 1, runs.len());
+            Ok(run)
+        })
+        .collect();
+    outcome
+}
+
+/// A pool of `jobs` threads, to run an experiment on.
+///
+/// # Errors
+/// [`LabError::Threads`] if the system gives none.
+pub fn threads(jobs: usize) -> Result<rayon::ThreadPool, LabError> {
+    rayon::ThreadPoolBuilder::new().num_threads(jobs).build().map_err(LabError::Threads)
+}
+
+fn kept_or_run(
+    config: &ExperimentConfig,
+    task: &Task,
+    strategy: &Strategy,
+    seed: u64,
+    folder: &Path,
+) -> Result<FinishedRun, LabError> {
+    let path = kept_path(config, task, strategy, seed, folder)?;
+    // A file that does not read, of another version for example, is simply run again.
+    let kept = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    if let Some(run) = kept {
+        return Ok(run);
+    }
+    let run = run_one(config, task, strategy, seed)?;
+    let text = serde_json::to_vec(&run)?;
+    write_atomically(&path, |out| out.write_all(&text)).map_err(|source| LabError::File {
+        action: "cannot write",
+        path,
+        source,
+    })?;
+    Ok(run)
+}
+
+/// The file of a run is named by everything that decides its outcome.
+fn kept_path(
+    config: &ExperimentConfig,
+    task: &Task,
+    strategy: &Strategy,
+    seed: u64,
+    folder: &Path,
+) -> Result<PathBuf, LabError> {
+    let digest = Digest::of_parts([
+        serde_json::to_vec(&task.setting)?,
+        serde_json::to_vec(&task.facts)?,
+        serde_json::to_vec(&written(config, task, strategy)?)?,
+        strategy.label().as_bytes().to_vec(),
+        seed.to_le_bytes().to_vec(),
+        env!("CARGO_PKG_VERSION").as_bytes().to_vec(),
+    ]);
+    Ok(folder.join(format!("{}.json", digest.short())))
+}

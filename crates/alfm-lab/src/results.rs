@@ -1,0 +1,62 @@
+//! The output folder of an experiment.
+
+use std::path::Path;
+
+use alfm_core::files::write_atomically;
+
+use crate::experiment::ExperimentConfig;
+use crate::figures::{LearningCurves, png};
+use crate::record::{FinishedRun, RunRecord, curve_rows, write_curves, write_runs};
+use crate::summary::{Metric, groups};
+use crate::{LabError, report};
+
+/// Pixels of a PNG for each unit of the SVG.
+const PNG_SCALE: f32 = 2.0;
+
+/// Writes `config.toml`, `runs.jsonl`, `curves.csv`, `report.html` and, for every setting and headline metric, the
+/// learning curves as SVG and PNG (`SETTING-test.svg`).
+///
+/// # Errors
+/// [`LabError::File`] and what drawing returns; each file is whole or not there.
+pub fn write_results(
+    folder: &Path,
+    title: &str,
+    config: &ExperimentConfig,
+    runs: &[FinishedRun],
+) -> Result<(), LabError> {
+    let records: Vec<RunRecord> = runs.iter().map(|run| run.record.clone()).collect();
+    save(&folder.join("config.toml"), config.to_toml()?.as_bytes())?;
+    write_runs(&folder.join("runs.jsonl"), &records)?;
+    write_curves(&folder.join("curves.csv"), &curve_rows(runs))?;
+    report::write(&folder.join("report.html"), title, &records)?;
+    let groups = groups(&records);
+    for group in &groups {
+        for metric in Metric::ALL {
+            let svg = LearningCurves::new(group, metric)?.svg()?;
+            let name = match groups.len() {
+                1 => metric.slug().to_owned(),
+                _ => format!("{}-{}", slug(group.setting), metric.slug()),
+            };
+            save(&folder.join(format!("{name}.svg")), svg.as_bytes())?;
+            save(&folder.join(format!("{name}.png")), &png(&svg, PNG_SCALE)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// A setting as a file name.
+fn slug(setting: &crate::record::Setting) -> String {
+    let parts =
+        [&setting.dataset, &setting.imbalance, &setting.noise, &setting.prior, &setting.learner];
+    let keep = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    let parts = parts.map(|part| part.chars().map(keep).collect::<String>());
+    parts.map(|part| part.trim_matches('-').to_owned()).join("_")
+}
+
+fn save(path: &Path, bytes: &[u8]) -> Result<(), LabError> {
+    write_atomically(path, |out| out.write_all(bytes)).map_err(|source| LabError::File {
+        action: "cannot write",
+        path: path.into(),
+        source,
+    })
+}

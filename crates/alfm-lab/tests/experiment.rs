@@ -1,0 +1,122 @@
+//! Whole experiments on the bundled data, with word counts in place of an encoder.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use alfm_core::Matrix;
+use alfm_data::Hub;
+use alfm_lab::LabError;
+use alfm_lab::experiment::{Embedder, ExperimentConfig, Schedule, Task, prepare, run_all, threads};
+use alfm_lab::record::FinishedRun;
+use alfm_lab::results::write_results;
+
+const CONFIG: &str = r#"
+    seeds = { from = 0, count = 2 }
+    initial = 24
+    batch = 12
+    rounds = 3
+    strategies = ["random", "badge", "prioral"]
+    [[dataset]]
+    name = "support-inbox"
+    pool = { split = "pool", limit = 300 }
+    test = { split = "pool", rest = true, limit = 200 }
+    noise = { kind = "uniform", rate = 0.2 }
+"#;
+
+/// A text as the counts of its words, hashed into 32 buckets.
+struct WordCounts;
+
+impl Embedder for WordCounts {
+    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+        let row = |text: &&str| {
+            let mut counts = [0.1f32; 32];
+            for word in text.split_whitespace() {
+                let hash = word.bytes().fold(7u32, |hash, byte| hash * 31 % 9973 + u32::from(byte));
+                counts[hash as usize % 32] += 1.0;
+            }
+            counts
+        };
+        Ok(Matrix::from_rows(&texts.iter().map(row).collect::<Vec<_>>())?)
+    }
+}
+
+fn tasks(config: &ExperimentConfig) -> Vec<Task> {
+    prepare(config, &Hub::new("unused").with_offline(true), &mut WordCounts).unwrap()
+}
+
+fn run(
+    config: &ExperimentConfig,
+    tasks: &[Task],
+    folder: &Path,
+    stop_after: usize,
+) -> Result<Vec<FinishedRun>, LabError> {
+    let stop = AtomicBool::new(false);
+    let progress = |done: usize, _: usize| stop.store(done >= stop_after, Ordering::Relaxed);
+    run_all(config, tasks, &Schedule { folder, stop: &stop, progress: &progress })
+}
+
+#[test]
+fn a_stopped_experiment_goes_on_to_the_same_bytes() {
+    let config = ExperimentConfig::from_toml(CONFIG).unwrap();
+    let tasks = tasks(&config);
+    let (straight, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+
+    let one = threads(1).unwrap();
+    let whole = one.install(|| run(&config, &tasks, &straight.path().join("runs"), usize::MAX));
+    write_results(straight.path(), "test", &config, &whole.unwrap()).unwrap();
+
+    let kept = stopped.path().join("runs");
+    let error = one.install(|| run(&config, &tasks, &kept, 2)).unwrap_err();
+    assert!(matches!(error, LabError::Stopped { finished: 2, total: 6 }), "{error}");
+    assert_eq!(fs::read_dir(&kept).unwrap().count(), 2);
+    let three = threads(3).unwrap();
+    let resumed = three.install(|| run(&config, &tasks, &kept, usize::MAX)).unwrap();
+    write_results(stopped.path(), "test", &config, &resumed).unwrap();
+
+    for name in ["runs.jsonl", "config.toml", "test.svg", "test.png", "report.html"] {
+        let read = |folder: &tempfile::TempDir| fs::read(folder.path().join(name)).unwrap();
+        assert!(read(&straight) == read(&stopped), "{name} differs");
+    }
+}
+
+#[test]
+fn strategies_of_a_seed_start_at_the_same_point_and_use_their_budget() {
+    let config = ExperimentConfig::from_toml(CONFIG).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let runs = run(&config, &tasks(&config), folder.path(), usize::MAX).unwrap();
+    assert_eq!(runs.len(), 6);
+    let of_seed = |seed| runs.iter().filter(move |run| run.record.seed == seed);
+    for seed in [0, 1] {
+        let first: Vec<_> = of_seed(seed).map(|run| &run.record.rounds[0]).collect();
+        assert!(first.windows(2).all(|pair| pair[0].test == pair[1].test));
+    }
+    for run in &runs {
+        let labels: Vec<usize> = run.record.rounds.iter().map(|round| round.labels).collect();
+        assert_eq!(labels, [24, 36, 48]);
+        assert_eq!(run.record.data.wrong_answers, 60, "exactly a fifth of 300");
+        for round in &run.record.rounds {
+            assert_eq!(round.answered.iter().sum::<usize>(), round.labels);
+            let free = round.free.total();
+            let expected = run.record.strategy == "prioral" && round.round > 1;
+            assert_eq!(free > 0, expected, "{} round {}", run.record.strategy, round.round);
+        }
+    }
+}
+
+#[test]
+fn merged_classes_keep_the_prior_a_distribution() {
+    let text = CONFIG.replace(
+        "noise = { kind = \"uniform\", rate = 0.2 }",
+        "imbalance = [{ kind = \"merge\", classes = 3 }, { kind = \"natural\" }]",
+    );
+    let config = ExperimentConfig::from_toml(&text).unwrap();
+    let tasks = tasks(&config);
+    assert_eq!(tasks.iter().map(|task| task.schema.len()).collect::<Vec<_>>(), [3, 12]);
+    for row in tasks[0].prior.view().iter() {
+        assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    }
+}
