@@ -1,0 +1,192 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use alfm_data::arrays::ArraySpec;
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// Label a large, imbalanced, noisy pool with few annotations.
+#[derive(Debug, Parser)]
+#[command(name = "alfm", version, about, propagate_version = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Print the result, and nothing else, to stdout as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Never touch the network.
+    #[arg(long, global = true)]
+    pub offline: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The main job on the bundled data, nothing downloaded.
+    #[command(after_help = "Example:\n  alfm demo --out demo")]
+    Demo(DemoArgs),
+    /// Known data sets.
+    #[command(after_help = "Example:\n  alfm data show support-inbox")]
+    Data {
+        #[command(subcommand)]
+        command: DataCommand,
+    },
+    /// Embeddings of texts, cached and resumable.
+    #[command(after_help = "Example:\n  alfm embed --dataset trec --out trec.safetensors")]
+    Embed(EmbedArgs),
+    /// Zero-shot class probabilities from class prompts.
+    #[command(after_help = "Example:\n  alfm prior --embeddings trec.safetensors:train \
+                            --classes classes.json --out prior.safetensors")]
+    Prior(PriorArgs),
+    /// One batch from files.
+    #[command(after_help = "Example:\n  alfm select --strategy prioral --budget 100 \
+                            --model-probs model.npy --prior prior.npy --labels labels.npy")]
+    Select(SelectArgs),
+    /// A simulation: data sets x imbalance x noise x priors x strategies x seeds.
+    #[command(after_help = "Example:\n  alfm run examples/configs/trec.toml --out trec --resume")]
+    Run(RunArgs),
+    /// Shell completions.
+    #[command(after_help = "Example:\n  alfm completions bash > alfm.bash")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DemoArgs {
+    /// The folder for the results.
+    #[arg(long, default_value = "alfm-demo-out")]
+    pub out: PathBuf,
+    /// Number of seeds.
+    #[arg(long, default_value_t = 5)]
+    pub seeds: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Lists the known data sets.
+    List,
+    /// Downloads what is missing and checks it.
+    Get {
+        /// The data set.
+        name: String,
+    },
+    /// Class counts and some rows of every split.
+    Show {
+        /// The data set, or a file.
+        name: String,
+        /// Rows to show of each split.
+        #[arg(long, default_value_t = 3)]
+        rows: usize,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct EmbedArgs {
+    /// A known data set or a file of texts with columns; every split becomes a key.
+    #[arg(long, conflicts_with = "texts", required_unless_present = "texts")]
+    pub dataset: Option<String>,
+    /// A file with one text a line; the key is `texts`.
+    #[arg(long)]
+    pub texts: Option<PathBuf>,
+    /// The encoder's repository.
+    #[arg(long, default_value = crate::encode::MINILM)]
+    pub model: String,
+    /// The safetensors file to write.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Half precision: half the size, good to three digits.
+    #[arg(long)]
+    pub f16: bool,
+    /// Where finished parts are kept.
+    #[arg(long, env = "ALFM_CACHE", default_value = ".alfm-cache")]
+    pub cache: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PriorArgs {
+    /// Embeddings of the items.
+    #[arg(long)]
+    pub embeddings: ArraySpec,
+    /// Class names and prompts: a JSON list.
+    #[arg(long)]
+    pub classes: PathBuf,
+    /// What the cosine is multiplied with.
+    #[arg(long, default_value_t = alfm_prior::DEFAULT_TEMPERATURE)]
+    pub temperature: f64,
+    /// The encoder's repository; the one that made the embeddings.
+    #[arg(long, default_value = crate::encode::MINILM)]
+    pub model: String,
+    /// The safetensors file to write, key `prior`.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Half precision.
+    #[arg(long)]
+    pub f16: bool,
+    /// Where embeddings of prompts are kept.
+    #[arg(long, env = "ALFM_CACHE", default_value = ".alfm-cache")]
+    pub cache: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SelectArgs {
+    /// Prints the strategies with what each needs.
+    #[arg(long)]
+    pub list: bool,
+    /// The strategy.
+    #[arg(long, default_value = alfm_select::PRIORAL)]
+    pub strategy: String,
+    /// How many items to ask.
+    #[arg(long, required_unless_present = "list")]
+    pub budget: Option<usize>,
+    /// Share of the unlabelled items that becomes the noise set (prioral only).
+    #[arg(long)]
+    pub rho: Option<f64>,
+    /// The seed.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// The small model's class probabilities, N x K.
+    #[arg(long)]
+    pub model_probs: Option<ArraySpec>,
+    /// The foundation model's class probabilities, N x K.
+    #[arg(long)]
+    pub prior: Option<ArraySpec>,
+    /// Embeddings, N x D.
+    #[arg(long)]
+    pub embeddings: Option<ArraySpec>,
+    /// Labels so far, length N, -1 = unlabelled.
+    #[arg(long)]
+    pub labels: Option<ArraySpec>,
+    /// One id a line; default is the row number.
+    #[arg(long)]
+    pub ids: Option<PathBuf>,
+    /// Both probabilities are logits.
+    #[arg(long)]
+    pub logits: bool,
+    /// Where to write the queries; default is stdout.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Where to write the free labels.
+    #[arg(long)]
+    pub clean_out: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RunArgs {
+    /// The experiment.
+    pub config: PathBuf,
+    /// The folder for the results.
+    #[arg(long, default_value = "alfm-run-out")]
+    pub out: PathBuf,
+    /// Runs at a time; default is one for each core.
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// Goes on where a stopped run left off.
+    #[arg(long)]
+    pub resume: bool,
+    /// Where embeddings are kept.
+    #[arg(long, env = "ALFM_CACHE", default_value = ".alfm-cache")]
+    pub cache: PathBuf,
+}

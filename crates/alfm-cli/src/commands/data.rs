@@ -1,0 +1,109 @@
+use alfm_data::{Dataset, Manifest, Source, catalog};
+use comfy_table::{Table, TableStyle};
+use serde_json::json;
+
+use super::Context;
+use crate::args::DataCommand;
+use crate::failure::Failure;
+use crate::output::{lines, result, say};
+
+pub(crate) fn run(command: &DataCommand, context: &Context) -> Result<(), Failure> {
+    match command {
+        DataCommand::List => list(context),
+        DataCommand::Get { name } => get(name, context),
+        DataCommand::Show { name, rows } => show(name, *rows, context),
+    }
+}
+
+fn list(context: &Context) -> Result<(), Failure> {
+    if context.json {
+        return result(&catalog());
+    }
+    let mut table = table(["name", "classes", "items", "source", "licence", "title"]);
+    for manifest in catalog() {
+        let items: usize =
+            manifest.splits.values().map(|split| split.counts.iter().sum::<usize>()).sum();
+        table.add_row([
+            manifest.name.clone(),
+            manifest.classes.len().to_string(),
+            items.to_string(),
+            place(manifest),
+            manifest.licence.clone(),
+            manifest.title.clone(),
+        ]);
+    }
+    lines(&table.to_string())
+}
+
+fn get(name: &str, context: &Context) -> Result<(), Failure> {
+    // Loading finds or fetches every file, and checks rows, labels and counts.
+    let data = Dataset::load(name, &context.hub)?;
+    let files = data.manifest().fetch(&context.hub)?;
+    if context.json {
+        return result(&files);
+    }
+    for file in files {
+        say(&format!("{}  {}  {} bytes", file.sha256, file.path.display(), file.bytes));
+    }
+    say(&format!("{name}: complete, revision {}", data.revision()));
+    Ok(())
+}
+
+fn show(name: &str, rows: usize, context: &Context) -> Result<(), Failure> {
+    let data = Dataset::load(name, &context.hub)?;
+    let classes = data.schema().len();
+    if context.json {
+        let splits: serde_json::Map<String, serde_json::Value> = data
+            .splits()
+            .iter()
+            .map(|(split, content)| {
+                let facts = json!({
+                    "items": content.len(),
+                    "counts": content.class_counts(classes),
+                    "digest": content.digest(),
+                });
+                (split.clone(), facts)
+            })
+            .collect();
+        let names = data.schema().names();
+        return result(&json!({ "name": data.name(), "classes": names, "splits": splits }));
+    }
+    let mut head = vec!["class".to_owned()];
+    head.extend(data.splits().keys().cloned());
+    let mut counts = table(head);
+    for (class, name) in data.schema().names().iter().enumerate() {
+        let of_split =
+            data.splits().values().map(|split| split.class_counts(classes)[class].to_string());
+        counts.add_row(std::iter::once(name.clone()).chain(of_split));
+    }
+    lines(&counts.to_string())?;
+    for (name, split) in data.splits() {
+        lines(&format!("\n{name}, {} items:", split.len()))?;
+        for ((id, text), label) in
+            split.ids().iter().zip(split.texts()).zip(split.labels()).take(rows)
+        {
+            let class = match label {
+                Some(class) => data.schema().name(*class)?,
+                None => "unlabelled",
+            };
+            lines(&format!("  {id} [{class}] {text}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn place(manifest: &Manifest) -> String {
+    match &manifest.source {
+        Source::Bundled => "in the program".into(),
+        Source::Hub { repo, .. } => repo.clone(),
+        Source::File { path } => path.display().to_string(),
+        _ => String::new(),
+    }
+}
+
+fn table(head: impl IntoIterator<Item = impl Into<comfy_table::Cell>>) -> Table {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new());
+    table.set_header(head.into_iter().map(Into::into).collect::<Vec<_>>());
+    table
+}

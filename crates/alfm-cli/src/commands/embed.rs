@@ -1,0 +1,58 @@
+use std::fs;
+
+use alfm_core::Matrix;
+use alfm_data::Dataset;
+use alfm_data::arrays::{Precision, write_safetensors};
+use serde_json::json;
+
+use super::Context;
+use crate::args::EmbedArgs;
+use crate::encode::{Encoder, prompts};
+use crate::failure::Failure;
+use crate::output::{result, say};
+
+pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Failure> {
+    let parts = texts(args, context)?;
+    let encoder = Encoder::load(&args.model, &context.hub, &args.cache)?;
+    let mut matrices: Vec<(String, Matrix)> = Vec::new();
+    for (key, texts) in parts {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        matrices.push((key, encoder.embed_texts(&texts)?));
+    }
+    let precision = if args.f16 { Precision::F16 } else { Precision::F32 };
+    let views: Vec<_> =
+        matrices.iter().map(|(key, matrix)| (key.as_str(), matrix.view())).collect();
+    write_safetensors(&args.out, &views, precision, Some(&args.model))?;
+    let rows: usize = matrices.iter().map(|(_, matrix)| matrix.rows()).sum();
+    say(&format!("{rows} embeddings in {}", args.out.display()));
+    if context.json {
+        let keys: Vec<_> = matrices
+            .iter()
+            .map(|(key, matrix)| json!({ "key": key, "rows": matrix.rows(), "columns": matrix.columns() }))
+            .collect();
+        result(&json!({ "file": args.out, "model": args.model, "arrays": keys }))?;
+    }
+    Ok(())
+}
+
+/// The texts of every array to write, with its key.
+fn texts(args: &EmbedArgs, context: &Context) -> Result<Vec<(String, Vec<String>)>, Failure> {
+    if let Some(path) = &args.texts {
+        let text = fs::read_to_string(path).map_err(|source| Failure::File {
+            action: "cannot read",
+            path: path.clone(),
+            source,
+        })?;
+        return Ok(vec![("texts".into(), text.lines().map(str::to_owned).collect())]);
+    }
+    let name = args.dataset.as_deref().unwrap_or_default();
+    let data = Dataset::load(name, &context.hub)?;
+    let splits = data.splits().iter();
+    let mut parts: Vec<_> =
+        splits.map(|(name, split)| (name.clone(), split.texts().to_vec())).collect();
+    let prompts = prompts(&data);
+    if !prompts.is_empty() {
+        parts.push(("prompts".into(), prompts));
+    }
+    Ok(parts)
+}

@@ -1,0 +1,158 @@
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use alfm_lab::experiment::{Embedder, ExperimentConfig, Schedule, Seeds, prepare, run_all};
+use alfm_lab::record::{FinishedRun, RunRecord};
+use alfm_lab::results::write_results;
+use alfm_lab::summary::{Metric, groups};
+use alfm_lab::versus::savings_table;
+use comfy_table::{Table, TableStyle};
+use serde_json::json;
+
+use super::Context;
+use crate::args::{DemoArgs, RunArgs};
+use crate::encode::{Bundled, LazyEncoder};
+use crate::failure::Failure;
+use crate::output::{Progress, lines, result, say};
+
+/// The demo's experiment, whose data and embeddings are in the program.
+const DEMO: &str = include_str!("../../demo.toml");
+
+pub(crate) fn demo(args: &DemoArgs, context: &Context) -> Result<(), Failure> {
+    let mut config = ExperimentConfig::from_toml(DEMO)?;
+    config.seeds = Seeds::Range { from: 0, count: args.seeds };
+    config.check()?;
+    let mut embedder = Bundled::load(&context.hub)?;
+    execute("Support inbox", &config, &mut embedder, &args.out, false, context)
+}
+
+pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), Failure> {
+    let text = fs::read_to_string(&args.config).map_err(|source| Failure::File {
+        action: "cannot read",
+        path: args.config.clone(),
+        source,
+    })?;
+    let config = ExperimentConfig::from_toml(&text)?;
+    let mut embedder = LazyEncoder {
+        model: config.encoder.model.clone(),
+        hub: &context.hub,
+        cache: args.cache.clone(),
+        loaded: None,
+    };
+    let title = args.config.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    match args.jobs {
+        None => execute(&title, &config, &mut embedder, &args.out, args.resume, context),
+        Some(jobs) => {
+            let pool = alfm_lab::experiment::threads(jobs)?;
+            pool.install(|| {
+                execute(&title, &config, &mut embedder, &args.out, args.resume, context)
+            })
+        }
+    }
+}
+
+fn execute(
+    title: &str,
+    config: &ExperimentConfig,
+    embedder: &mut (dyn Embedder + Send),
+    out: &Path,
+    resume: bool,
+    context: &Context,
+) -> Result<(), Failure> {
+    let kept = out.join("runs");
+    if !resume && kept.exists() {
+        fs::remove_dir_all(&kept).map_err(|source| Failure::File {
+            action: "cannot clear",
+            path: kept.clone(),
+            source,
+        })?;
+    }
+    let tasks = prepare(config, &context.hub, embedder)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let on_signal = Arc::clone(&stop);
+    ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed))?;
+    let bar = Progress::new("runs");
+    let progress = |done: usize, total: usize| bar.show(done, total);
+    let runs =
+        run_all(config, &tasks, &Schedule { folder: &kept, stop: &stop, progress: &progress });
+    bar.finish();
+    let runs = runs?;
+    write_results(out, title, config, &runs)?;
+    say(&format!("results in {}", out.display()));
+    summarise(&runs, out, context.json)
+}
+
+/// The savings table on the test set, a setting at a time.
+fn summarise(runs: &[FinishedRun], out: &Path, as_json: bool) -> Result<(), Failure> {
+    let records: Vec<RunRecord> = runs.iter().map(|run| run.record.clone()).collect();
+    let mut values = Vec::new();
+    for group in groups(&records) {
+        let setting = group.setting;
+        let mut table = Table::new();
+        table.load_style(TableStyle::new());
+        table.set_header([
+            "strategy",
+            "against",
+            "at accuracy",
+            "labels",
+            "theirs",
+            "saved",
+            "95 %",
+        ]);
+        for versus in savings_table(&group, Metric::Test)? {
+            let best = versus.at_their_best();
+            let interval = best.interval.map_or(String::new(), |interval| {
+                format!("{:.0} to {:.0} %", 100.0 * interval.low, 100.0 * interval.high)
+            });
+            table.add_row([
+                versus.ours.clone(),
+                versus.theirs.clone(),
+                format!("{:.1} %", 100.0 * best.level),
+                best.ours.to_string(),
+                best.theirs.to_string(),
+                best.saving.to_string(),
+                interval,
+            ]);
+            values.push(json!({
+                "setting": setting,
+                "strategy": versus.ours,
+                "against": versus.theirs,
+                "level": best.level,
+                "saving": best.saving.claimed(),
+            }));
+        }
+        if !as_json {
+            let prior = 100.0 * group.data.prior.accuracy;
+            lines(&format!(
+                "{}, {}, noise {}: prior {} ({prior:.1} % right)\n{}\n{table}",
+                setting.dataset,
+                setting.imbalance,
+                setting.noise,
+                setting.prior,
+                accuracies(&group)?,
+            ))?;
+        }
+    }
+    match as_json {
+        true => result(&json!({ "folder": out, "savings": values })),
+        false => Ok(()),
+    }
+}
+
+/// Mean balanced test accuracy of each strategy after each round.
+fn accuracies(group: &alfm_lab::summary::Group<'_>) -> Result<String, Failure> {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new());
+    for (at, strategy) in group.strategies.iter().enumerate() {
+        let curve = alfm_lab::savings::Curve::mean(&strategy.curves(Metric::Test)?)?;
+        if at == 0 {
+            let labels = curve.labels().iter().map(|labels| labels.to_string());
+            table.set_header(std::iter::once("labels".to_owned()).chain(labels));
+        }
+        let values = curve.values().iter().map(|value| format!("{:.1}", 100.0 * value));
+        table.add_row(std::iter::once(strategy.name.to_owned()).chain(values));
+    }
+    Ok(table.to_string())
+}

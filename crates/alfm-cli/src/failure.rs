@@ -1,0 +1,62 @@
+//! What ends a command early, and with which exit code.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Core(#[from] alfm_core::CoreError),
+    #[error(transparent)]
+    Data(#[from] alfm_data::DataError),
+    #[error(transparent)]
+    Embed(#[from] alfm_embed::EmbedError),
+    #[error(transparent)]
+    Prior(#[from] alfm_prior::PriorError),
+    #[error(transparent)]
+    Select(#[from] alfm_select::SelectError),
+    #[error(transparent)]
+    Lab(#[from] alfm_lab::LabError),
+    #[error("{action} {}", path.display())]
+    File { action: &'static str, path: PathBuf, source: io::Error },
+    #[error("the result cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+    #[error("standard output cannot be written")]
+    Output(#[source] io::Error),
+    #[error("{missing} is needed: {remedy}")]
+    Missing { missing: &'static str, remedy: &'static str },
+    #[error("Ctrl-C cannot be handled")]
+    Signal(#[from] ctrlc::Error),
+}
+
+impl Failure {
+    /// 1 where the machine failed, 2 where the request or its input was bad.
+    pub(crate) fn code(&self) -> ExitCode {
+        match self {
+            Self::File { .. } | Self::Json(_) | Self::Output(_) | Self::Signal(_) => 1.into(),
+            Self::Lab(alfm_lab::LabError::Stopped { .. } | alfm_lab::LabError::File { .. }) => {
+                1.into()
+            }
+            _ => 2.into(),
+        }
+    }
+
+    /// The chain of causes that the message does not already say.
+    pub(crate) fn causes(&self) -> Vec<String> {
+        let mut said = self.to_string();
+        let mut causes = Vec::new();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !said.contains(&text) {
+                causes.push(text.clone());
+                said = text;
+            }
+            cause = error.source();
+        }
+        causes
+    }
+}

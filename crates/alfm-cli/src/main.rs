@@ -1,0 +1,28 @@
+//! The program `alfm`: label a large, imbalanced, noisy pool with few annotations.
+//!
+//! Text for people and progress go to stderr; with `--json` the result, and nothing else, goes to stdout.
+//! Exit codes: 0 done, 1 failed, 2 bad usage or bad input.
+
+mod args;
+mod commands;
+mod encode;
+mod failure;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    match commands::run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::say(&format!("error: {failure}"));
+            for cause in failure.causes() {
+                output::say(&format!("  because: {cause}"));
+            }
+            failure.code()
+        }
+    }
+}
