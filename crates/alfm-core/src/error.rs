@@ -68,7 +68,7 @@ pub enum CoreError {
     },
     /// A row of probabilities that does not sum to one.
     #[error(
-        "row {row} sums to {sum}, not to 1 within {tolerance}: normalise it, or pass logits as logits",
+        "row {row} sums to {sum:.4}, not to 1 within {tolerance}: normalise it, or pass logits as logits",
         tolerance = crate::ROW_SUM_TOLERANCE
     )]
     RowSum {
