@@ -183,7 +183,7 @@ fn a_tokenizer_of_another_model_is_found() {
     let error = model.load().unwrap().encode(&["is", "help!"], &mut |_, _| {}).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "text 1: token 26 is outside the vocabulary of 20: tokenizer.json and config.json belong to different models"
+        "text 1: token 27 is outside the vocabulary of 20: tokenizer.json and config.json belong to different models"
     );
 }
 
