@@ -1,5 +1,8 @@
 //! The experiment file: `alfm run CONFIG.toml`.
 
+use std::path::PathBuf;
+
+use alfm_data::arrays::ArraySpec;
 use alfm_data::simulate::{Imbalance, Noise};
 use alfm_learn::LearnerConfig;
 use alfm_select::Strategy;
@@ -122,6 +125,25 @@ pub enum PriorConfig {
         #[serde(default = "temperature")]
         temperature: f64,
     },
+    /// Class probabilities that were computed elsewhere, one row for each row of the pool's split.
+    File {
+        /// The array, `prior.safetensors:prior` for example.
+        file: ArraySpec,
+        /// Its rows are logits.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        logits: bool,
+    },
+    /// The labels of another model or annotator, one for each row of the pool's split.
+    HardLabels {
+        /// A CSV, JSONL or parquet file.
+        file: PathBuf,
+        /// Its column of labels: class names or numbers, -1 for none.
+        #[serde(default = "label_column")]
+        label: String,
+        /// The probability that such a label is right; the rest is spread over the other classes.
+        #[serde(default = "reliability")]
+        reliability: f64,
+    },
     /// Says nothing.
     Uniform,
 }
@@ -138,6 +160,14 @@ fn one() -> f32 {
 
 fn temperature() -> f64 {
     alfm_prior::DEFAULT_TEMPERATURE
+}
+
+fn label_column() -> String {
+    "label".into()
+}
+
+fn reliability() -> f64 {
+    0.8
 }
 
 fn zero_shot() -> Vec<PriorConfig> {
@@ -173,6 +203,10 @@ impl PriorConfig {
         match self {
             Self::ZeroShot { temperature } => format!("zero-shot({temperature})"),
             Self::Rotated { temperature } => format!("rotated({temperature})"),
+            Self::File { file, .. } => format!("file({file})"),
+            Self::HardLabels { file, label, reliability } => {
+                format!("hard-labels({}:{label}, {reliability})", file.display())
+            }
             Self::Uniform => "uniform".into(),
         }
     }

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use alfm_core::{ClassId, ClassSchema, Digest, Matrix, Predictions, SampleId, ScoreKind, SeedTree};
+use alfm_data::arrays::read_matrix;
 use alfm_data::simulate::{Construction, Imbalance, Noise, NoiseInput};
-use alfm_data::{Dataset, Hub, Split, subset};
+use alfm_data::{Dataset, Hub, Split, read_label_column, subset};
 use alfm_learn::LearnerConfig;
-use alfm_prior::{ClassPrompts, rotated, uniform, zero_shot};
+use alfm_prior::{
+    ClassPrompts, Reliability, from_hard_labels, from_matrix, rotated, uniform, zero_shot,
+};
 
 use super::config::{DatasetConfig, ExperimentConfig, PriorConfig, Subset};
 use crate::LabError;
@@ -85,6 +88,10 @@ struct Source {
     target: Option<f64>,
     seed: SeedTree,
     pool: Split,
+    /// The rows of the pool in its split.
+    pool_rows: Vec<usize>,
+    /// Rows of that split.
+    split_rows: usize,
     pool_labels: Vec<ClassId>,
     pool_embeddings: Matrix,
     test: Split,
@@ -112,6 +119,7 @@ impl Source {
         let seed = SeedTree::new(config.data_seed).child("data").child(&dataset.name);
         let (pool, taken) = part(&data, &dataset.pool, &[], &seed.child("pool"))?;
         let left = if dataset.test.split == dataset.pool.split { &taken[..] } else { &[] };
+        let split_rows = data.split(&dataset.pool.split)?.len();
         let (test, _) = part(&data, &dataset.test, left, &seed.child("test"))?;
         let mut embed = |texts: &[&str]| embedder.embed(texts).map_err(LabError::Embedding);
         let texts = |split: &Split| -> Vec<String> { split.texts().to_vec() };
@@ -136,6 +144,8 @@ impl Source {
             data,
             seed,
             pool,
+            pool_rows: taken,
+            split_rows,
             pool_embeddings,
             test,
             test_embeddings,
@@ -156,15 +166,34 @@ impl Source {
 
     /// The prior over the original classes, summed over those that were merged.
     fn prior(&self, config: &PriorConfig, built: &Construction) -> Result<Matrix, LabError> {
-        let items = self.pool_embeddings.view().gather(built.kept.iter().copied());
+        let schema = self.data.schema();
+        let similar = |temperature| {
+            let items = self.pool_embeddings.view().gather(built.kept.iter().copied());
+            zero_shot(items.view(), &self.prompts, temperature)
+        };
+        // Files speak of the whole split: the pool's part of it, and of that what the imbalance kept.
+        let kept = || built.kept.iter().map(|row| self.pool_rows[*row]);
         let prior = match config {
-            PriorConfig::ZeroShot { temperature } => {
-                zero_shot(items.view(), &self.prompts, *temperature)?
+            PriorConfig::ZeroShot { temperature } => similar(*temperature)?,
+            PriorConfig::Rotated { temperature } => rotated(similar(*temperature)?.view())?,
+            PriorConfig::File { file, logits } => {
+                let kind = if *logits { ScoreKind::Logits } else { ScoreKind::Probabilities };
+                let read = read_matrix(file)?;
+                from_matrix(read.view()?, kind, self.split_rows, schema.len())?
+                    .view()
+                    .gather(kept())
             }
-            PriorConfig::Rotated { temperature } => {
-                rotated(zero_shot(items.view(), &self.prompts, *temperature)?.view())?
+            PriorConfig::HardLabels { file, label, reliability } => {
+                let labels = read_label_column(file, label, schema)?;
+                let (expected, got) = (self.split_rows, labels.len());
+                if got != expected {
+                    return Err(LabError::Length { what: "hard labels", expected, got });
+                }
+                let labels: Vec<_> = kept().map(|row| labels[row]).collect();
+                let reliability = Reliability::Scalar { probability: *reliability };
+                from_hard_labels(&labels, schema.len(), &reliability)?
             }
-            PriorConfig::Uniform => uniform(items.rows(), self.data.schema().len())?,
+            PriorConfig::Uniform => uniform(built.kept.len(), schema.len())?,
         };
         let classes = built.schema.len();
         let mut merged = vec![0.0; prior.rows() * classes];
