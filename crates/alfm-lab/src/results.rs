@@ -13,7 +13,7 @@ use crate::{LabError, report};
 /// Pixels of a PNG for each unit of the SVG.
 const PNG_SCALE: f32 = 2.0;
 
-/// Writes `config.toml`, `runs.jsonl`, `curves.csv`, `report.html` and, for every setting and headline metric, the
+/// Writes `config.toml`, `runs.jsonl`, `curves.csv`, `report.html`, `summary.md` and, for every setting and headline metric, the
 /// learning curves as SVG and PNG (`SETTING-test.svg`).
 ///
 /// # Errors
@@ -29,6 +29,7 @@ pub fn write_results(
     write_runs(&folder.join("runs.jsonl"), &records)?;
     write_curves(&folder.join("curves.csv"), &curve_rows(runs))?;
     report::write(&folder.join("report.html"), title, &records)?;
+    report::write_markdown(&folder.join("summary.md"), title, &records)?;
     let groups = groups(&records);
     for group in &groups {
         for metric in Metric::ALL {

@@ -77,7 +77,7 @@ fn a_stopped_experiment_goes_on_to_the_same_bytes() {
     let resumed = three.install(|| run(&config, &tasks, &kept, usize::MAX)).unwrap();
     write_results(stopped.path(), "test", &config, &resumed).unwrap();
 
-    for name in ["runs.jsonl", "config.toml", "test.svg", "test.png", "report.html"] {
+    for name in ["runs.jsonl", "config.toml", "test.svg", "test.png", "report.html", "summary.md"] {
         let read = |folder: &tempfile::TempDir| fs::read(folder.path().join(name)).unwrap();
         assert!(read(&straight) == read(&stopped), "{name} differs");
     }

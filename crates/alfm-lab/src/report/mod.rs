@@ -9,7 +9,10 @@ mod classes;
 mod curves;
 mod format;
 mod free;
+mod markdown;
 mod origin;
+
+pub use markdown::{markdown, write_markdown};
 
 use std::path::Path;
 
