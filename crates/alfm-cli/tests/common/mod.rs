@@ -1,0 +1,61 @@
+#![allow(dead_code, reason = "every test file uses its own part")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// The program, offline, with no cache but the one that the test names.
+pub(crate) fn alfm(folder: &Path) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("alfm"));
+    command.current_dir(folder).env("ALFM_OFFLINE", "1").env_remove("ALFM_CACHE");
+    command
+}
+
+/// Runs to the end.
+pub(crate) fn run(folder: &Path, arguments: &str) -> Output {
+    alfm(folder).args(arguments.split_whitespace()).output().unwrap()
+}
+
+/// Runs what must succeed; its standard output.
+pub(crate) fn succeed(folder: &Path, arguments: &str) -> String {
+    let output = run(folder, arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "alfm {arguments}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Whether the environment names a hub cache; says so if not.
+pub(crate) fn has_mirror() -> bool {
+    let named = ["ALFM_HUB_DIR", "HF_HOME"].iter().any(|name| std::env::var_os(name).is_some());
+    if !named {
+        eprintln!("skipped: neither ALFM_HUB_DIR nor HF_HOME names a hub cache");
+    }
+    named
+}
+
+/// Writes a matrix as another tool would: `.npy`, version 1, C order.
+pub(crate) fn write_npy(path: &Path, kind: &str, shape: &[usize], bytes: &[u8]) {
+    let dimensions: Vec<String> = shape.iter().map(usize::to_string).collect();
+    let shape = format!("({},)", dimensions.join(", ")).replace(",,", ",");
+    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}");
+    while (10 + header.len() + 1) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend(u16::try_from(header.len()).unwrap().to_le_bytes());
+    file.extend(header.as_bytes());
+    file.extend(bytes);
+    std::fs::write(path, file).unwrap();
+}
+
+/// A matrix of f32.
+pub(crate) fn write_floats(path: &Path, columns: usize, values: &[f32]) {
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    write_npy(path, "<f4", &[values.len() / columns, columns], &bytes);
+}
+
+/// A vector of labels.
+pub(crate) fn write_labels(path: &Path, labels: &[i64]) {
+    let bytes: Vec<u8> = labels.iter().flat_map(|label| label.to_le_bytes()).collect();
+    write_npy(path, "<i8", &[labels.len()], &bytes);
+}
