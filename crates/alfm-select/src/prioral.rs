@@ -1,7 +1,7 @@
 //! The co-decision engine of PriorAL (Zhang, Li, Zhang & Zhu, ICML 2026, arXiv 2606.07630).
 
 use alfm_acquire::compute::{CoDecision, Joint, co_decide, largest, split_largest};
-use alfm_acquire::{AcquireError, Acquisition, Pick, Pool, find};
+use alfm_acquire::{AcquireError, Acquisition, Input, Pick, Pool, find};
 use alfm_core::{ClassId, CoreError, Matrix, Predictions, SeedTree};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -158,7 +158,7 @@ impl PriorAl {
         budget: usize,
         seed: &SeedTree,
     ) -> Result<Decision, SelectError> {
-        let (strategy, input) = (crate::PRIORAL, "the model's class predictions");
+        let (strategy, input) = (crate::PRIORAL, Input::Model);
         let model = pool.model().ok_or(AcquireError::MissingInput { strategy, input })?;
         let rows = co_decide(prior, model, self.config.joint)?;
         let candidates = pool.candidates();

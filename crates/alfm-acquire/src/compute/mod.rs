@@ -11,5 +11,6 @@ mod top;
 
 pub use co_decision::{CoDecision, Joint, co_decide};
 pub use distance::{Euclidean, MetricSpace, RunningMinimum};
+pub(crate) use distance::{dot, dots};
 pub use elementary::entropy;
 pub use top::{largest, split_largest};

@@ -1,10 +1,9 @@
 //! Uncertainty sampling: a score per row, the largest are asked (Lewis & Gale 1994; Settles 2009).
 
-use alfm_core::SeedTree;
 use rayon::prelude::*;
 
 use crate::compute::{entropy, largest};
-use crate::{AcquireError, Acquisition, Needs, Pick, Pool};
+use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// Least confidence: `-max_k p_k`, so that the least confident row comes first.
 ///
@@ -61,20 +60,15 @@ impl<S: RowScore + std::fmt::Debug + Send + Sync> Acquisition for S {
         S::NAME
     }
 
-    fn needs(&self) -> Needs {
-        Needs { model: true, ..Needs::default() }
+    fn needs(&self) -> &'static [Input] {
+        &[Input::Model]
     }
 
-    fn acquire(
-        &self,
-        pool: &Pool<'_>,
-        budget: usize,
-        _: &SeedTree,
-    ) -> Result<Vec<Pick>, AcquireError> {
-        let model = self.model(pool)?;
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+        let (model, candidates) = (request.model()?, request.candidates());
         let score = |buffer: &mut Vec<f32>, row: &usize| S::score(model.row(*row, buffer));
-        let scores: Vec<f32> = pool.candidates().par_iter().map_init(Vec::new, score).collect();
-        Ok(largest(pool.candidates(), &scores, budget))
+        let scores: Vec<f32> = candidates.par_iter().map_init(Vec::new, score).collect();
+        Ok(largest(candidates, &scores, request.budget))
     }
 }
 
@@ -86,10 +80,11 @@ fn two_largest(probabilities: &[f32]) -> (f32, f32) {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use alfm_core::Predictions;
+    use alfm_core::{Predictions, SeedTree};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Pool;
 
     /// Fixture P6 of the acquisition specification: 6 rows, 3 classes.
     pub(crate) const P6: [f32; 18] = [

@@ -1,0 +1,26 @@
+//! Cover the pool, whatever the small model says.
+
+mod k_center;
+mod random;
+
+use crate::Entry;
+
+pub use k_center::KCenterGreedy;
+pub use random::Random;
+
+pub(crate) const ENTRIES: &[Entry] = &[
+    Entry {
+        paper: "-",
+        time: "N + b log N",
+        memory: "N",
+        good_for: "an unbiased sample: error estimates, first batches, the baseline of every comparison",
+        build: || Box::new(Random),
+    },
+    Entry {
+        paper: "Sener & Savarese 2018, arXiv 1708.00489",
+        time: "(L + b) N D",
+        memory: "N",
+        good_for: "covering the pool early, without a model; weak under a long tail of labels",
+        build: || Box::new(KCenterGreedy),
+    },
+];

@@ -1,0 +1,5 @@
+//! Go after the rare classes.
+
+use crate::Entry;
+
+pub(crate) const ENTRIES: &[Entry] = &[];
