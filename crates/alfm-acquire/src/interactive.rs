@@ -34,18 +34,19 @@ pub trait Session: Send {
 
 /// Runs an interactive strategy against an oracle that answers `annotators` rows at a time.
 ///
-/// The oracle is asked for the rows of the batch only, each once: there is no other way to a label. Returns
-/// exactly `min(budget, candidates)` rows in the order in which they were asked.
+/// The oracle is asked for the rows of the batch only, each once: there is no other way to a label. `None`
+/// from it ends the batch early; otherwise exactly `min(budget, candidates)` rows come back, in the order in
+/// which they were asked.
 ///
 /// # Errors
-/// As [`Acquisition::select`]; [`AcquireError::Setting`] without an annotator; whatever the oracle returns.
+/// As [`Acquisition::select`]; [`AcquireError::Setting`] without an annotator.
 pub fn select_with_oracle(
     strategy: &dyn Interactive,
     pool: &Pool<'_>,
     budget: usize,
     annotators: usize,
     seed: &SeedTree,
-    oracle: &mut dyn FnMut(&[usize]) -> Result<Vec<ClassId>, AcquireError>,
+    oracle: &mut dyn FnMut(&[usize]) -> Option<Vec<ClassId>>,
 ) -> Result<Vec<Pick>, AcquireError> {
     let name = strategy.name();
     if annotators == 0 {
@@ -72,7 +73,8 @@ pub fn select_with_oracle(
             break;
         }
         let rows: Vec<usize> = asked.iter().map(|pick| pick.row).collect();
-        for (row, class) in rows.iter().zip(oracle(&rows)?) {
+        let Some(answers) = oracle(&rows) else { break };
+        for (row, class) in rows.iter().zip(answers) {
             session.tell(*row, class)?;
         }
         picks.extend(asked);

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use alfm_acquire::{Acquisition, Pick, Pool, Random};
+use alfm_acquire::{Acquisition, Pick, Pool, Random, select_with_oracle};
 use alfm_core::{
     ClassId, ClassSchema, CoreError, Label, LabelStore, Predictions, Provenance, SampleId, SeedTree,
 };
@@ -78,15 +78,9 @@ impl Selector {
     /// # Errors
     /// Nothing left to ask, or an input that the strategy needs and that is missing or of another shape.
     pub fn suggest(&mut self, state: &PoolState<'_>, budget: usize) -> Result<Round, SelectError> {
-        self.check_shapes(state)?;
-        if self.labels.len() == self.ids.len() {
-            return Err(SelectError::Exhausted { items: self.ids.len() });
-        }
-        let number = self.round + u32::from(self.told);
-        let seed = SeedTree::new(self.seed).child("round").index(number.into());
-        let cold = self.labels.is_empty() && state.model.is_none();
+        let (number, seed) = self.begin(state)?;
         let round = match &self.engine {
-            _ if cold => {
+            _ if self.is_cold(state) => {
                 let pool = self.pool(&PoolState::default())?;
                 let picks = Random.select(&pool, budget, &seed)?;
                 Round { cold_start: true, ..self.asking(&picks, state, &pool) }
@@ -100,6 +94,59 @@ impl Selector {
         };
         (self.round, self.told) = (number, false);
         Ok(Round { number, ..round })
+    }
+
+    /// The next batch, answered: [`suggest`](Selector::suggest), the oracle, [`tell`](Selector::tell).
+    ///
+    /// A strategy that asks within the batch (`galaxy`, `direct`) is told after every `annotators` answers,
+    /// and its next questions depend on them; any other strategy asks the whole batch at once. The oracle is
+    /// asked for each item once. What it has answered is recorded even where it fails later.
+    ///
+    /// # Errors
+    /// As [`suggest`](Selector::suggest) and [`tell`](Selector::tell), and whatever the oracle returns.
+    pub fn suggest_and_ask<E: From<SelectError>>(
+        &mut self,
+        state: &PoolState<'_>,
+        budget: usize,
+        annotators: usize,
+        oracle: &mut dyn FnMut(&[SampleId]) -> Result<Vec<ClassId>, E>,
+    ) -> Result<Round, E> {
+        let interactive = match &self.engine {
+            Engine::Acquisition(acquisition) if !self.is_cold(state) => acquisition.interactive(),
+            _ => None,
+        };
+        let Some(strategy) = interactive else {
+            let round = self.suggest(state, budget)?;
+            let asked: Vec<SampleId> = round.queries.iter().map(|query| query.id.clone()).collect();
+            let answers = oracle(&asked)?;
+            self.tell(&asked.into_iter().zip(answers).collect::<Vec<_>>())?;
+            return Ok(round);
+        };
+        let (number, seed) = self.begin(state)?;
+        let pool = self.pool(state)?;
+        let mut answered: Vec<(SampleId, ClassId)> = Vec::new();
+        let mut failed = None;
+        let mut ask = |rows: &[usize]| {
+            let asked: Vec<SampleId> = rows.iter().map(|row| self.ids[*row].clone()).collect();
+            match oracle(&asked) {
+                Ok(classes) => {
+                    answered.extend(asked.into_iter().zip(classes.iter().copied()));
+                    Some(classes)
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    None
+                }
+            }
+        };
+        let picks = select_with_oracle(strategy, &pool, budget, annotators, &seed, &mut ask);
+        let round = picks.map(|picks| Round { number, ..self.asking(&picks, state, &pool) });
+        (self.round, self.told) = (number, false);
+        self.tell(&answered)?;
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(round.map_err(SelectError::from)?),
+        }
     }
 
     /// Records what the oracle answered. On an error nothing is recorded.
@@ -133,6 +180,21 @@ impl Selector {
     /// The strategy.
     pub fn strategy(&self) -> &Strategy {
         &self.strategy
+    }
+
+    /// Whether there is nothing yet to choose by.
+    fn is_cold(&self, state: &PoolState<'_>) -> bool {
+        self.labels.is_empty() && state.model.is_none()
+    }
+
+    /// The number of the round to come and its branch of the seed tree.
+    fn begin(&self, state: &PoolState<'_>) -> Result<(u32, SeedTree), SelectError> {
+        self.check_shapes(state)?;
+        if self.labels.len() == self.ids.len() {
+            return Err(SelectError::Exhausted { items: self.ids.len() });
+        }
+        let number = self.round + u32::from(self.told);
+        Ok((number, SeedTree::new(self.seed).child("round").index(number.into())))
     }
 
     fn record(
@@ -177,6 +239,21 @@ impl Selector {
         }
         if let Some(embeddings) = state.embeddings {
             pool = pool.with_embeddings(embeddings)?;
+        }
+        if let Some(prior) = state.prior {
+            pool = pool.with_prior(prior)?;
+        }
+        if let Some(head) = state.head {
+            pool = pool.with_head(head)?;
+        }
+        if let Some(passes) = state.passes {
+            pool = pool.with_passes(passes)?;
+        }
+        if let Some(averaged) = state.averaged {
+            pool = pool.with_averaged(averaged)?;
+        }
+        if let Some(surprisal) = state.surprisal {
+            pool = pool.with_surprisal(surprisal)?;
         }
         Ok(pool)
     }
