@@ -34,7 +34,7 @@ pub use interactive::{Interactive, Session, select_with_oracle};
 pub use pool::Pool;
 pub use registry::{Entry, find, registry};
 pub use request::Request;
-pub use uncertainty::{Entropy, LeastConfident, Margin};
+pub use uncertainty::{Bald, Entropy, Gini, LeastConfident, Margin, Power, Weigh};
 
 #[cfg(test)]
 mod contract;
