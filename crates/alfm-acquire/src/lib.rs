@@ -32,6 +32,7 @@ pub use hybrid::Badge;
 pub use input::{Averaged, Input, LinearHead};
 pub use interactive::{Interactive, Session, select_with_oracle};
 pub use pool::Pool;
+pub use rare::{Balancing, MajorityDistance, MostLikelyPositive, WeakLabeler, doubly_robust_loss};
 pub use registry::{Entry, find, registry};
 pub use request::Request;
 pub use uncertainty::{Bald, Entropy, Gini, LeastConfident, Margin, Power, Weigh};

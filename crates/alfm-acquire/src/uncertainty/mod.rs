@@ -12,6 +12,9 @@ pub use bald::Bald;
 pub use power::{Power, Weigh};
 pub use scores::{Entropy, Gini, LeastConfident, Margin};
 
+#[cfg(test)]
+pub(crate) use scores::tests::P6;
+
 pub(crate) const ENTRIES: &[Entry] = &[
     Entry {
         paper: "Lewis & Gale 1994",

@@ -105,7 +105,7 @@ mod tests {
     use alfm_core::{Predictions, SeedTree};
 
     use super::*;
-    use crate::uncertainty::scores::tests::P6;
+    use crate::uncertainty::P6;
     use crate::{Bald, Entropy, LeastConfident, Margin, Pool};
 
     fn picks<S: Weigh>(strategy: &Power<S>, probabilities: &[f32], seed: u64) -> Vec<Pick> {
