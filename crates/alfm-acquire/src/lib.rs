@@ -24,8 +24,10 @@ mod rare;
 mod registry;
 mod request;
 mod uncertainty;
+mod wrap;
 
 pub use acquisition::{Acquisition, Pick};
+pub use boundary::{Base, DeepFoolStep, Dfal, Mase, deep_fool_step};
 pub use diversity::{KCenterGreedy, Random};
 pub use error::AcquireError;
 pub use hybrid::Badge;
@@ -36,6 +38,7 @@ pub use rare::{Balancing, MajorityDistance, MostLikelyPositive, WeakLabeler, dou
 pub use registry::{Entry, find, registry};
 pub use request::Request;
 pub use uncertainty::{Bald, Entropy, Gini, LeastConfident, Margin, Power, Weigh};
+pub use wrap::ClassQuota;
 
 #[cfg(test)]
 mod contract;
