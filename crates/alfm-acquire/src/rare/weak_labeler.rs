@@ -5,10 +5,10 @@ use crate::{AcquireError, Acquisition, Input, Margin, Pick, Request, Weigh};
 /// WL-AC, pool version: a random sample in which an item's chance grows with the model's doubt (after Chen
 /// et al. 2022, arXiv 2211.02233), so that [`doubly_robust_loss`] can correct a weak labeler without bias.
 ///
-/// `q_i` is proportional to `clip(1 - margin_i, q_min, 1)`, `q_min = b / (10 U)` for `U` candidates, scaled to
-/// `sum q = b` with `q <= 1`. The sample is Poisson, `u_i < q_i`, trimmed or completed to `b` in order of
-/// `u_i / q_i`, rows with `q = 1` first; ties go to the lowest row. That order is also the order of the
-/// picks, and the score of a pick is `q`, its chance of inclusion but for the trimming.
+/// `q_i` is proportional to `clip(1 - margin_i, q_min, 1)`, `q_min = b / (10 U)` for `U` candidates, and
+/// scaled to `sum q = b` with `q <= 1`. The sample is Poisson, `u_i < q_i`, trimmed or completed to `b` in
+/// order of `u_i / q_i`, rows with `q = 1` first; ties go to the lowest row. That order is also the order of
+/// the picks, and the score of a pick is `q`, its chance of inclusion but for the trimming.
 ///
 /// `O(N K + N log N)` time, `O(N)` memory.
 #[derive(Clone, Copy, Debug, Default)]
@@ -117,7 +117,7 @@ mod tests {
         assert!((expectation - 0.3).abs() < 1e-12);
     }
 
-    /// Weights .5, .95, .99, .98, .15, .85: for a batch of 3 none is capped; for 5 all but one and a half are.
+    /// In a batch of 3 no chance is capped; in one of 5 the four largest are.
     #[test]
     fn inclusions_sum_to_the_budget_and_stay_below_one() {
         let doubts = [0.5, 0.95, 0.99, 0.98, 0.15, 0.85];

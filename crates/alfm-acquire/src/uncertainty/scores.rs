@@ -24,10 +24,10 @@ pub struct Margin;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Entropy;
 
-/// Gini impurity `1 - sum_k p_k^2`: how often two draws from the row differ.
+/// Gini impurity `1 - sum_k p_k^2`: how often two draws from the row differ. Summed in `f64`, clamped at 0;
+/// ties go to the lowest row.
 ///
-/// Summed as `sum_k p_k (1 - p_k)`, which keeps its digits where the model is almost certain. Ties go to the
-/// lowest row. `O(N K)` time, `O(N)` memory.
+/// `O(N K)` time, `O(N)` memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Gini;
 
@@ -68,8 +68,8 @@ impl RowScore for Gini {
 
     #[expect(clippy::cast_possible_truncation, reason = "scores are handed on in single precision")]
     fn score(probabilities: &[f32]) -> f32 {
-        let pairs = probabilities.iter().map(|p| f64::from(*p));
-        pairs.map(|p| p * (1.0 - p)).sum::<f64>().max(0.0) as f32
+        let same: f64 = probabilities.iter().map(|p| f64::from(*p).powi(2)).sum();
+        (1.0 - same).max(0.0) as f32
     }
 }
 
