@@ -60,3 +60,22 @@ pub trait Acquisition: fmt::Debug + Send + Sync {
         }
     }
 }
+
+/// A strategy of the registry is itself one, so that it can be wrapped.
+impl Acquisition for Box<dyn Acquisition> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn needs(&self) -> &'static [Input] {
+        (**self).needs()
+    }
+
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+        (**self).acquire(request)
+    }
+
+    fn interactive(&self) -> Option<&dyn Interactive> {
+        (**self).interactive()
+    }
+}

@@ -15,7 +15,7 @@ impl<F: FnMut() -> f64> Uniform for F {
 }
 
 /// The uniform numbers of a seed.
-pub(crate) fn uniform(seed: &SeedTree) -> impl Uniform {
+pub(crate) fn uniform(seed: &SeedTree) -> impl Uniform + Send + use<> {
     let mut rng = seed.rng();
     move || rng.random::<f64>()
 }
@@ -41,6 +41,12 @@ pub(crate) fn categorical(weights: &[f64], random: &mut impl Uniform) -> Option<
     });
     // The running sum may end a rounding error below `total`.
     drawn.or_else(|| weights.iter().rposition(|weight| *weight > 0.0))
+}
+
+/// Standard Gumbel noise `-ln(-ln u)`, finite.
+pub(crate) fn gumbel(random: &mut impl Uniform) -> f64 {
+    let u = random.uniform().max(f64::MIN_POSITIVE);
+    -(-u.ln()).ln()
 }
 
 /// A list that shrinks as elements are drawn from it; the others keep their order.
@@ -109,6 +115,13 @@ mod tests {
             assert_eq!(categorical(&weights, &mut scripted(&[u])), Some(expected), "u = {u}");
         }
         assert_eq!(categorical(&[0.0; 3], &mut scripted(&[0.5])), None);
+    }
+
+    #[test]
+    fn gumbel_noise_is_finite_at_both_ends() {
+        assert!((gumbel(&mut scripted(&[(-1.0f64).exp()]))).abs() < 1e-15);
+        assert!(gumbel(&mut scripted(&[0.0])).is_finite());
+        assert!(gumbel(&mut scripted(&[1.0 - f64::EPSILON / 2.0])).is_finite());
     }
 
     proptest! {

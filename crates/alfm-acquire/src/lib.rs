@@ -24,17 +24,21 @@ mod rare;
 mod registry;
 mod request;
 mod uncertainty;
+mod wrap;
 
 pub use acquisition::{Acquisition, Pick};
+pub use boundary::{Base, DeepFoolStep, Dfal, Mase, deep_fool_step};
 pub use diversity::{KCenterGreedy, Random};
 pub use error::AcquireError;
 pub use hybrid::Badge;
 pub use input::{Averaged, Input, LinearHead};
 pub use interactive::{Interactive, Session, select_with_oracle};
 pub use pool::Pool;
+pub use rare::{Balancing, MajorityDistance, MostLikelyPositive, WeakLabeler, doubly_robust_loss};
 pub use registry::{Entry, find, registry};
 pub use request::Request;
-pub use uncertainty::{Entropy, LeastConfident, Margin};
+pub use uncertainty::{Bald, Entropy, Gini, LeastConfident, Margin, Power, Weigh};
+pub use wrap::ClassQuota;
 
 #[cfg(test)]
 mod contract;

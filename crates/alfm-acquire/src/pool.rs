@@ -158,6 +158,18 @@ impl<'a> Pool<'a> {
         self.observed.iter().enumerate().filter_map(|(row, class)| Some((row, (*class)?)))
     }
 
+    /// How many labels of each of `classes` classes the oracle has returned.
+    ///
+    /// # Errors
+    /// [`CoreError::UnknownClass`] for a label that is none of them.
+    pub(crate) fn class_counts(&self, classes: usize) -> Result<Vec<usize>, AcquireError> {
+        let mut counts = vec![0; classes];
+        for (_, class) in self.labelled() {
+            *counts.get_mut(class.index()).ok_or(CoreError::UnknownClass { class, classes })? += 1;
+        }
+        Ok(counts)
+    }
+
     /// The small model's predictions, if given.
     pub fn model(&self) -> Option<Predictions<'a>> {
         self.given.model
@@ -227,6 +239,15 @@ mod tests {
         let pool = Pool::new(&observed).unwrap();
         assert_eq!(pool.candidates(), [0, 2, 3]);
         assert_eq!(pool.restricted_to([3, 1, 0, 3, 99]).candidates(), [0, 3]);
+    }
+
+    #[test]
+    fn a_label_that_no_class_has_is_refused() {
+        let observed = [None, Some(ClassId::new(1)), Some(ClassId::new(1))];
+        let pool = Pool::new(&observed).unwrap();
+        assert_eq!(pool.class_counts(3).unwrap(), [0, 2, 0]);
+        let error = pool.class_counts(1).unwrap_err();
+        assert_eq!(error.to_string(), "class 1 is unknown: the schema has 1 classes, 0 to 0");
     }
 
     #[test]

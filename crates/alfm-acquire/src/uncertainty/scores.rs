@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::power::Weigh;
 use crate::compute::{entropy, largest};
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
@@ -22,6 +23,13 @@ pub struct Margin;
 /// `O(N K)` time, `O(N)` memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Entropy;
+
+/// Gini impurity `1 - sum_k p_k^2`: how often two draws from the row differ. Summed in `f64`, clamped at 0;
+/// ties go to the lowest row.
+///
+/// `O(N K)` time, `O(N)` memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Gini;
 
 /// A score of one row of class probabilities; larger is more uncertain.
 trait RowScore {
@@ -55,6 +63,16 @@ impl RowScore for Entropy {
     }
 }
 
+impl RowScore for Gini {
+    const NAME: &'static str = "gini";
+
+    #[expect(clippy::cast_possible_truncation, reason = "scores are handed on in single precision")]
+    fn score(probabilities: &[f32]) -> f32 {
+        let same: f64 = probabilities.iter().map(|p| f64::from(*p).powi(2)).sum();
+        (1.0 - same).max(0.0) as f32
+    }
+}
+
 impl<S: RowScore + std::fmt::Debug + Send + Sync> Acquisition for S {
     fn name(&self) -> &'static str {
         S::NAME
@@ -65,11 +83,51 @@ impl<S: RowScore + std::fmt::Debug + Send + Sync> Acquisition for S {
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        let (model, candidates) = (request.model()?, request.candidates());
-        let score = |buffer: &mut Vec<f32>, row: &usize| S::score(model.row(*row, buffer));
-        let scores: Vec<f32> = candidates.par_iter().map_init(Vec::new, score).collect();
-        Ok(largest(candidates, &scores, request.budget))
+        Ok(largest(request.candidates(), &row_scores::<S>(request)?, request.budget))
     }
+}
+
+impl Weigh for LeastConfident {
+    const POWER_NAME: &'static str = "power-least-confident";
+    const NEEDS: &'static [Input] = &[Input::Model];
+
+    /// `1 - max_k p_k`.
+    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, AcquireError> {
+        shifted::<Self>(request, 1.0)
+    }
+}
+
+impl Weigh for Margin {
+    const POWER_NAME: &'static str = "power-margin";
+    const NEEDS: &'static [Input] = &[Input::Model];
+
+    /// `1 - margin`.
+    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, AcquireError> {
+        shifted::<Self>(request, 1.0)
+    }
+}
+
+impl Weigh for Entropy {
+    const POWER_NAME: &'static str = "power-entropy";
+    const NEEDS: &'static [Input] = &[Input::Model];
+
+    /// The entropy.
+    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, AcquireError> {
+        shifted::<Self>(request, 0.0)
+    }
+}
+
+/// The scores of the candidates, with `lift` added so that the smallest possible one is 0.
+fn shifted<S: RowScore>(request: &Request<'_>, lift: f64) -> Result<Vec<f64>, AcquireError> {
+    let scores = row_scores::<S>(request)?;
+    Ok(scores.into_iter().map(|score| f64::from(score) + lift).collect())
+}
+
+/// The scores of the candidates, in order.
+fn row_scores<S: RowScore>(request: &Request<'_>) -> Result<Vec<f32>, AcquireError> {
+    let model = request.model()?;
+    let score = |buffer: &mut Vec<f32>, row: &usize| S::score(model.row(*row, buffer));
+    Ok(request.candidates().par_iter().map_init(Vec::new, score).collect())
 }
 
 fn two_largest(probabilities: &[f32]) -> (f32, f32) {
@@ -106,18 +164,40 @@ pub(crate) mod tests {
         assert_eq!(order(&LeastConfident, &P6, 3), [2, 1, 3, 5, 0, 4]);
         assert_eq!(order(&Margin, &P6, 3), [2, 3, 1, 5, 0, 4]);
         assert_eq!(order(&Entropy, &P6, 3), [2, 1, 5, 0, 3, 4]);
+        assert_eq!(order(&Gini, &P6, 3), [2, 1, 5, 3, 0, 4]);
     }
 
     #[test]
-    fn entropies_of_p6() {
-        let expected = [0.801819, 1.080528, 1.098513, 0.777119, 0.394398, 0.845113];
-        for (row, expected) in P6.chunks(3).zip(expected) {
-            assert!((Entropy::score(row) - expected).abs() < 1e-6);
+    fn impurities_of_p6() {
+        for (row, expected) in P6.chunks(3).zip([0.46, 0.655, 0.6666, 0.5192, 0.185, 0.535]) {
+            assert!((Gini::score(row) - expected).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn zero_times_ln_zero_is_zero_not_nan() {
+        let rows = [0.0, 1.0, 0.0, 0.5, 0.5, 0.0];
+        assert_eq!(rows.chunks(3).map(Entropy::score).collect::<Vec<_>>(), [0.0, 2.0f32.ln()]);
+        assert_eq!(rows.chunks(3).map(Gini::score).collect::<Vec<_>>(), [0.0, 0.5]);
+        assert_eq!(order(&Entropy, &rows, 3), [1, 0]);
+    }
+
+    /// By raw logits row 1 has the smaller maximum and the smaller margin; by probabilities row 0 has.
+    #[test]
+    fn probabilities_are_ranked_not_raw_logits() {
+        let logits = [5.0, 4.5, 4.5, 4.5, 1.0, 0.6, -9.0, -9.0];
+        let observed = [None; 2];
+        let model = Predictions::logits(&logits, 2, 4).unwrap();
+        let pool = Pool::new(&observed).unwrap().with_model(model).unwrap();
+        let strategies: [&dyn Acquisition; 4] = [&LeastConfident, &Margin, &Entropy, &Gini];
+        for strategy in strategies {
+            let first = strategy.select(&pool, 1, &SeedTree::new(0)).unwrap()[0];
+            assert_eq!(first.row, 0, "{}", strategy.name());
         }
     }
 
     proptest! {
-        /// With two classes all three are functions of `|p_0 - 1/2|`.
+        /// With two classes all four are functions of `|p_0 - 1/2|`.
         #[test]
         fn two_classes_give_one_ranking(first in prop::collection::vec(1u8..=99, 1..30)) {
             let mut distinct: Vec<u8> = first.iter().map(|p| if *p > 50 { 100 - p } else { *p }).collect();
@@ -127,7 +207,8 @@ pub(crate) mod tests {
                 distinct.iter().flat_map(|p| [f32::from(*p) / 100.0, 1.0 - f32::from(*p) / 100.0]).collect();
             let expected = order(&Entropy, &rows, 2);
             prop_assert_eq!(order(&Margin, &rows, 2), expected.clone());
-            prop_assert_eq!(order(&LeastConfident, &rows, 2), expected);
+            prop_assert_eq!(order(&LeastConfident, &rows, 2), expected.clone());
+            prop_assert_eq!(order(&Gini, &rows, 2), expected);
         }
     }
 }
