@@ -17,7 +17,7 @@ impl<F: FnMut() -> f64> Uniform for F {
 }
 
 /// The uniform numbers of a seed.
-pub(crate) fn uniform(seed: &SeedTree) -> impl Uniform {
+pub(crate) fn uniform(seed: &SeedTree) -> impl Uniform + use<> {
     let mut rng = seed.rng();
     move || rng.random::<f64>()
 }

@@ -24,17 +24,19 @@ mod rare;
 mod registry;
 mod request;
 mod uncertainty;
+mod wrap;
 
 pub use acquisition::{Acquisition, Pick};
-pub use diversity::{KCenterGreedy, Random};
+pub use diversity::{Alps, KCenterGreedy, ProbCover, Random, TypiClust};
 pub use error::AcquireError;
-pub use hybrid::Badge;
+pub use hybrid::{AlfaMix, Badge, ClusterMargin, DropQuery, Lhd, MemberOrder};
 pub use input::{Averaged, Input, LinearHead};
 pub use interactive::{Interactive, Session, select_with_oracle};
 pub use pool::Pool;
 pub use registry::{Entry, find, registry};
 pub use request::Request;
 pub use uncertainty::{Entropy, LeastConfident, Margin};
+pub use wrap::Oversampled;
 
 #[cfg(test)]
 mod contract;

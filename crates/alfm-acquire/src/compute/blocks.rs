@@ -27,6 +27,14 @@ impl<'a> Rows<'a> {
         Self { rows, squared_norms }
     }
 
+    /// Some of these rows, in the order asked for.
+    pub(crate) fn subset(&self, at: &[usize]) -> Self {
+        Self {
+            rows: at.iter().map(|at| self.rows[*at]).collect(),
+            squared_norms: at.iter().map(|at| self.squared_norms[*at]).collect(),
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }

@@ -83,6 +83,20 @@ pub(crate) fn nearest_means(points: MatrixView<'_>, means: MatrixView<'_>) -> Ve
     two.into_iter().map(|two| two.nearest).collect()
 }
 
+/// The mean of every cluster, of which `clusters` names one a point; none may be empty.
+pub(crate) fn cluster_means(
+    points: MatrixView<'_>,
+    clusters: &[usize],
+) -> Result<Matrix, CoreError> {
+    let (rows, width) = (Rows::new(points), points.columns());
+    let count = clusters.iter().max().map_or(0, |last| last + 1);
+    let mut values = vec![0.0; count * width];
+    for (members, mean) in members(clusters, count).iter().zip(values.chunks_exact_mut(width)) {
+        move_to_mean(&rows, members, mean);
+    }
+    Matrix::new(values, count, width)
+}
+
 /// The two nearest means of a point: which is nearest, and both squared distances.
 #[derive(Clone, Copy, Debug)]
 struct NearestTwo {
@@ -329,6 +343,13 @@ mod tests {
         let pair = [0.0, 2.0];
         let found = cluster(view(&pair, 1), 1, 0).nearest_members(view(&pair, 1));
         assert_eq!(found, [Representative { point: 0, size: 2 }]);
+    }
+
+    #[test]
+    fn means_of_given_clusters() {
+        let points = [0.0, 2.0, 7.0, 4.0];
+        let means = cluster_means(view(&points, 1), &[0, 0, 1, 0]).unwrap();
+        assert_eq!(means.into_values(), [2.0, 7.0]);
     }
 
     #[test]

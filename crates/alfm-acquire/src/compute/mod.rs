@@ -19,7 +19,7 @@ pub use co_decision::{CoDecision, Joint, co_decide};
 pub use distance::{Euclidean, MetricSpace, RunningMinimum};
 pub(crate) use distance::{dot, dots};
 pub use elementary::entropy;
-pub(crate) use k_means::{k_means, nearest_means};
+pub(crate) use k_means::{cluster_means, k_means, nearest_means};
 pub(crate) use linkage::{Stop, average_linkage};
 pub use normalise::normalised;
 pub(crate) use representatives::representatives;

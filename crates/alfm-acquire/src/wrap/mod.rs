@@ -1,0 +1,6 @@
+//! Strategies around a strategy.
+
+mod needs;
+mod oversample;
+
+pub use oversample::Oversampled;
