@@ -336,6 +336,14 @@ mod tests {
         }
     }
 
+    /// Defect: at most 512 points a cluster have a say in its mean.
+    #[test]
+    fn every_point_counts_in_its_mean() {
+        let points: Vec<f32> = (0..2001).map(|i| if i < 600 { 0.0 } else { 1.0 }).collect();
+        let found = cluster(view(&points, 1), 1, 0);
+        assert_eq!(found.means.into_values(), [1401.0 / 2001.0]);
+    }
+
     #[test]
     fn ties_go_to_the_lowest_point_and_the_first_mean() {
         let points = [0.0, 2.0, 1.0];

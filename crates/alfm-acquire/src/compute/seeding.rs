@@ -35,7 +35,9 @@ pub(crate) fn plus_plus<S: MetricSpace>(
 
 #[cfg(test)]
 mod tests {
-    use alfm_core::MatrixView;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use alfm_core::{MatrixView, SeedTree};
 
     use super::*;
     use crate::compute::Euclidean;
@@ -49,6 +51,24 @@ mod tests {
         assert_eq!(chosen, [(1, f64::INFINITY), (3, 81.0), (2, 4.0)]);
         let first = plus_plus(&space, 4, 1, Some(2), &mut draw::scripted(&[]));
         assert_eq!(first, [(2, f64::INFINITY)]);
+    }
+
+    /// Defect: the distances to all centres are computed again at every step.
+    #[test]
+    fn each_centre_costs_one_distance_a_point() {
+        struct Counted(AtomicUsize);
+
+        impl MetricSpace for Counted {
+            fn squared_distance(&self, a: usize, b: usize) -> f64 {
+                self.0.fetch_add(1, Ordering::Relaxed);
+                (a as f64 - b as f64).powi(2)
+            }
+        }
+
+        let space = Counted(AtomicUsize::new(0));
+        let seed = SeedTree::new(0);
+        assert_eq!(plus_plus(&space, 100, 20, None, &mut draw::uniform(&seed)).len(), 20);
+        assert_eq!(space.0.into_inner(), 20 * 100);
     }
 
     #[test]

@@ -11,8 +11,8 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 /// Points of a cluster whose neighbours one task looks up at a time.
 const BLOCK: usize = 16;
 
-/// TypiClust: the most typical row of the clusters with the fewest labels (Hacohen, Dekel & Weinshall, ICML
-/// 2022, arXiv 2202.02794).
+/// TypiClust: the most typical row of the clusters with the fewest labels (Hacohen, Dekel & Weinshall,
+/// ICML 2022, arXiv 2202.02794).
 ///
 /// k-means on the embeddings of labelled rows and candidates, each divided by its norm, with
 /// `min(L + b, max_clusters)` clusters. Clusters of fewer than `min_size` rows are dropped, the others ordered

@@ -8,8 +8,8 @@ use crate::compute::{cluster_means, dots, representatives};
 use crate::draw;
 use crate::{AcquireError, Acquisition, Input, LinearHead, Pick, Request};
 
-/// ALFA-Mix: rows whose prediction flips on the way to a labelled class (Parvaneh et al., CVPR 2022, arXiv
-/// 2203.07034).
+/// ALFA-Mix: rows whose prediction flips on the way to a labelled class (Parvaneh et al., CVPR 2022,
+/// arXiv 2203.07034).
 ///
 /// The anchor `a_k` of a class is the mean embedding of its labelled rows; classes without any share the mean
 /// of all labelled rows. The worst mixture of a row `x` with an anchor moves it by `e |a_k - x|` along
@@ -17,8 +17,8 @@ use crate::{AcquireError, Acquisition, Input, LinearHead, Pick, Request};
 /// `z + e |a_k - x| / |g| W g`. A row is a candidate if the largest of them is not that of `yhat` for some
 /// anchor. `e` is `step / sqrt D`, then twice that and so on, at most `steps` times, until more than `b` rows
 /// are candidates. Of those k-means with `b` clusters on the embeddings, each divided by its norm, keeps the
-/// one nearest each mean; up to `b` are all taken and the rest is drawn uniformly. Where `g = 0` nothing flips.
-/// The score is the size of the cluster, 0 for drawn rows.
+/// one nearest each mean; up to `b` are all taken and the rest is drawn uniformly. Where `g = 0`, or nothing
+/// is labelled, nothing flips. The score is the size of the cluster, 0 for drawn rows.
 ///
 /// The lead of `yhat` over a class is linear in the way moved, so that once lost it stays lost: only the
 /// farthest anchor needs a look. `O(N K (K + D))` time, `O(N D)` memory; nothing is divided by `a_k - x`.

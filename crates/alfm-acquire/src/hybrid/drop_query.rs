@@ -6,12 +6,12 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// DropQuery: rows whose predicted class does not survive dropout (Gupte et al. 2024, arXiv 2401.14555).
 ///
-/// The passes are predictions with dropout on the input features (the paper: 3 passes, probability .75). A row
-/// is inconsistent in as many passes as predict another class than the model. Candidates are the rows that
-/// are so in more than half of the passes; while they are fewer than `factor * b` the threshold goes down by
-/// one, at last to a single pass. Of the candidates k-means with `b` clusters on the embeddings, each divided
-/// by its norm, keeps the one nearest each mean; fewer than `b` are all taken and the rest is drawn uniformly.
-/// While nothing is labelled every row is a candidate. The score is the size of the cluster, 0 for drawn rows.
+/// The passes are predictions with dropout on the input features (the paper: 3 passes, probability .75). Of a
+/// row those passes count that predict another class than the model. Candidates are the rows where they are
+/// more than half; while there are fewer than `factor * b` such rows the threshold goes down by one, at last
+/// to a single pass. Of the candidates k-means with `b` clusters on the embeddings, each divided by its norm,
+/// keeps the one nearest each mean; fewer than `b` are all taken and the rest is drawn uniformly. While
+/// nothing is labelled every row is a candidate. The score is the size of the cluster, 0 for drawn rows.
 ///
 /// `O(N M K + f b^2 D)` time for `M` passes, more where many rows are inconsistent; `O(N D)` memory.
 #[derive(Clone, Copy, Debug)]

@@ -10,9 +10,9 @@ use crate::{AcquireError, Acquisition, Averaged, Input, Pick, Request};
 /// With the running average of the model and its label `yhat` for a row, `dl = |ln p_avg(yhat) - ln p(yhat)|`
 /// (nats, probabilities at least 1.2e-38) and `dh = h_avg - h`, k-means++ seeding on `v = dl dh`: the longest
 /// first, the lowest row on ties, scored by its squared length; each next one with probability proportional to
-/// its squared distance to the nearest chosen, which is its score. Labels that are noise leave `v` near 0. Once all distances are 0 the
-/// rest is drawn uniformly; so is the whole batch where hidden features cannot move, as with a linear head on
-/// frozen embeddings: give the hidden layer of an MLP, or logits.
+/// its squared distance to the nearest chosen, which is its score. Labels that are noise leave `v` near 0.
+/// Once all distances are 0 the rest is drawn uniformly; so is the whole batch where hidden features cannot
+/// move, as with a linear head on frozen embeddings: give the hidden layer of an MLP, or logits.
 ///
 /// `O(N K + b N H)` time for `H` hidden features, `O(N H)` memory.
 #[derive(Clone, Copy, Debug, Default)]
