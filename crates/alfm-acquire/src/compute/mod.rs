@@ -1,8 +1,9 @@
-//! The kernels behind the strategies: row-wise scores, partial selection, running-minimum distances.
+//! The kernels behind the strategies: row-wise scores, partial selection, running-minimum distances, clusters.
 //!
 //! All of them work on slices, in blocks of rows that fit the cache, in parallel over blocks. A result
 //! depends on its own row only, so that neither the number of threads nor the instruction set changes a bit
-//! of it: the vectorised code uses no fused multiply-add, whose rounding differs.
+//! of it: the vectorised code uses no fused multiply-add, whose rounding differs. Means of clusters are summed
+//! in the order of their rows.
 
 pub(crate) mod blocks;
 mod co_decision;
