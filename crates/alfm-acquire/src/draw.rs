@@ -3,6 +3,8 @@
 use alfm_core::SeedTree;
 use rand::RngExt;
 
+use crate::Pick;
+
 /// A source of uniform numbers in `[0, 1)`.
 pub(crate) trait Uniform {
     fn uniform(&mut self) -> f64;
@@ -95,6 +97,28 @@ impl Remaining {
     }
 }
 
+/// Fills `picks` up to `budget` with candidates drawn uniformly from those not picked; their score is 0.
+///
+/// `candidates` ascend and hold every pick. `O(N + b log N)` time, `O(N)` memory.
+pub(crate) fn complete(
+    picks: &mut Vec<Pick>,
+    candidates: &[usize],
+    budget: usize,
+    random: &mut impl Uniform,
+) {
+    if picks.len() >= budget {
+        return;
+    }
+    let mut remaining = Remaining::new(candidates.len());
+    for pick in picks.iter() {
+        if let Ok(at) = candidates.binary_search(&pick.row) {
+            remaining.remove(at);
+        }
+    }
+    let drawn = std::iter::from_fn(|| remaining.draw(random)).take(budget - picks.len());
+    picks.extend(drawn.map(|at| Pick { row: candidates[at], score: 0.0 }));
+}
+
 /// Uniform numbers that a test has written down.
 #[cfg(test)]
 pub(crate) fn scripted(numbers: &[f64]) -> impl Uniform + use<> {
@@ -122,6 +146,16 @@ mod tests {
         assert!((gumbel(&mut scripted(&[(-1.0f64).exp()]))).abs() < 1e-15);
         assert!(gumbel(&mut scripted(&[0.0])).is_finite());
         assert!(gumbel(&mut scripted(&[1.0 - f64::EPSILON / 2.0])).is_finite());
+    }
+
+    #[test]
+    fn a_batch_is_completed_from_what_is_left() {
+        let mut picks = vec![Pick { row: 5, score: 2.0 }];
+        // Left are 2, 7, 8; u = .4 draws 7, then u = .9 draws 8.
+        complete(&mut picks, &[2, 5, 7, 8], 3, &mut scripted(&[0.4, 0.9]));
+        assert_eq!(picks.iter().map(|pick| pick.row).collect::<Vec<_>>(), [5, 7, 8]);
+        complete(&mut picks, &[2, 5, 7, 8], 2, &mut scripted(&[]));
+        assert_eq!(picks.len(), 3);
     }
 
     proptest! {

@@ -28,9 +28,9 @@ mod wrap;
 
 pub use acquisition::{Acquisition, Pick};
 pub use boundary::{Base, DeepFoolStep, Dfal, Mase, deep_fool_step};
-pub use diversity::{KCenterGreedy, Random};
+pub use diversity::{Alps, KCenterGreedy, ProbCover, Random, TypiClust};
 pub use error::AcquireError;
-pub use hybrid::Badge;
+pub use hybrid::{AlfaMix, Badge, ClusterMargin, DropQuery, Lhd, MemberOrder};
 pub use input::{Averaged, Input, LinearHead};
 pub use interactive::{Interactive, Session, select_with_oracle};
 pub use pool::Pool;
@@ -38,7 +38,7 @@ pub use rare::{Balancing, MajorityDistance, MostLikelyPositive, WeakLabeler, dou
 pub use registry::{Entry, find, registry};
 pub use request::Request;
 pub use uncertainty::{Bald, Entropy, Gini, LeastConfident, Margin, Power, Weigh};
-pub use wrap::ClassQuota;
+pub use wrap::{ClassQuota, Oversampled};
 
 #[cfg(test)]
 mod contract;

@@ -65,6 +65,29 @@ impl<'a> Request<'a> {
         self.needed(Input::Surprisal, self.pool.surprisal())
     }
 
+    /// The labelled rows and the candidates, ascending: what the strategy may look at.
+    pub(crate) fn visible(&self) -> Vec<usize> {
+        let labelled = self.pool.labelled().map(|(row, _)| row);
+        let mut rows: Vec<usize> = labelled.chain(self.candidates().iter().copied()).collect();
+        rows.sort_unstable();
+        rows
+    }
+
+    /// Refuses an option unless its value `holds` to the rule.
+    ///
+    /// # Errors
+    /// [`AcquireError::Setting`].
+    pub(crate) fn require(
+        &self,
+        holds: bool,
+        option: &'static str,
+        value: f64,
+        rule: &'static str,
+    ) -> Result<(), AcquireError> {
+        let strategy = self.strategy;
+        if holds { Ok(()) } else { Err(AcquireError::Setting { strategy, option, value, rule }) }
+    }
+
     fn needed<T>(&self, input: Input, given: Option<T>) -> Result<T, AcquireError> {
         given.ok_or(AcquireError::MissingInput { strategy: self.strategy, input })
     }

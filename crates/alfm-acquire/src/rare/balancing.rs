@@ -343,7 +343,7 @@ mod tests {
     fn with_an_oracle_the_batch_is_exact() {
         on(&observed(), 3, |pool| {
             let mut oracle =
-                |rows: &[usize]| Ok(rows.iter().map(|_| ClassId::new(2)).collect::<Vec<_>>());
+                |rows: &[usize]| Some(rows.iter().map(|_| ClassId::new(2)).collect::<Vec<_>>());
             for budget in [1, 3, 9] {
                 let seed = SeedTree::new(1);
                 let strategy = Balancing::default();
