@@ -32,10 +32,13 @@ pub trait Session: Send {
     fn tell(&mut self, row: usize, class: ClassId) -> Result<(), AcquireError>;
 }
 
+/// An oracle: the classes of the rows it is asked for, or `None` if it will not answer.
+pub type RowOracle<'o> = dyn FnMut(&[usize]) -> Option<Vec<ClassId>> + 'o;
+
 /// Runs an interactive strategy against an oracle that answers `annotators` rows at a time.
 ///
 /// The oracle is asked for the rows of the batch only, each once: there is no other way to a label. `None`
-/// from it ends the batch early; otherwise exactly `min(budget, candidates)` rows come back, in the order in
+/// from it ends the batch with the rows that it was asked last; otherwise exactly `min(budget, candidates)` rows come back, in the order in
 /// which they were asked.
 ///
 /// # Errors
@@ -46,7 +49,7 @@ pub fn select_with_oracle(
     budget: usize,
     annotators: usize,
     seed: &SeedTree,
-    oracle: &mut dyn FnMut(&[usize]) -> Option<Vec<ClassId>>,
+    oracle: &mut RowOracle<'_>,
 ) -> Result<Vec<Pick>, AcquireError> {
     let name = strategy.name();
     if annotators == 0 {
@@ -73,11 +76,11 @@ pub fn select_with_oracle(
             break;
         }
         let rows: Vec<usize> = asked.iter().map(|pick| pick.row).collect();
+        picks.extend(asked);
         let Some(answers) = oracle(&rows) else { break };
         for (row, class) in rows.iter().zip(answers) {
             session.tell(*row, class)?;
         }
-        picks.extend(asked);
     }
     Ok(picks)
 }

@@ -32,7 +32,7 @@ pub use diversity::{Alps, KCenterGreedy, ProbCover, Random, TypiClust};
 pub use error::AcquireError;
 pub use hybrid::{AlfaMix, Badge, ClusterMargin, DropQuery, Lhd, MemberOrder};
 pub use input::{Averaged, Input, LinearHead};
-pub use interactive::{Interactive, Session, select_with_oracle};
+pub use interactive::{Interactive, RowOracle, Session, select_with_oracle};
 pub use pool::Pool;
 pub use rare::{Balancing, MajorityDistance, MostLikelyPositive, WeakLabeler, doubly_robust_loss};
 pub use registry::{Entry, find, registry};

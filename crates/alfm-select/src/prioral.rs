@@ -145,6 +145,14 @@ impl PriorAl {
         &self.config
     }
 
+    /// Both experts, and what the query rule needs.
+    pub(crate) fn needs(&self) -> Vec<Input> {
+        let mut needs = vec![Input::Model, Input::Prior];
+        let query = self.query.iter().flat_map(|query| query.needs());
+        needs.extend(query.filter(|input| !matches!(input, Input::Model | Input::Prior)));
+        needs
+    }
+
     /// One round: co-decision, split, query (`prior` is `N x K`, `pool` holds the small model).
     ///
     /// `O(N K)` time for the default query rule, `O(N)` memory, nothing sorted but the queries.

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use alfm_acquire::compute::Joint;
-use alfm_acquire::{Acquisition, find};
+use alfm_acquire::{Acquisition, Input, find};
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +72,17 @@ impl Strategy {
     /// Whether it decides together with a prior.
     pub fn needs_prior(&self) -> bool {
         self.name == PRIORAL
+    }
+
+    /// What it cannot do without, once there are labels.
+    ///
+    /// # Errors
+    /// As [`check`](Strategy::check).
+    pub fn needs(&self) -> Result<Vec<Input>, SelectError> {
+        Ok(match self.engine()? {
+            Engine::Acquisition(acquisition) => acquisition.needs().to_vec(),
+            Engine::PriorAl(engine) => engine.needs(),
+        })
     }
 
     /// Validates name and options.

@@ -1,7 +1,9 @@
+mod ask;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use alfm_acquire::{Acquisition, Pick, Pool, Random, select_with_oracle};
+use alfm_acquire::{Acquisition, Pick, Pool, Random};
 use alfm_core::{
     ClassId, ClassSchema, CoreError, Label, LabelStore, Predictions, Provenance, SampleId, SeedTree,
 };
@@ -94,59 +96,6 @@ impl Selector {
         };
         (self.round, self.told) = (number, false);
         Ok(Round { number, ..round })
-    }
-
-    /// The next batch, answered: [`suggest`](Selector::suggest), the oracle, [`tell`](Selector::tell).
-    ///
-    /// A strategy that asks within the batch (`galaxy`, `direct`) is told after every `annotators` answers,
-    /// and its next questions depend on them; any other strategy asks the whole batch at once. The oracle is
-    /// asked for each item once. What it has answered is recorded even where it fails later.
-    ///
-    /// # Errors
-    /// As [`suggest`](Selector::suggest) and [`tell`](Selector::tell), and whatever the oracle returns.
-    pub fn suggest_and_ask<E: From<SelectError>>(
-        &mut self,
-        state: &PoolState<'_>,
-        budget: usize,
-        annotators: usize,
-        oracle: &mut dyn FnMut(&[SampleId]) -> Result<Vec<ClassId>, E>,
-    ) -> Result<Round, E> {
-        let interactive = match &self.engine {
-            Engine::Acquisition(acquisition) if !self.is_cold(state) => acquisition.interactive(),
-            _ => None,
-        };
-        let Some(strategy) = interactive else {
-            let round = self.suggest(state, budget)?;
-            let asked: Vec<SampleId> = round.queries.iter().map(|query| query.id.clone()).collect();
-            let answers = oracle(&asked)?;
-            self.tell(&asked.into_iter().zip(answers).collect::<Vec<_>>())?;
-            return Ok(round);
-        };
-        let (number, seed) = self.begin(state)?;
-        let pool = self.pool(state)?;
-        let mut answered: Vec<(SampleId, ClassId)> = Vec::new();
-        let mut failed = None;
-        let mut ask = |rows: &[usize]| {
-            let asked: Vec<SampleId> = rows.iter().map(|row| self.ids[*row].clone()).collect();
-            match oracle(&asked) {
-                Ok(classes) => {
-                    answered.extend(asked.into_iter().zip(classes.iter().copied()));
-                    Some(classes)
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    None
-                }
-            }
-        };
-        let picks = select_with_oracle(strategy, &pool, budget, annotators, &seed, &mut ask);
-        let round = picks.map(|picks| Round { number, ..self.asking(&picks, state, &pool) });
-        (self.round, self.told) = (number, false);
-        self.tell(&answered)?;
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(round.map_err(SelectError::from)?),
-        }
     }
 
     /// Records what the oracle answered. On an error nothing is recorded.
