@@ -35,7 +35,7 @@ pub use input::{Averaged, Input, LinearHead};
 pub use interactive::{Interactive, RowOracle, Session, select_with_oracle};
 pub use pool::Pool;
 pub use rare::{Balancing, MajorityDistance, MostLikelyPositive, WeakLabeler, doubly_robust_loss};
-pub use registry::{Entry, find, registry};
+pub use registry::{Entry, Summary, find, registry};
 pub use request::Request;
 pub use uncertainty::{Bald, Entropy, Gini, LeastConfident, Margin, Power, Weigh};
 pub use wrap::{ClassQuota, Oversampled};

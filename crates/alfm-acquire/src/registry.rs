@@ -1,6 +1,8 @@
 //! Every strategy by name, with what a user needs to choose one.
 
-use crate::{AcquireError, Acquisition};
+use serde::Serialize;
+
+use crate::{AcquireError, Acquisition, Input};
 
 /// A strategy of the registry.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +19,55 @@ pub struct Entry {
     pub(crate) build: fn() -> Box<dyn Acquisition>,
 }
 
+/// What a user needs to choose a strategy.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Its name.
+    pub name: &'static str,
+    /// What it cannot do without.
+    pub needs: &'static [Input],
+    /// Whether it asks within the batch.
+    pub interactive: bool,
+    /// Where it comes from.
+    pub paper: &'static str,
+    /// Time of one batch; `N` pool, `L` labelled, `D` embedding, `K` classes, `b` batch.
+    pub time: &'static str,
+    /// Memory beside the inputs.
+    pub memory: &'static str,
+    /// When to use it.
+    pub good_for: &'static str,
+}
+
+impl Summary {
+    /// The summary of a strategy that is not in this crate's registry.
+    pub const fn new(
+        name: &'static str,
+        needs: &'static [Input],
+        paper: &'static str,
+        [time, memory]: [&'static str; 2],
+        good_for: &'static str,
+    ) -> Self {
+        Self { name, needs, interactive: false, paper, time, memory, good_for }
+    }
+}
+
 impl Entry {
+    /// What a user needs to choose it.
+    pub fn summary(&self) -> Summary {
+        let strategy = self.build();
+        Summary {
+            interactive: strategy.interactive().is_some(),
+            ..Summary::new(
+                strategy.name(),
+                strategy.needs(),
+                self.paper,
+                [self.time, self.memory],
+                self.good_for,
+            )
+        }
+    }
+
     /// The strategy itself, with its default options.
     pub fn build(&self) -> Box<dyn Acquisition> {
         (self.build)()

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use alfm_acquire::compute::Joint;
-use alfm_acquire::{Acquisition, Input, find};
+use alfm_acquire::{Acquisition, Input, Summary, find};
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,15 @@ use crate::{CleanRule, ImbalanceWeight, PriorAl, PriorAlConfig, SelectError};
 
 /// The name of the published PriorAL rule.
 pub const PRIORAL: &str = "prioral";
+
+/// What a user needs to choose the published PriorAL rule.
+pub const PRIORAL_SUMMARY: Summary = Summary::new(
+    PRIORAL,
+    &[Input::Model, Input::Prior],
+    "Zhang, Li, Zhang & Zhu 2026, arXiv 2606.07630",
+    ["N K", "N"],
+    "imbalanced, noisy pools with a prior that is worth something",
+);
 
 /// A strategy by name, with its options and the label under which results show it.
 ///
