@@ -15,13 +15,13 @@ impl<F: FnMut() -> f64> Uniform for F {
 }
 
 /// The uniform numbers of a seed.
-pub(crate) fn uniform(seed: &SeedTree) -> impl Uniform {
+pub(crate) fn uniform(seed: &SeedTree) -> impl Uniform + Send + use<> {
     let mut rng = seed.rng();
     move || rng.random::<f64>()
 }
 
 /// Element `floor(u m)` of a list of length `m`.
-fn position(u: f64, length: usize) -> usize {
+pub(crate) fn position(u: f64, length: usize) -> usize {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "u is in [0, 1)")]
     let position = (u * length as f64) as usize;
     position.min(length - 1)

@@ -28,6 +28,7 @@ mod uncertainty;
 pub use acquisition::{Acquisition, Pick};
 pub use diversity::{KCenterGreedy, Random};
 pub use error::AcquireError;
+pub use graph::{Direct, Galaxy, LineSchedule, PhaseSplit, Shrink, TieBreak};
 pub use hybrid::Badge;
 pub use input::{Averaged, Input, LinearHead};
 pub use interactive::{Interactive, Session, select_with_oracle};
