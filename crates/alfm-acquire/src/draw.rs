@@ -92,7 +92,7 @@ impl Remaining {
 /// Uniform numbers that a test has written down.
 #[cfg(test)]
 pub(crate) fn scripted(numbers: &[f64]) -> impl Uniform + use<> {
-    let mut numbers = numbers.to_vec().into_iter();
+    let mut numbers = Vec::from(numbers).into_iter();
     move || numbers.next().unwrap()
 }
 

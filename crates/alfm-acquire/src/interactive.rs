@@ -32,6 +32,9 @@ pub trait Session: Send {
     fn tell(&mut self, row: usize, class: ClassId) -> Result<(), AcquireError>;
 }
 
+/// Answers some rows, each with one class, in their order.
+pub type Oracle<'a> = dyn FnMut(&[usize]) -> Result<Vec<ClassId>, AcquireError> + 'a;
+
 /// Runs an interactive strategy against an oracle that answers `annotators` rows at a time.
 ///
 /// The oracle is asked for the rows of the batch only, each once: there is no other way to a label. Returns
@@ -45,7 +48,7 @@ pub fn select_with_oracle(
     budget: usize,
     annotators: usize,
     seed: &SeedTree,
-    oracle: &mut dyn FnMut(&[usize]) -> Result<Vec<ClassId>, AcquireError>,
+    oracle: &mut Oracle<'_>,
 ) -> Result<Vec<Pick>, AcquireError> {
     let name = strategy.name();
     if annotators == 0 {

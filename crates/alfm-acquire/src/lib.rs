@@ -31,7 +31,7 @@ pub use error::AcquireError;
 pub use graph::{Direct, Galaxy, LineSchedule, PhaseSplit, Shrink, TieBreak};
 pub use hybrid::Badge;
 pub use input::{Averaged, Input, LinearHead};
-pub use interactive::{Interactive, Session, select_with_oracle};
+pub use interactive::{Interactive, Oracle, Session, select_with_oracle};
 pub use pool::Pool;
 pub use registry::{Entry, find, registry};
 pub use request::Request;

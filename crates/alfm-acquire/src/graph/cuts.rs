@@ -64,9 +64,9 @@ impl Line {
         Some(Question { row: self.order[position] as usize, order })
     }
 
-    /// Row `row` is asked, here or on another line.
-    pub(super) fn ask(&mut self, lines: &Lines<'_>, row: usize) {
-        let position = self.position(lines, row);
+    /// Row `row` is asked, here or on another line; returns where it stands on this one.
+    pub(super) fn ask(&mut self, lines: &Lines<'_>, row: usize) -> usize {
+        let position = lines.position(self.class, &self.order, row as u32);
         self.askable.remove(position);
         if let Some(left) = self.labelled.before(position) {
             let right = self.cut_from(left).filter(|right| !self.is_open(left, *right));
@@ -77,11 +77,11 @@ impl Line {
         // Those who were farther from a cut than this position, on its far side.
         self.offer(self.askable.before(position));
         self.offer(self.askable.after(position));
+        position
     }
 
-    /// The oracle says whether row `row`, which was asked, is of this class.
-    pub(super) fn tell(&mut self, lines: &Lines<'_>, row: usize, class: usize) {
-        let position = self.position(lines, row);
+    /// The oracle says of which class the row at `position` is, which was asked.
+    pub(super) fn tell(&mut self, position: usize, class: usize) {
         self.labelled.insert(position);
         if class == self.class {
             self.positive.insert(position);
@@ -163,9 +163,5 @@ impl Line {
     #[cfg(test)]
     pub(super) fn entries(&self) -> usize {
         self.gaps.len() + self.around.len()
-    }
-
-    fn position(&self, lines: &Lines<'_>, row: usize) -> usize {
-        lines.position(self.class, &self.order, row as u32)
     }
 }

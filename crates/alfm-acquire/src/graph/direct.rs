@@ -60,8 +60,8 @@ pub enum TieBreak {
 /// threshold, in positions from 1, in phase 2. A whole batch without answers is one draw a class from the
 /// unshrunk interval, then phase 2 with the labels of before. Two classes have lines that are exact mirrors.
 ///
-/// `O(K N log N)` time, once for each phase, and `O(N)` a shrink; about `30 N` bytes, one class at a time,
-/// and `4 K N` for the softmax of logits.
+/// `O(K N log N)` time at most: phase 1 sorts the interval alone, phase 2 the neighbourhood of the threshold.
+/// About `35 N` bytes, one class at a time, and `4 K N` for the softmax of logits.
 #[derive(Clone, Copy, Debug)]
 pub struct Direct {
     /// Questions between two returns of labels in phase 1, `B1`; at least 1.

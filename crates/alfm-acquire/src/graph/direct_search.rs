@@ -36,19 +36,11 @@ pub(super) struct Search<'a, R> {
 
 /// Phase 1 of one class.
 struct Interval {
-    line: ClassLine,
-    /// Both ends, both included.
-    ends: (usize, usize),
+    part: Part,
     /// What is left of the class's share, `B2`.
     share: usize,
     /// The positions of the last round.
     asked: Vec<usize>,
-}
-
-impl Interval {
-    fn marks(&self) -> &[Mark] {
-        &self.line.marks[self.ends.0..=self.ends.1]
-    }
 }
 
 /// Phase 2: the classes in their random order, and how many of them have had their share of the budget.
@@ -58,16 +50,15 @@ struct Around {
     budget: usize,
 }
 
-/// The line of one class, as the ledger stood when it was drawn.
-struct ClassLine {
+/// A part of a class's line, as the ledger stood when it was drawn.
+struct Part {
     class: usize,
     order: Vec<u32>,
     marks: Vec<Mark>,
 }
 
-impl ClassLine {
-    fn new(lines: &Lines<'_>, class: usize, ledger: &Ledger) -> Self {
-        let order = lines.order(class);
+impl Part {
+    fn new(class: usize, order: Vec<u32>, ledger: &Ledger) -> Self {
         let marks = order.par_iter().with_min_len(4096);
         let marks = marks.map(|row| mark(class, ledger.state(*row))).collect();
         Self { class, order, marks }
@@ -77,6 +68,14 @@ impl ClassLine {
         for position in positions {
             self.marks[*position] = mark(self.class, ledger.state(self.order[*position]));
         }
+    }
+
+    /// Drops what is outside two positions, which stay.
+    fn cut(&mut self, (left, right): (usize, usize)) {
+        self.order.truncate(right + 1);
+        self.order.drain(..left);
+        self.marks.truncate(right + 1);
+        self.marks.drain(..left);
     }
 
     fn pick(&self, position: usize, score: f64) -> Pick {
@@ -165,24 +164,35 @@ impl<'a, R: Uniform> Search<'a, R> {
         self.draw_round(interval);
     }
 
+    /// The part of a class's line that its labels leave open.
     fn open(&self, class: usize) -> Interval {
-        let line = ClassLine::new(&self.lines, class, &self.ledger);
-        let ends = disagreement(&line.marks);
-        Interval { line, ends, share: self.share, asked: Vec::new() }
+        let labelled = self.labelled(class);
+        let (left, right) = disagreement(&labelled.marks);
+        let row = |at: usize| labelled.order[at];
+        let order = self.lines.between(class, left.map(row), right.map(row));
+        let part = Part::new(class, order, &self.ledger);
+        Interval { part, share: self.share, asked: Vec::new() }
+    }
+
+    /// The labelled rows alone, in the order of a class's line.
+    fn labelled(&self, class: usize) -> Part {
+        let order = self.lines.order_of(class, self.ledger.labelled());
+        Part::new(class, order, &self.ledger)
     }
 
     /// The interval after the answers of a round.
     fn shrink(&mut self, mut interval: Interval) -> Interval {
-        interval.line.update(&interval.asked, &self.ledger);
+        let part = &mut interval.part;
+        part.update(&interval.asked, &self.ledger);
         let annotators = self.direct.parallel_annotators;
-        let (rounds, askable) = (interval.share / annotators, count_askable(interval.marks()));
+        let (rounds, askable) = (interval.share / annotators, count_askable(&part.marks));
         if rounds >= 2 && askable > 0 {
             let target = target(askable, rounds);
-            let (left, right) = match self.direct.shrink {
-                Shrink::PointerWalk => walk(interval.marks(), target, || self.left_end_moves()),
-                Shrink::BestWindow => best_window(interval.marks(), target),
+            let ends = match self.direct.shrink {
+                Shrink::PointerWalk => walk(&part.marks, target, || self.left_end_moves()),
+                Shrink::BestWindow => best_window(&part.marks, target),
             };
-            interval.ends = (interval.ends.0 + left, interval.ends.0 + right);
+            part.cut(ends);
         }
         interval.share = interval.share.saturating_sub(annotators);
         interval
@@ -200,9 +210,9 @@ impl<'a, R: Uniform> Search<'a, R> {
 
     /// Queues a round of questions, uniform over the interval; drops the class if there is none to ask.
     fn draw_round(&mut self, mut interval: Interval) {
-        let askable: Vec<usize> = (interval.ends.0..=interval.ends.1)
-            .filter(|position| interval.line.marks[*position] == Mark::Askable)
-            .collect();
+        let part = &interval.part;
+        let askable: Vec<usize> =
+            (0..part.marks.len()).filter(|at| part.marks[*at] == Mark::Askable).collect();
         let count = interval.share.min(self.direct.parallel_annotators);
         let mut remaining = Remaining::new(askable.len());
         interval.asked = std::iter::from_fn(|| remaining.draw(&mut self.random))
@@ -211,7 +221,7 @@ impl<'a, R: Uniform> Search<'a, R> {
             .collect();
         if !interval.asked.is_empty() {
             let score = 1.0 / askable.len() as f64;
-            self.queue.extend(interval.asked.iter().map(|at| interval.line.pick(*at, score)));
+            self.queue.extend(interval.asked.iter().map(|at| part.pick(*at, score)));
             self.interval = Some(interval);
         }
     }
@@ -223,9 +233,27 @@ impl<'a, R: Uniform> Search<'a, R> {
         around.done += 1;
         let share = around.budget * (turn + 1) / classes - around.budget * turn / classes;
         if share > 0 {
-            let line = ClassLine::new(&self.lines, around.classes[turn], &self.ledger);
-            let nearest = outwards(&line.marks, threshold(&line.marks)).take(share);
-            self.queue.extend(nearest.map(|(at, distance)| line.pick(at, 1.0 / distance as f64)));
+            let class = around.classes[turn];
+            self.queue.extend(self.nearest(class, share));
+        }
+    }
+
+    /// The askable rows nearest to the threshold that agrees best with the labels.
+    fn nearest(&self, class: usize, count: usize) -> Vec<Pick> {
+        let labelled = self.labelled(class);
+        let last = threshold(&labelled.marks).checked_sub(1).map(|last| labelled.order[last]);
+        let mut reach = count;
+        loop {
+            let (order, threshold) = self.lines.around(class, last, reach);
+            let part = Part::new(class, order, &self.ledger);
+            let nearest: Vec<Pick> = outwards(&part.marks, threshold)
+                .take(count)
+                .map(|(at, distance)| part.pick(at, 1.0 / distance as f64))
+                .collect();
+            if nearest.len() == count || part.order.len() == self.lines.rows() {
+                return nearest;
+            }
+            reach *= 4;
         }
     }
 }

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use alfm_core::ClassId;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -34,7 +36,7 @@ pub enum LineSchedule {
 /// and a whole batch without answers, spread out from the middle of the cut. Noisy answers make cuts too,
 /// and GALAXY asks there as well; [`Direct`](crate::Direct) does not.
 ///
-/// `O(K N log N + b K log N)` time, `5 K N` bytes, and `4 K N` for the softmax of logits.
+/// `O(K N log N + b K log N)` time, `4.5 K N + 20 N` bytes, and `4 K N` for the softmax of logits.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Galaxy {
     /// Which line the next question is for.
@@ -74,6 +76,8 @@ struct Search<'a, R> {
     candidates: &'a [usize],
     /// Positions in `candidates`, for the questions that no line has an opinion on.
     remaining: Remaining,
+    /// Where the rows that wait for an answer stand, a position a line.
+    waiting: HashMap<usize, Vec<usize>>,
     asked: usize,
     budget: usize,
     random: R,
@@ -94,6 +98,7 @@ impl<'a, R: Uniform> Search<'a, R> {
             ledger,
             candidates,
             remaining: Remaining::new(candidates.len()),
+            waiting: HashMap::new(),
             asked: 0,
             budget: request.budget,
             random,
@@ -120,9 +125,8 @@ impl<'a, R: Uniform> Search<'a, R> {
         };
         self.asked += 1;
         self.ledger.ask(pick.row);
-        for search in &mut self.searches {
-            search.ask(&self.lines, pick.row);
-        }
+        let ask = |search: &mut Line| search.ask(&self.lines, pick.row);
+        self.waiting.insert(pick.row, self.searches.iter_mut().map(ask).collect());
         Some(pick)
     }
 }
@@ -135,8 +139,9 @@ impl<R: Uniform + Send> Session for Search<'_, R> {
 
     fn tell(&mut self, row: usize, class: ClassId) -> Result<(), AcquireError> {
         self.ledger.tell(row, class)?;
-        for search in &mut self.searches {
-            search.tell(&self.lines, row, class.index());
+        let positions = self.waiting.remove(&row).unwrap_or_default();
+        for (search, position) in self.searches.iter_mut().zip(positions) {
+            search.tell(position, class.index());
         }
         Ok(())
     }

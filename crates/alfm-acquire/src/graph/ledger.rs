@@ -16,6 +16,7 @@ pub(super) enum State {
 /// The rows of a session: the labels of the pool, the questions and the answers.
 pub(super) struct Ledger {
     states: Vec<State>,
+    labelled: Vec<u32>,
     unanswered: usize,
     classes: usize,
 }
@@ -26,10 +27,17 @@ impl Ledger {
         for row in pool.candidates() {
             states[*row] = State::Askable;
         }
+        let mut labelled = Vec::new();
         for (row, class) in pool.labelled() {
             states[row] = State::Labelled(class);
+            labelled.push(row as u32);
         }
-        Self { states, unanswered: 0, classes }
+        Self { states, labelled, unanswered: 0, classes }
+    }
+
+    /// The labelled rows, in the order in which their labels came.
+    pub(super) fn labelled(&self) -> &[u32] {
+        &self.labelled
     }
 
     pub(super) fn state(&self, row: u32) -> State {
@@ -54,6 +62,7 @@ impl Ledger {
             return Err(CoreError::UnknownClass { class, classes: self.classes }.into());
         }
         self.states[row] = State::Labelled(class);
+        self.labelled.push(row as u32);
         self.unanswered -= 1;
         Ok(())
     }

@@ -86,7 +86,7 @@ impl Case {
 
 /// The same numbers over and over.
 pub(super) fn cycle(numbers: &[f64]) -> impl FnMut() -> f64 + Send + use<> {
-    let mut numbers = numbers.to_vec().into_iter().cycle();
+    let mut numbers = Vec::from(numbers).into_iter().cycle();
     move || numbers.next().unwrap()
 }
 

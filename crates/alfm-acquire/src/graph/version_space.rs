@@ -53,16 +53,16 @@ pub(super) fn threshold(marks: &[Mark]) -> usize {
 
 /// The ends, both included, of the part of a line that holds all inconsistent labels.
 ///
-/// From the last label of the purely positive prefix to the first of the purely negative suffix; the line's
-/// own end where there is no such label.
-pub(super) fn disagreement(marks: &[Mark]) -> (usize, usize) {
+/// From the last label of the purely positive prefix to the first of the purely negative suffix; `None`
+/// where there is no such label, and the part goes to the end of the line. `O(n)`.
+pub(super) fn disagreement(marks: &[Mark]) -> (Option<usize>, Option<usize>) {
     let first_negative = marks.iter().position(|mark| *mark == Mark::Negative);
     let prefix = &marks[..first_negative.unwrap_or(marks.len())];
-    let left = prefix.iter().rposition(|mark| *mark == Mark::Positive).unwrap_or(0);
+    let left = prefix.iter().rposition(|mark| *mark == Mark::Positive);
     let last_positive = marks.iter().rposition(|mark| *mark == Mark::Positive);
     let suffix = last_positive.map_or(0, |last| last + 1);
     let right = marks[suffix..].iter().position(|mark| *mark == Mark::Negative);
-    (left, right.map_or(marks.len() - 1, |right| suffix + right))
+    (left, right.map(|right| suffix + right))
 }
 
 pub(super) fn count_askable(marks: &[Mark]) -> usize {
@@ -168,11 +168,15 @@ mod tests {
 
     #[test]
     fn ends_where_one_side_has_no_label() {
-        assert_eq!(disagreement(&marks(&[0, 0, 0])), (0, 2));
-        assert_eq!(disagreement(&marks(&[0, 1, 0, 1, 0])), (3, 4));
-        assert_eq!(disagreement(&marks(&[0, -1, 0, -1, 0])), (0, 1));
-        assert_eq!(disagreement(&marks(&[0, -1, 0, 1, 0])), (0, 4));
-        assert_eq!(disagreement(&marks(&[1, 0, -1, 1, 0, -1, 0])), (0, 5));
+        for (weights, ends) in [
+            (&[0, 0, 0][..], (None, None)),
+            (&[0, 1, 0, 1, 0], (Some(3), None)),
+            (&[0, -1, 0, -1, 0], (None, Some(1))),
+            (&[0, -1, 0, 1, 0], (None, None)),
+            (&[1, 0, -1, 1, 0, -1, 0], (Some(0), Some(5))),
+        ] {
+            assert_eq!(disagreement(&marks(weights)), ends);
+        }
         assert_eq!(threshold(&marks(&[0, -1, 0])), 0);
         assert_eq!(threshold(&marks(&[0, 1, 0])), 2);
     }
@@ -206,6 +210,7 @@ mod tests {
         #[test]
         fn outside_the_disagreement_all_labels_are_consistent(marks in line()) {
             let (left, right) = disagreement(&marks);
+            let (left, right) = (left.unwrap_or(0), right.unwrap_or(marks.len() - 1));
             prop_assert!(left <= right);
             prop_assert!(!marks[..left].contains(&Mark::Negative));
             prop_assert!(!marks[right + 1..].contains(&Mark::Positive));
