@@ -3,7 +3,7 @@
 use alfm_core::{ClassId, MatrixView, Predictions, SeedTree};
 use proptest::prelude::*;
 
-use crate::{Acquisition, Averaged, Entry, LinearHead, Pick, Pool, registry};
+use crate::{Acquisition, Averaged, Entry, LinearHead, Pick, Pool, registry, select_with_oracle};
 
 /// A pool that owns its inputs.
 #[derive(Clone, Debug)]
@@ -15,8 +15,12 @@ struct Owned {
 }
 
 impl Owned {
-    /// Every input that a strategy may need, made of the two that the pool owns.
     fn select(&self, strategy: &dyn Acquisition, budget: usize, seed: u64) -> Vec<Pick> {
+        self.with_pool(|pool| strategy.select(pool, budget, &SeedTree::new(seed)).unwrap())
+    }
+
+    /// A pool with every input that a strategy may need, made of the two that this one owns.
+    fn with_pool<T>(&self, act: impl FnOnce(&Pool<'_>) -> T) -> T {
         let (rows, classes) = (self.observed.len(), self.classes);
         let model = Predictions::probabilities(&self.probabilities, rows, classes).unwrap();
         let width = self.embeddings.len() / rows;
@@ -45,7 +49,7 @@ impl Owned {
             .and_then(|pool| pool.with_averaged(averaged))
             .and_then(|pool| pool.with_surprisal(MatrixView::new(&surprisal, rows, width)?))
             .unwrap();
-        strategy.select(&pool, budget, &SeedTree::new(seed)).unwrap()
+        act(&pool)
     }
 
     fn row(&self, row: usize) -> (Option<ClassId>, &[f32], &[f32]) {
@@ -123,6 +127,36 @@ proptest! {
             let alone = single.install(|| owned.select(&*strategy, 5, seed));
             let together = many.install(|| owned.select(&*strategy, 5, seed));
             prop_assert_eq!(alone, together, "{}", strategy.name());
+        }
+    }
+
+    /// The answers are noise: a strategy that asks within the batch may not rely on them.
+    #[test]
+    fn asking_within_the_batch_keeps_the_contract(
+        owned in pool(), budget in 0usize..30, annotators in 1usize..6, seed: u64,
+    ) {
+        let oracle = |rows: &[usize]| {
+            Some(rows.iter().map(|row| ClassId::from_index(row % owned.classes)).collect())
+        };
+        for strategy in strategies() {
+            let Some(interactive) = strategy.interactive() else { continue };
+            let ask = || {
+                let seed = &SeedTree::new(seed);
+                let select = |pool: &Pool<'_>| {
+                    select_with_oracle(interactive, pool, budget, annotators, seed, &mut &oracle)
+                };
+                owned.with_pool(select).unwrap()
+            };
+            let picks = std::thread::scope(|scope| scope.spawn(ask).join()).unwrap();
+            let unlabelled = owned.observed.iter().filter(|label| label.is_none()).count();
+            prop_assert_eq!(picks.len(), budget.min(unlabelled), "{}", strategy.name());
+            let mut rows: Vec<usize> = picks.iter().map(|pick| pick.row).collect();
+            prop_assert!(rows.iter().all(|row| owned.observed[*row].is_none()));
+            rows.sort_unstable();
+            rows.dedup();
+            prop_assert_eq!(rows.len(), picks.len(), "{} repeats a row", strategy.name());
+            let single = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+            prop_assert_eq!(single.install(ask), picks, "{}", strategy.name());
         }
     }
 

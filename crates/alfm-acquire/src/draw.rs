@@ -23,7 +23,7 @@ pub(crate) fn uniform(seed: &SeedTree) -> impl Uniform + Send + use<> {
 }
 
 /// Element `floor(u m)` of a list of length `m`.
-fn position(u: f64, length: usize) -> usize {
+pub(crate) fn position(u: f64, length: usize) -> usize {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "u is in [0, 1)")]
     let position = (u * length as f64) as usize;
     position.min(length - 1)
@@ -122,7 +122,7 @@ pub(crate) fn complete(
 /// Uniform numbers that a test has written down.
 #[cfg(test)]
 pub(crate) fn scripted(numbers: &[f64]) -> impl Uniform + use<> {
-    let mut numbers = numbers.to_vec().into_iter();
+    let mut numbers = Vec::from(numbers).into_iter();
     move || numbers.next().unwrap()
 }
 

@@ -30,6 +30,7 @@ pub use acquisition::{Acquisition, Pick};
 pub use boundary::{Base, DeepFoolStep, Dfal, Mase, deep_fool_step};
 pub use diversity::{Alps, KCenterGreedy, ProbCover, Random, TypiClust};
 pub use error::AcquireError;
+pub use graph::{Direct, Galaxy, LineSchedule, PhaseSplit, Shrink, TieBreak};
 pub use hybrid::{AlfaMix, Badge, ClusterMargin, DropQuery, Lhd, MemberOrder};
 pub use input::{Averaged, Input, LinearHead};
 pub use interactive::{Interactive, RowOracle, Session, select_with_oracle};
