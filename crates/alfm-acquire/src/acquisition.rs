@@ -1,9 +1,8 @@
 use std::fmt;
 
-use alfm_core::{MatrixView, Predictions, SeedTree};
-use serde::{Deserialize, Serialize};
+use alfm_core::SeedTree;
 
-use crate::{AcquireError, Pool};
+use crate::{AcquireError, Input, Interactive, Pool, Request};
 
 /// A chosen row.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,17 +15,6 @@ pub struct Pick {
     pub score: f64,
 }
 
-/// The inputs that a strategy cannot do without.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Needs {
-    /// The small model's class predictions.
-    pub model: bool,
-    /// Embeddings.
-    pub embeddings: bool,
-    /// The foundation model's class probabilities.
-    pub prior: bool,
-}
-
 /// An acquisition function.
 ///
 /// Implementors write [`acquire`](Acquisition::acquire); callers call [`select`](Acquisition::select),
@@ -36,58 +24,58 @@ pub trait Acquisition: fmt::Debug + Send + Sync {
     fn name(&self) -> &'static str;
 
     /// What it cannot do without.
-    fn needs(&self) -> Needs;
+    fn needs(&self) -> &'static [Input];
 
-    /// Chooses `budget` candidates, in selection order.
+    /// Chooses `request.budget` candidates, in selection order.
     ///
-    /// Called with `1 <= budget <= pool.candidates().len()` and with every needed input present.
+    /// Called with `1 <= budget <= candidates` and with every needed input present.
     ///
     /// # Errors
     /// As [`select`](Acquisition::select).
-    fn acquire(
-        &self,
-        pool: &Pool<'_>,
-        budget: usize,
-        seed: &SeedTree,
-    ) -> Result<Vec<Pick>, AcquireError>;
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError>;
+
+    /// The strategy as one that asks within the batch, if it is one.
+    fn interactive(&self) -> Option<&dyn Interactive> {
+        None
+    }
 
     /// Chooses `min(budget, candidates)` distinct candidates, in selection order.
     ///
     /// # Errors
-    /// [`AcquireError::MissingInput`] if the pool lacks an input that the strategy needs.
+    /// [`AcquireError::MissingInput`] if the pool lacks an input that the strategy needs,
+    /// [`AcquireError::Setting`] if an option of the strategy is out of range.
     fn select(
         &self,
         pool: &Pool<'_>,
         budget: usize,
         seed: &SeedTree,
     ) -> Result<Vec<Pick>, AcquireError> {
-        if self.needs().model {
-            self.model(pool)?;
-        }
-        if self.needs().embeddings {
-            self.embeddings(pool)?;
+        let strategy = self.name();
+        if let Some(input) = self.needs().iter().find(|input| !pool.has(**input)) {
+            return Err(AcquireError::MissingInput { strategy, input: *input });
         }
         match budget.min(pool.candidates().len()) {
             0 => Ok(Vec::new()),
-            budget => self.acquire(pool, budget, &seed.child(self.name())),
+            budget => self.acquire(&Request { pool, budget, seed: seed.child(strategy), strategy }),
         }
     }
+}
 
-    /// The pool's model predictions.
-    ///
-    /// # Errors
-    /// [`AcquireError::MissingInput`] if it has none.
-    fn model<'a>(&self, pool: &Pool<'a>) -> Result<Predictions<'a>, AcquireError> {
-        let input = "the model's class predictions";
-        pool.model().ok_or(AcquireError::MissingInput { strategy: self.name(), input })
+/// A strategy of the registry is itself one, so that it can be wrapped.
+impl Acquisition for Box<dyn Acquisition> {
+    fn name(&self) -> &'static str {
+        (**self).name()
     }
 
-    /// The pool's embeddings.
-    ///
-    /// # Errors
-    /// [`AcquireError::MissingInput`] if it has none.
-    fn embeddings<'a>(&self, pool: &Pool<'a>) -> Result<MatrixView<'a>, AcquireError> {
-        let input = "embeddings";
-        pool.embeddings().ok_or(AcquireError::MissingInput { strategy: self.name(), input })
+    fn needs(&self) -> &'static [Input] {
+        (**self).needs()
+    }
+
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+        (**self).acquire(request)
+    }
+
+    fn interactive(&self) -> Option<&dyn Interactive> {
+        (**self).interactive()
     }
 }

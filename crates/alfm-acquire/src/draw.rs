@@ -3,6 +3,8 @@
 use alfm_core::SeedTree;
 use rand::RngExt;
 
+use crate::Pick;
+
 /// A source of uniform numbers in `[0, 1)`.
 pub(crate) trait Uniform {
     fn uniform(&mut self) -> f64;
@@ -15,13 +17,13 @@ impl<F: FnMut() -> f64> Uniform for F {
 }
 
 /// The uniform numbers of a seed.
-pub(crate) fn uniform(seed: &SeedTree) -> impl Uniform {
+pub(crate) fn uniform(seed: &SeedTree) -> impl Uniform + Send + use<> {
     let mut rng = seed.rng();
     move || rng.random::<f64>()
 }
 
 /// Element `floor(u m)` of a list of length `m`.
-fn position(u: f64, length: usize) -> usize {
+pub(crate) fn position(u: f64, length: usize) -> usize {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "u is in [0, 1)")]
     let position = (u * length as f64) as usize;
     position.min(length - 1)
@@ -41,6 +43,12 @@ pub(crate) fn categorical(weights: &[f64], random: &mut impl Uniform) -> Option<
     });
     // The running sum may end a rounding error below `total`.
     drawn.or_else(|| weights.iter().rposition(|weight| *weight > 0.0))
+}
+
+/// Standard Gumbel noise `-ln(-ln u)`, finite.
+pub(crate) fn gumbel(random: &mut impl Uniform) -> f64 {
+    let u = random.uniform().max(f64::MIN_POSITIVE);
+    -(-u.ln()).ln()
 }
 
 /// A list that shrinks as elements are drawn from it; the others keep their order.
@@ -89,10 +97,32 @@ impl Remaining {
     }
 }
 
+/// Fills `picks` up to `budget` with candidates drawn uniformly from those not picked; their score is 0.
+///
+/// `candidates` ascend and hold every pick. `O(N + b log N)` time, `O(N)` memory.
+pub(crate) fn complete(
+    picks: &mut Vec<Pick>,
+    candidates: &[usize],
+    budget: usize,
+    random: &mut impl Uniform,
+) {
+    if picks.len() >= budget {
+        return;
+    }
+    let mut remaining = Remaining::new(candidates.len());
+    for pick in picks.iter() {
+        if let Ok(at) = candidates.binary_search(&pick.row) {
+            remaining.remove(at);
+        }
+    }
+    let drawn = std::iter::from_fn(|| remaining.draw(random)).take(budget - picks.len());
+    picks.extend(drawn.map(|at| Pick { row: candidates[at], score: 0.0 }));
+}
+
 /// Uniform numbers that a test has written down.
 #[cfg(test)]
 pub(crate) fn scripted(numbers: &[f64]) -> impl Uniform + use<> {
-    let mut numbers = numbers.to_vec().into_iter();
+    let mut numbers = Vec::from(numbers).into_iter();
     move || numbers.next().unwrap()
 }
 
@@ -109,6 +139,23 @@ mod tests {
             assert_eq!(categorical(&weights, &mut scripted(&[u])), Some(expected), "u = {u}");
         }
         assert_eq!(categorical(&[0.0; 3], &mut scripted(&[0.5])), None);
+    }
+
+    #[test]
+    fn gumbel_noise_is_finite_at_both_ends() {
+        assert!((gumbel(&mut scripted(&[(-1.0f64).exp()]))).abs() < 1e-15);
+        assert!(gumbel(&mut scripted(&[0.0])).is_finite());
+        assert!(gumbel(&mut scripted(&[1.0 - f64::EPSILON / 2.0])).is_finite());
+    }
+
+    #[test]
+    fn a_batch_is_completed_from_what_is_left() {
+        let mut picks = vec![Pick { row: 5, score: 2.0 }];
+        // Left are 2, 7, 8; u = .4 draws 7, then u = .9 draws 8.
+        complete(&mut picks, &[2, 5, 7, 8], 3, &mut scripted(&[0.4, 0.9]));
+        assert_eq!(picks.iter().map(|pick| pick.row).collect::<Vec<_>>(), [5, 7, 8]);
+        complete(&mut picks, &[2, 5, 7, 8], 2, &mut scripted(&[]));
+        assert_eq!(picks.len(), 3);
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 use alfm_core::CoreError;
 
+use crate::Input;
+
 /// What can be wrong with a request for a batch.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -15,7 +17,28 @@ pub enum AcquireError {
         /// The strategy.
         strategy: &'static str,
         /// What is missing.
-        input: &'static str,
+        input: Input,
+    },
+    /// An option out of range.
+    #[error("option `{option}` of strategy `{strategy}` is {value}: it must be {rule}")]
+    Setting {
+        /// The strategy.
+        strategy: &'static str,
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it must be.
+        rule: &'static str,
+    },
+    /// An empty list of stochastic passes.
+    #[error("no stochastic pass is given: give at least one, usually about 20")]
+    NoPasses,
+    /// An answer to a question that was not asked, or that was answered before.
+    #[error("row {row} waits for no answer: tell only rows that were asked, each once")]
+    NotAsked {
+        /// The row.
+        row: usize,
     },
     /// More rows than a row number of 32 bits can tell apart.
     #[error("{rows} rows are too many for one pool: split it into parts of at most 2^32")]

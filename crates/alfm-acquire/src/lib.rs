@@ -4,30 +4,42 @@
 //! distinct unlabelled rows, in selection order, the same for the same seed and inputs whatever the number
 //! of threads. A [`Pool`] holds nothing but what the oracle has answered, so no strategy can see more.
 //!
-//! [`REGISTRY`] lists the strategies with their papers, needs and costs; [`find`] builds one by name.
+//! [`registry`] lists the strategies with their papers, needs and costs; [`find`] builds one by name.
 //!
 //! Rows are positions in the matrices of the pool. Code that faces users should name items by
 //! [`SampleId`](alfm_core::SampleId); the `alfm-select` crate does.
 
 mod acquisition;
-mod badge;
+mod boundary;
 pub mod compute;
+mod diversity;
 mod draw;
 mod error;
-mod k_center;
+mod graph;
+mod hybrid;
+mod input;
+mod interactive;
 mod pool;
-mod random;
+mod rare;
 mod registry;
+mod request;
 mod uncertainty;
+mod wrap;
 
-pub use acquisition::{Acquisition, Needs, Pick};
-pub use badge::Badge;
+pub use acquisition::{Acquisition, Pick};
+pub use boundary::{Base, DeepFoolStep, Dfal, Mase, deep_fool_step};
+pub use diversity::{Alps, KCenterGreedy, ProbCover, Random, TypiClust};
 pub use error::AcquireError;
-pub use k_center::KCenterGreedy;
+pub use graph::{Direct, Galaxy, LineSchedule, PhaseSplit, Shrink, TieBreak};
+pub use hybrid::{AlfaMix, Badge, ClusterMargin, DropQuery, Lhd, MemberOrder};
+pub use input::{Averaged, Input, LinearHead};
+pub use interactive::{Interactive, RowOracle, Session, select_with_oracle};
 pub use pool::Pool;
-pub use random::Random;
-pub use registry::{Entry, REGISTRY, find};
-pub use uncertainty::{Entropy, LeastConfident, Margin};
+pub use rare::{Balancing, MajorityDistance, MostLikelyPositive, WeakLabeler, doubly_robust_loss};
+pub use registry::{Entry, Summary, find, registry};
+pub use request::Request;
+pub use uncertainty::{Bald, Entropy, Gini, LeastConfident, Margin, Power, Weigh};
+pub use wrap::{ClassQuota, Oversampled};
 
 #[cfg(test)]
 mod contract;

@@ -1,6 +1,6 @@
 use alfm_core::{ClassId, CoreError, MatrixView, Predictions};
 
-use crate::AcquireError;
+use crate::{AcquireError, Averaged, Input, LinearHead};
 
 /// What a strategy may see of the pool in one round.
 ///
@@ -10,8 +10,19 @@ use crate::AcquireError;
 pub struct Pool<'a> {
     observed: &'a [Option<ClassId>],
     candidates: Vec<usize>,
+    given: Given<'a>,
+}
+
+/// The inputs beside the labels; all of them borrowed, so that a pool is cheap to copy.
+#[derive(Clone, Copy, Debug, Default)]
+struct Given<'a> {
     model: Option<Predictions<'a>>,
     embeddings: Option<MatrixView<'a>>,
+    prior: Option<Predictions<'a>>,
+    head: Option<LinearHead<'a>>,
+    passes: Option<&'a [Predictions<'a>]>,
+    averaged: Option<Averaged<'a>>,
+    surprisal: Option<MatrixView<'a>>,
 }
 
 impl<'a> Pool<'a> {
@@ -25,7 +36,7 @@ impl<'a> Pool<'a> {
             return Err(AcquireError::PoolTooLarge { rows });
         }
         let candidates = (0..rows).filter(|row| observed[*row].is_none()).collect();
-        Ok(Self { observed, candidates, model: None, embeddings: None })
+        Ok(Self { observed, candidates, given: Given::default() })
     }
 
     /// Adds the small model's class predictions `p_f`, `N x K`.
@@ -34,7 +45,7 @@ impl<'a> Pool<'a> {
     /// [`CoreError::RowCount`] if there is not one row an item.
     pub fn with_model(mut self, model: Predictions<'a>) -> Result<Self, AcquireError> {
         self.check_rows("model", model.rows())?;
-        self.model = Some(model);
+        self.given.model = Some(model);
         Ok(self)
     }
 
@@ -44,7 +55,79 @@ impl<'a> Pool<'a> {
     /// [`CoreError::RowCount`] if there is not one row an item.
     pub fn with_embeddings(mut self, embeddings: MatrixView<'a>) -> Result<Self, AcquireError> {
         self.check_rows("embeddings", embeddings.rows())?;
-        self.embeddings = Some(embeddings);
+        self.given.embeddings = Some(embeddings);
+        Ok(self)
+    }
+
+    /// Adds the foundation model's class probabilities `p_L`, `N x K`.
+    ///
+    /// # Errors
+    /// [`CoreError::RowCount`] if there is not one row an item.
+    pub fn with_prior(mut self, prior: Predictions<'a>) -> Result<Self, AcquireError> {
+        self.check_rows("prior", prior.rows())?;
+        self.given.prior = Some(prior);
+        Ok(self)
+    }
+
+    /// Adds the small model's last layer. Give the embeddings that it works on first.
+    ///
+    /// # Errors
+    /// [`CoreError::ColumnCount`] if it does not fit the embeddings or the model's classes.
+    pub fn with_head(mut self, head: LinearHead<'a>) -> Result<Self, AcquireError> {
+        let widths = [
+            ("head", self.given.embeddings.map(|x| x.columns()), head.weights().columns()),
+            ("head", self.given.model.map(|model| model.classes()), head.classes()),
+        ];
+        for (what, expected, got) in widths {
+            if let Some(expected) = expected.filter(|expected| *expected != got) {
+                return Err(CoreError::ColumnCount { what, expected, got }.into());
+            }
+        }
+        self.given.head = Some(head);
+        Ok(self)
+    }
+
+    /// Adds class predictions of `M` stochastic passes, each `N x K`. They may lie in mapped files.
+    ///
+    /// # Errors
+    /// [`CoreError::RowCount`] or [`CoreError::ColumnCount`] for a pass of another shape;
+    /// [`AcquireError::NoPasses`] for an empty list.
+    pub fn with_passes(mut self, passes: &'a [Predictions<'a>]) -> Result<Self, AcquireError> {
+        let first = passes.first().ok_or(AcquireError::NoPasses)?;
+        for pass in passes {
+            self.check_rows("passes", pass.rows())?;
+            let (expected, got) = (first.classes(), pass.classes());
+            if got != expected {
+                return Err(CoreError::ColumnCount { what: "passes", expected, got }.into());
+            }
+        }
+        self.given.passes = Some(passes);
+        Ok(self)
+    }
+
+    /// Adds the small model's running average.
+    ///
+    /// # Errors
+    /// [`CoreError::RowCount`] or [`CoreError::ColumnCount`] where a part has another shape.
+    pub fn with_averaged(mut self, averaged: Averaged<'a>) -> Result<Self, AcquireError> {
+        self.check_rows("averaged model", averaged.model.rows())?;
+        self.check_rows("hidden", averaged.hidden.rows())?;
+        self.check_rows("online hidden", averaged.online_hidden.rows())?;
+        let (expected, got) = (averaged.hidden.columns(), averaged.online_hidden.columns());
+        if got != expected {
+            return Err(CoreError::ColumnCount { what: "online hidden", expected, got }.into());
+        }
+        self.given.averaged = Some(averaged);
+        Ok(self)
+    }
+
+    /// Adds a language model's surprisal, `N x T`: nats at every token position, 0 where there is no token.
+    ///
+    /// # Errors
+    /// [`CoreError::RowCount`] if there is not one row an item.
+    pub fn with_surprisal(mut self, surprisal: MatrixView<'a>) -> Result<Self, AcquireError> {
+        self.check_rows("surprisal", surprisal.rows())?;
+        self.given.surprisal = Some(surprisal);
         Ok(self)
     }
 
@@ -75,14 +158,69 @@ impl<'a> Pool<'a> {
         self.observed.iter().enumerate().filter_map(|(row, class)| Some((row, (*class)?)))
     }
 
+    /// How many labels of each of `classes` classes the oracle has returned.
+    ///
+    /// # Errors
+    /// [`CoreError::UnknownClass`] for a label that is none of them.
+    pub(crate) fn class_counts(&self, classes: usize) -> Result<Vec<usize>, AcquireError> {
+        let mut counts = vec![0; classes];
+        for (_, class) in self.labelled() {
+            *counts.get_mut(class.index()).ok_or(CoreError::UnknownClass { class, classes })? += 1;
+        }
+        Ok(counts)
+    }
+
     /// The small model's predictions, if given.
     pub fn model(&self) -> Option<Predictions<'a>> {
-        self.model
+        self.given.model
     }
 
     /// The embeddings, if given.
     pub fn embeddings(&self) -> Option<MatrixView<'a>> {
-        self.embeddings
+        self.given.embeddings
+    }
+
+    /// The foundation model's class probabilities, if given.
+    pub fn prior(&self) -> Option<Predictions<'a>> {
+        self.given.prior
+    }
+
+    /// The small model's last layer, if given.
+    pub fn head(&self) -> Option<LinearHead<'a>> {
+        self.given.head
+    }
+
+    /// The stochastic passes, if given; never empty.
+    pub fn passes(&self) -> Option<&'a [Predictions<'a>]> {
+        self.given.passes
+    }
+
+    /// The small model's running average, if given.
+    pub fn averaged(&self) -> Option<Averaged<'a>> {
+        self.given.averaged
+    }
+
+    /// The language model's surprisal, if given.
+    pub fn surprisal(&self) -> Option<MatrixView<'a>> {
+        self.given.surprisal
+    }
+
+    /// Whether an input was given.
+    pub fn has(&self, input: Input) -> bool {
+        match input {
+            Input::Model => self.given.model.is_some(),
+            Input::Embeddings => self.given.embeddings.is_some(),
+            Input::Prior => self.given.prior.is_some(),
+            Input::Head => self.given.head.is_some(),
+            Input::Passes => self.given.passes.is_some(),
+            Input::Averaged => self.given.averaged.is_some(),
+            Input::Surprisal => self.given.surprisal.is_some(),
+        }
+    }
+
+    /// The labels that the oracle has returned, a row each.
+    pub fn observed(&self) -> &'a [Option<ClassId>] {
+        self.observed
     }
 
     fn check_rows(&self, what: &'static str, got: usize) -> Result<(), CoreError> {
@@ -101,6 +239,15 @@ mod tests {
         let pool = Pool::new(&observed).unwrap();
         assert_eq!(pool.candidates(), [0, 2, 3]);
         assert_eq!(pool.restricted_to([3, 1, 0, 3, 99]).candidates(), [0, 3]);
+    }
+
+    #[test]
+    fn a_label_that_no_class_has_is_refused() {
+        let observed = [None, Some(ClassId::new(1)), Some(ClassId::new(1))];
+        let pool = Pool::new(&observed).unwrap();
+        assert_eq!(pool.class_counts(3).unwrap(), [0, 2, 0]);
+        let error = pool.class_counts(1).unwrap_err();
+        assert_eq!(error.to_string(), "class 1 is unknown: the schema has 1 classes, 0 to 0");
     }
 
     #[test]

@@ -159,6 +159,34 @@ pub(crate) struct SelectArgs {
     /// Labels so far, length N, -1 = unlabelled.
     #[arg(long)]
     pub labels: Option<ArraySpec>,
+    /// Weights of the model's last layer, K x D (base, mase, dfal, alfamix).
+    #[arg(long, requires = "head_bias")]
+    pub head: Option<ArraySpec>,
+    /// Its biases, 1 x K or K x 1.
+    #[arg(long, requires = "head")]
+    pub head_bias: Option<ArraySpec>,
+    /// Class probabilities of a stochastic pass, N x K; once for each pass (bald, power-bald, dropquery).
+    #[arg(long)]
+    pub pass: Vec<ArraySpec>,
+    /// Class probabilities of the model's running average, N x K (lhd).
+    #[arg(long, requires_all = ["averaged_hidden", "hidden"])]
+    pub averaged_probs: Option<ArraySpec>,
+    /// Hidden features of the running average, N x H (lhd).
+    #[arg(long, requires = "averaged_probs")]
+    pub averaged_hidden: Option<ArraySpec>,
+    /// Hidden features of the model itself, N x H (lhd).
+    #[arg(long, requires = "averaged_probs")]
+    pub hidden: Option<ArraySpec>,
+    /// A language model's cross-entropy at every token, N x T, 0 where there is none (alps).
+    #[arg(long)]
+    pub surprisal: Option<ArraySpec>,
+    /// Strategies that ask within the batch (galaxy, direct, balancing) return their first questions only, so
+    /// many as annotators work in parallel; tell their answers with --labels, then ask for the rest.
+    #[arg(long, conflicts_with = "oracle", value_parser = clap::value_parser!(u64).range(1..))]
+    pub parallel_annotators: Option<u64>,
+    /// In a simulation: the labels of all items. Each is read only when its item is asked.
+    #[arg(long)]
+    pub oracle: Option<ArraySpec>,
     /// One id a line; default is the row number.
     #[arg(long)]
     pub ids: Option<PathBuf>,

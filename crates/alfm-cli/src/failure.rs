@@ -28,6 +28,8 @@ pub(crate) enum Failure {
     Output(#[source] io::Error),
     #[error("{missing} is needed: {remedy}")]
     Missing { missing: &'static str, remedy: &'static str },
+    #[error("item `{id}` was asked, and --oracle has -1 for it: give the labels of all items")]
+    Unanswered { id: alfm_core::SampleId },
     #[error("Ctrl-C cannot be handled")]
     Signal(#[from] ctrlc::Error),
 }

@@ -29,8 +29,37 @@ pub trait Classifier: Send + Sync {
     /// [`LearnError::Dimension`] if the embeddings are not as wide as the examples were.
     fn predict(&self, embeddings: MatrixView<'_>) -> Result<Matrix, LearnError>;
 
+    /// As [`predict`](Classifier::predict), with dropout on the input features: one stochastic pass.
+    ///
+    /// Each feature of each row is set to 0 with probability `rate`, and the others grow by `1 / (1 - rate)`.
+    /// The seed decides the pass, whatever the number of threads.
+    ///
+    /// # Errors
+    /// As [`predict`](Classifier::predict); [`LearnError::Setting`] for a rate outside `[0, 1)`.
+    fn predict_with_dropout(
+        &self,
+        embeddings: MatrixView<'_>,
+        rate: f64,
+        seed: &SeedTree,
+    ) -> Result<Matrix, LearnError>;
+
+    /// The model as one linear layer, `z = W x + c`; `None` where it has hidden layers.
+    fn linear_layer(&self) -> Option<LinearLayer>;
+
     /// How the fit went.
     fn fit_summary(&self) -> &Fit;
+}
+
+/// A linear layer over all classes.
+///
+/// A class that no example showed has weights of 0, and the intercept that gives it its constant probability
+/// at the origin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinearLayer {
+    /// `W`, `K x D`.
+    pub weights: Matrix,
+    /// `c`, one a class.
+    pub bias: Vec<f32>,
 }
 
 /// How a fit went.

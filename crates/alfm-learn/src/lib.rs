@@ -41,6 +41,6 @@ mod trained;
 pub use config::LearnerConfig;
 pub use error::LearnError;
 pub use examples::Examples;
-pub use learner::{Classifier, Fit, Learner, Stop};
+pub use learner::{Classifier, Fit, Learner, LinearLayer, Stop};
 pub use logistic::{LogisticRegression, LogisticRegressionConfig};
 pub use mlp::{Activation, Mlp, MlpConfig};

@@ -58,6 +58,14 @@ impl Network {
         }
     }
 
+    /// Weights `D x S` and intercepts of a network without hidden layers.
+    pub(crate) fn linear(&self) -> Option<(&Array2<f32>, &Array1<f32>)> {
+        match &self.layers[..] {
+            [only] => Some((&only.weights, &only.intercepts)),
+            _ => None,
+        }
+    }
+
     /// Logits `N x S`.
     pub(crate) fn logits(&self, inputs: ArrayView2<'_, f32>) -> Array2<f32> {
         let mut tape = Tape::new(self, inputs.nrows());

@@ -1,11 +1,12 @@
-use alfm_core::{ClassId, Matrix, MatrixView};
+use alfm_core::{ClassId, Matrix, MatrixView, SeedTree};
 use ndarray::ArrayView2;
+use rand::RngExt;
 use rayon::prelude::*;
 
 use crate::lbfgs::{Limits, minimise};
 use crate::loss::{Targets, exponentiate};
 use crate::network::{Network, Shape, TrainingLoss};
-use crate::{Classifier, Examples, Fit, LearnError};
+use crate::{Classifier, Examples, Fit, LearnError, LinearLayer};
 
 /// Rows predicted together: a block's logits stay in cache, and blocks do not depend on the threads.
 const BLOCK: usize = 1024;
@@ -96,6 +97,46 @@ impl Classifier for Trained {
             .zip(embeddings.values().par_chunks(BLOCK * self.dimension))
             .for_each(|(output, inputs)| self.predict_block(inputs, output));
         Ok(Matrix::new(output, embeddings.rows(), self.classes)?)
+    }
+
+    fn predict_with_dropout(
+        &self,
+        embeddings: MatrixView<'_>,
+        rate: f64,
+        seed: &SeedTree,
+    ) -> Result<Matrix, LearnError> {
+        if !(0.0..1.0).contains(&rate) {
+            let (value, rule) = (rate.to_string(), "a dropout rate is at least 0 and below 1");
+            return Err(LearnError::Setting { name: "rate", value, rule });
+        }
+        let mut dropped = embeddings.values().to_vec();
+        let scale = (1.0 / (1.0 - rate)) as f32;
+        // A stream a block: the mask of a row depends on the seed and its place alone.
+        dropped.par_chunks_mut(BLOCK * embeddings.columns()).enumerate().for_each(
+            |(block, values)| {
+                let mut rng = seed.index(block as u64).rng();
+                for value in values {
+                    *value = if rng.random_bool(rate) { 0.0 } else { *value * scale };
+                }
+            },
+        );
+        let dropped = Matrix::new(dropped, embeddings.rows(), embeddings.columns())?;
+        self.predict(dropped.view())
+    }
+
+    fn linear_layer(&self) -> Option<LinearLayer> {
+        let (weights, intercepts) = self.network.linear()?;
+        let mass: f32 = intercepts.iter().map(|c| c.exp()).sum();
+        let hidden = (self.classes - self.seen.len()) as f32 * self.unseen;
+        let mut values = vec![0.0; self.classes * self.dimension];
+        let mut bias = vec![(self.unseen / (1.0 - hidden) * mass).ln(); self.classes];
+        for (column, class) in self.seen.iter().enumerate() {
+            let row = &mut values[class.index() * self.dimension..][..self.dimension];
+            row.iter_mut().zip(weights.column(column)).for_each(|(to, from)| *to = *from);
+            bias[class.index()] = intercepts[column];
+        }
+        let weights = Matrix::new(values, self.classes, self.dimension).ok()?;
+        Some(LinearLayer { weights, bias })
     }
 
     fn fit_summary(&self) -> &Fit {

@@ -291,3 +291,43 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_linear_layer_is_the_model() {
+    let (embeddings, labels) = clusters(60, 5, 3);
+    let model = fit(&LearnerConfig::default(), &embeddings, &labels, &[1.0; 60], 4).unwrap();
+    let layer = model.linear_layer().unwrap();
+    let predicted = model.predict(embeddings.view()).unwrap();
+    for (x, p) in embeddings.view().iter().zip(predicted.view().iter()) {
+        let logit = |class: usize| {
+            let products = layer.weights.view().row(class).iter().zip(x).map(|(w, x)| w * x);
+            products.sum::<f32>() + layer.bias[class]
+        };
+        for class in 1..3 {
+            let odds = (p[class] / p[0]).ln();
+            assert!((odds - (logit(class) - logit(0))).abs() < 1e-3, "{odds}");
+        }
+    }
+    // The class that no example showed: its constant probability at the origin.
+    let origin = Matrix::new(vec![0.0; 5], 1, 5).unwrap();
+    let at_origin = model.predict(origin.view()).unwrap();
+    let sum: f32 = layer.bias.iter().map(|bias| bias.exp()).sum();
+    assert!((at_origin.view().row(0)[3] - layer.bias[3].exp() / sum).abs() < 1e-6);
+    let mlp = &learners()[1];
+    assert!(fit(mlp, &embeddings, &labels, &[1.0; 60], 3).unwrap().linear_layer().is_none());
+}
+
+#[test]
+fn a_stochastic_pass_is_decided_by_its_seed() {
+    let (embeddings, labels) = clusters(1500, 6, 3);
+    for config in learners() {
+        let model = fit(&config, &embeddings, &labels, &[1.0; 1500], 3).unwrap();
+        let pass = |rate, seed| {
+            model.predict_with_dropout(embeddings.view(), rate, &SeedTree::new(seed)).unwrap()
+        };
+        assert_eq!(pass(0.0, 1), model.predict(embeddings.view()).unwrap());
+        assert_eq!(pass(0.5, 1), pass(0.5, 1));
+        assert_ne!(pass(0.5, 1), pass(0.5, 2));
+        assert!(model.predict_with_dropout(embeddings.view(), 1.0, &SeedTree::new(0)).is_err());
+    }
+}

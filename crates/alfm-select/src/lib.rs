@@ -18,4 +18,4 @@ pub use imbalance::ImbalanceWeight;
 pub use prioral::{CleanRule, Decision, PriorAl, PriorAlConfig};
 pub use round::{PoolState, Query, Round};
 pub use selector::Selector;
-pub use strategy::{PRIORAL, Strategy};
+pub use strategy::{PRIORAL, PRIORAL_SUMMARY, Strategy};

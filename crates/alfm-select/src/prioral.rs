@@ -1,7 +1,7 @@
 //! The co-decision engine of PriorAL (Zhang, Li, Zhang & Zhu, ICML 2026, arXiv 2606.07630).
 
 use alfm_acquire::compute::{CoDecision, Joint, co_decide, largest, split_largest};
-use alfm_acquire::{AcquireError, Acquisition, Pick, Pool, find};
+use alfm_acquire::{AcquireError, Acquisition, Input, Pick, Pool, find};
 use alfm_core::{ClassId, CoreError, Matrix, Predictions, SeedTree};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -145,6 +145,14 @@ impl PriorAl {
         &self.config
     }
 
+    /// Both experts, and what the query rule needs.
+    pub(crate) fn needs(&self) -> Vec<Input> {
+        let mut needs = vec![Input::Model, Input::Prior];
+        let query = self.query.iter().flat_map(|query| query.needs());
+        needs.extend(query.filter(|input| !matches!(input, Input::Model | Input::Prior)));
+        needs
+    }
+
     /// One round: co-decision, split, query (`prior` is `N x K`, `pool` holds the small model).
     ///
     /// `O(N K)` time for the default query rule, `O(N)` memory, nothing sorted but the queries.
@@ -158,7 +166,7 @@ impl PriorAl {
         budget: usize,
         seed: &SeedTree,
     ) -> Result<Decision, SelectError> {
-        let (strategy, input) = (crate::PRIORAL, "the model's class predictions");
+        let (strategy, input) = (crate::PRIORAL, Input::Model);
         let model = pool.model().ok_or(AcquireError::MissingInput { strategy, input })?;
         let rows = co_decide(prior, model, self.config.joint)?;
         let candidates = pool.candidates();

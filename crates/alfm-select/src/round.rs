@@ -1,3 +1,4 @@
+use alfm_acquire::{Averaged, LinearHead};
 use alfm_core::{ClassId, MatrixView, Predictions, SampleId};
 use serde::Serialize;
 
@@ -9,6 +10,10 @@ pub struct PoolState<'a> {
     pub(crate) prior: Option<Predictions<'a>>,
     pub(crate) model: Option<Predictions<'a>>,
     pub(crate) embeddings: Option<MatrixView<'a>>,
+    pub(crate) head: Option<LinearHead<'a>>,
+    pub(crate) passes: Option<&'a [Predictions<'a>]>,
+    pub(crate) averaged: Option<Averaged<'a>>,
+    pub(crate) surprisal: Option<MatrixView<'a>>,
 }
 
 impl<'a> PoolState<'a> {
@@ -30,6 +35,34 @@ impl<'a> PoolState<'a> {
     #[must_use]
     pub fn with_embeddings(mut self, embeddings: MatrixView<'a>) -> Self {
         self.embeddings = Some(embeddings);
+        self
+    }
+
+    /// Adds the small model's last layer, over the classes and the embeddings.
+    #[must_use]
+    pub fn with_head(mut self, head: LinearHead<'a>) -> Self {
+        self.head = Some(head);
+        self
+    }
+
+    /// Adds class probabilities of several stochastic passes of the small model, each `N x K`.
+    #[must_use]
+    pub fn with_passes(mut self, passes: &'a [Predictions<'a>]) -> Self {
+        self.passes = Some(passes);
+        self
+    }
+
+    /// Adds the small model's running average.
+    #[must_use]
+    pub fn with_averaged(mut self, averaged: Averaged<'a>) -> Self {
+        self.averaged = Some(averaged);
+        self
+    }
+
+    /// Adds a language model's surprisal at every token, `N x T`, 0 where there is no token.
+    #[must_use]
+    pub fn with_surprisal(mut self, surprisal: MatrixView<'a>) -> Self {
+        self.surprisal = Some(surprisal);
         self
     }
 }

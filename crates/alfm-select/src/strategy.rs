@@ -1,7 +1,7 @@
 use std::fmt;
 
 use alfm_acquire::compute::Joint;
-use alfm_acquire::{Acquisition, find};
+use alfm_acquire::{Acquisition, Input, Summary, find};
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,15 @@ use crate::{CleanRule, ImbalanceWeight, PriorAl, PriorAlConfig, SelectError};
 
 /// The name of the published PriorAL rule.
 pub const PRIORAL: &str = "prioral";
+
+/// What a user needs to choose the published PriorAL rule.
+pub const PRIORAL_SUMMARY: Summary = Summary::new(
+    PRIORAL,
+    &[Input::Model, Input::Prior],
+    "Zhang, Li, Zhang & Zhu 2026, arXiv 2606.07630",
+    ["N K", "N"],
+    "imbalanced, noisy pools with a prior that is worth something",
+);
 
 /// A strategy by name, with its options and the label under which results show it.
 ///
@@ -72,6 +81,17 @@ impl Strategy {
     /// Whether it decides together with a prior.
     pub fn needs_prior(&self) -> bool {
         self.name == PRIORAL
+    }
+
+    /// What it cannot do without, once there are labels.
+    ///
+    /// # Errors
+    /// As [`check`](Strategy::check).
+    pub fn needs(&self) -> Result<Vec<Input>, SelectError> {
+        Ok(match self.engine()? {
+            Engine::Acquisition(acquisition) => acquisition.needs().to_vec(),
+            Engine::PriorAl(engine) => engine.needs(),
+        })
     }
 
     /// Validates name and options.
@@ -213,7 +233,7 @@ mod tests {
     fn errors_say_what_is_wrong() {
         let cases = [
             (r#""bdage""#, "no strategy is called `bdage`"),
-            (r#""bdage""#, "badge, prioral"),
+            (r#""bdage""#, ", prioral"),
             (r#"{"name": "prioral", "rho": 2.0}"#, "noise_fraction (rho) is 2"),
             (r#"{"name": "prioral", "rh0": 0.5}"#, "unknown field `rh0`"),
             (r#"{"name": "badge", "rho": 0.7}"#, "takes no options"),

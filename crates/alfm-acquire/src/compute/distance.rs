@@ -103,7 +103,7 @@ impl<'a, S: MetricSpace> RunningMinimum<'a, S> {
 ///
 /// A squared norm is summed the same way, so that a point is at distance 0 from its duplicates.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2", "aarch64+neon"))]
-fn dot(a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f64 {
     let mut lanes = [0.0f64; 8];
     let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
     let tail: f64 = a_chunks
@@ -118,6 +118,19 @@ fn dot(a: &[f32], b: &[f32]) -> f64 {
         }
     }
     lanes.iter().sum::<f64>() + tail
+}
+
+/// `out[i * centres.len() + c] = <points_i, centres_c>`, each with the very bits that [`dot`] gives.
+///
+/// # Panics
+/// If `out` does not hold one product a pair: a fault of the caller, not of its data.
+pub(crate) fn dots(points: &[&[f32]], centres: &[&[f32]], out: &mut [f64]) {
+    assert_eq!(out.len(), points.len() * centres.len(), "one product a pair");
+    for (point, out) in points.iter().zip(out.chunks_exact_mut(centres.len())) {
+        for (centre, out) in centres.iter().zip(out) {
+            *out = dot(point, centre);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,28 @@
-//! The kernels behind the strategies: row-wise scores, partial selection, running-minimum distances.
+//! The kernels behind the strategies: row-wise scores, partial selection, running-minimum distances, clusters.
 //!
 //! All of them work on slices, in blocks of rows that fit the cache, in parallel over blocks. A result
 //! depends on its own row only, so that neither the number of threads nor the instruction set changes a bit
-//! of it: the vectorised code uses no fused multiply-add, whose rounding differs.
+//! of it: the vectorised code uses no fused multiply-add, whose rounding differs. Means of clusters are summed
+//! in the order of their rows.
 
+pub(crate) mod blocks;
 mod co_decision;
 mod distance;
 mod elementary;
+mod k_means;
+mod linkage;
+mod normalise;
+mod representatives;
+mod seeding;
 mod top;
 
 pub use co_decision::{CoDecision, Joint, co_decide};
 pub use distance::{Euclidean, MetricSpace, RunningMinimum};
+pub(crate) use distance::{dot, dots};
 pub use elementary::entropy;
+pub(crate) use k_means::{cluster_means, k_means, nearest_means};
+pub(crate) use linkage::{Stop, average_linkage};
+pub use normalise::normalised;
+pub(crate) use representatives::representatives;
+pub(crate) use seeding::plus_plus;
 pub use top::{largest, split_largest};

@@ -51,7 +51,8 @@ fn keys(scores: &[f32]) -> Vec<u64> {
 
 /// A number that sorts by descending score, then by ascending position.
 fn key(score: f32, at: usize) -> u64 {
-    let bits = score.to_bits();
+    // Adding zero makes -0 equal to 0, as a tie has it.
+    let bits = (score + 0.0).to_bits();
     // Flips negative floats so that unsigned order is float order, then reverses it.
     let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
     (u64::from(!ascending) << 32) | at as u64
@@ -66,6 +67,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn minus_zero_ties_with_zero() {
+        let rows: Vec<usize> =
+            largest(&[0, 1, 2], &[-0.0, 0.0, -0.0], 3).iter().map(|pick| pick.row).collect();
+        assert_eq!(rows, [0, 1, 2]);
+        assert_eq!(split_largest(&[-0.0, 0.0, -0.0], 1), (vec![0], vec![1, 2]));
+    }
 
     proptest! {
         #[test]

@@ -103,9 +103,7 @@ fn summarise(runs: &[FinishedRun], out: &Path, as_json: bool) -> Result<(), Fail
         ]);
         for versus in savings_table(&group, Metric::Test)? {
             let best = versus.at_their_best();
-            let interval = best.interval.map_or(String::new(), |interval| {
-                format!("{:.0} to {:.0} %", 100.0 * interval.low, 100.0 * interval.high)
-            });
+            let interval = best.interval.map_or(String::new(), |interval| interval.to_string());
             table.add_row([
                 versus.ours.clone(),
                 versus.theirs.clone(),

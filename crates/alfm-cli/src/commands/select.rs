@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
@@ -5,9 +6,11 @@ use std::time::Instant;
 use alfm_core::files::write_atomically;
 use alfm_core::{ClassId, ClassSchema, CoreError, Predictions, SampleId, ScoreKind};
 use alfm_data::arrays::{ArraySpec, FloatMatrix, read_ids, read_labels, read_matrix};
-use alfm_select::acquire::{Entry, Needs, REGISTRY};
-use alfm_select::{PoolState, PriorAlConfig, Round, Selector, Strategy};
-use serde_json::{Value, json};
+use alfm_select::acquire::{Averaged, Input, LinearHead, Summary, registry};
+use alfm_select::{
+    MatrixView, PRIORAL_SUMMARY, PoolState, PriorAlConfig, Round, Selector, Strategy,
+};
+use serde_json::json;
 
 use super::Context;
 use crate::args::SelectArgs;
@@ -40,7 +43,15 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Failure> {
         selector.tell_seed(&known)?;
     }
     let budget = args.budget.unwrap_or_default();
-    let round = selector.suggest(&inputs.state(args.logits)?, budget)?;
+    let views = inputs.views(args.logits)?;
+    let state = views.state()?;
+    let round = match (&inputs.oracle, args.parallel_annotators) {
+        (Some(truth), _) => ask_in_simulation(&mut selector, &state, budget, truth)?,
+        (None, Some(annotators)) => {
+            selector.suggest_part(&state, budget, usize::try_from(annotators).unwrap_or(budget))?
+        }
+        (None, None) => selector.suggest(&state, budget)?,
+    };
     write(args, &selector, &round, context.json)?;
     let noise = round.noise_size;
     say(&format!(
@@ -71,26 +82,104 @@ fn strategy(args: &SelectArgs) -> Result<Strategy, Failure> {
     })
 }
 
+/// One answer at a time, from the labels of all items.
+fn ask_in_simulation(
+    selector: &mut Selector,
+    state: &PoolState<'_>,
+    budget: usize,
+    truth: &[Option<ClassId>],
+) -> Result<Round, Failure> {
+    let row_of: HashMap<SampleId, usize> =
+        selector.ids().iter().enumerate().map(|(row, id)| (id.clone(), row)).collect();
+    let mut oracle = |ids: &[SampleId]| {
+        let answer = |id: &SampleId| {
+            let row = row_of.get(id).copied().unwrap_or_default();
+            truth[row].ok_or_else(|| Failure::Unanswered { id: id.clone() })
+        };
+        ids.iter().map(answer).collect::<Result<Vec<_>, _>>()
+    };
+    selector.suggest_and_ask(state, budget, 1, &mut oracle)
+}
+
 struct Inputs {
     model: Option<FloatMatrix>,
     prior: Option<FloatMatrix>,
     embeddings: Option<FloatMatrix>,
     labels: Option<Vec<Option<ClassId>>>,
+    head: Option<(FloatMatrix, FloatMatrix)>,
+    passes: Vec<FloatMatrix>,
+    averaged: Option<[FloatMatrix; 3]>,
+    surprisal: Option<FloatMatrix>,
+    oracle: Option<Vec<Option<ClassId>>>,
+}
+
+/// The inputs, checked; what borrows from them is a state.
+struct Views<'a> {
+    model: Option<Predictions<'a>>,
+    prior: Option<Predictions<'a>>,
+    embeddings: Option<MatrixView<'a>>,
+    head: Option<LinearHead<'a>>,
+    passes: Vec<Predictions<'a>>,
+    averaged: Option<Averaged<'a>>,
+    surprisal: Option<MatrixView<'a>>,
+}
+
+impl Views<'_> {
+    fn state(&self) -> Result<PoolState<'_>, Failure> {
+        let mut state = PoolState::default();
+        if let Some(prior) = self.prior {
+            state = state.with_prior(prior);
+        }
+        if let Some(model) = self.model {
+            state = state.with_model(model);
+        }
+        if let Some(embeddings) = self.embeddings {
+            state = state.with_embeddings(embeddings);
+        }
+        if let Some(head) = self.head {
+            state = state.with_head(head);
+        }
+        if !self.passes.is_empty() {
+            state = state.with_passes(&self.passes);
+        }
+        if let Some(averaged) = self.averaged {
+            state = state.with_averaged(averaged);
+        }
+        if let Some(surprisal) = self.surprisal {
+            state = state.with_surprisal(surprisal);
+        }
+        Ok(state)
+    }
 }
 
 impl Inputs {
     fn read(args: &SelectArgs) -> Result<Self, Failure> {
         let read = |spec: &Option<ArraySpec>| spec.as_ref().map(read_matrix).transpose();
+        let head = read(&args.head)?.zip(read(&args.head_bias)?);
+        let averaged = [&args.averaged_probs, &args.averaged_hidden, &args.hidden].map(read);
+        let [probabilities, hidden, online] = averaged;
+        let averaged = match (probabilities?, hidden?, online?) {
+            (Some(probabilities), Some(hidden), Some(online)) => {
+                Some([probabilities, hidden, online])
+            }
+            _ => None,
+        };
         let inputs = Self {
             model: read(&args.model_probs)?,
             prior: read(&args.prior)?,
             embeddings: read(&args.embeddings)?,
             labels: args.labels.as_ref().map(read_labels).transpose()?,
+            head,
+            passes: args.pass.iter().map(read_matrix).collect::<Result<_, _>>()?,
+            averaged,
+            surprisal: read(&args.surprisal)?,
+            oracle: args.oracle.as_ref().map(read_labels).transpose()?,
         };
         let (expected, _) = inputs.shape()?;
         let lengths = [
             ("labels", inputs.labels.as_ref().map(Vec::len)),
             ("embeddings", inputs.embeddings.as_ref().map(FloatMatrix::rows)),
+            ("oracle", inputs.oracle.as_ref().map(Vec::len)),
         ];
         for (what, got) in lengths {
             if let Some(got) = got.filter(|got| *got != expected) {
@@ -116,19 +205,32 @@ impl Inputs {
         )
     }
 
-    fn state(&self, logits: bool) -> Result<PoolState<'_>, Failure> {
+    fn views(&self, logits: bool) -> Result<Views<'_>, Failure> {
         let kind = if logits { ScoreKind::Logits } else { ScoreKind::Probabilities };
-        let mut state = PoolState::default();
-        if let Some(prior) = &self.prior {
-            state = state.with_prior(Predictions::new(prior.view()?, kind)?);
-        }
-        if let Some(model) = &self.model {
-            state = state.with_model(Predictions::new(model.view()?, kind)?);
-        }
-        if let Some(embeddings) = &self.embeddings {
-            state = state.with_embeddings(embeddings.view()?);
-        }
-        Ok(state)
+        let predictions = |matrix: &'_ FloatMatrix| -> Result<Predictions<'_>, CoreError> {
+            Predictions::new(matrix.view()?, kind)
+        };
+        let head = match &self.head {
+            Some((weights, bias)) => Some(LinearHead::new(weights.view()?, bias.values())?),
+            None => None,
+        };
+        let averaged = match &self.averaged {
+            Some([probabilities, hidden, online]) => Some(Averaged {
+                model: predictions(probabilities)?,
+                hidden: hidden.view()?,
+                online_hidden: online.view()?,
+            }),
+            None => None,
+        };
+        Ok(Views {
+            model: self.model.as_ref().map(predictions).transpose()?,
+            prior: self.prior.as_ref().map(predictions).transpose()?,
+            embeddings: self.embeddings.as_ref().map(FloatMatrix::view).transpose()?,
+            head,
+            passes: self.passes.iter().map(predictions).collect::<Result<_, _>>()?,
+            averaged,
+            surprisal: self.surprisal.as_ref().map(FloatMatrix::view).transpose()?,
+        })
     }
 }
 
@@ -166,29 +268,23 @@ fn save(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Re
     })
 }
 
+/// The flag of `alfm select` that gives an input.
+fn flag(input: Input) -> &'static str {
+    match input {
+        Input::Model => "--model-probs",
+        Input::Embeddings => "--embeddings",
+        Input::Prior => "--prior",
+        Input::Head => "--head",
+        Input::Passes => "--pass",
+        Input::Averaged => "--averaged-probs",
+        Input::Surprisal => "--surprisal",
+        _ => "",
+    }
+}
+
 fn list(context: &Context) -> Result<(), Failure> {
-    let describe = |name: &str, needs: Needs, entry: Option<&Entry>| -> Value {
-        json!({
-            "name": name,
-            "needs": needs,
-            "paper": entry.map_or("ICML 2026, arXiv 2606.07630", |entry| entry.paper),
-            "time": entry.map_or("N K", |entry| entry.time),
-            "memory": entry.map_or("N", |entry| entry.memory),
-            "good_for": entry.map_or(
-                "imbalanced, noisy pools with a prior that is worth something",
-                |entry| entry.good_for
-            ),
-        })
-    };
-    let mut all: Vec<Value> = REGISTRY
-        .iter()
-        .map(|entry| {
-            let strategy = entry.build();
-            describe(strategy.name(), strategy.needs(), Some(entry))
-        })
-        .collect();
-    let needs = Needs { model: true, embeddings: false, prior: true };
-    all.push(describe(alfm_select::PRIORAL, needs, None));
+    let all: Vec<Summary> =
+        registry().map(|entry| entry.summary()).chain([PRIORAL_SUMMARY]).collect();
     if context.json {
         return result(&all);
     }
@@ -196,20 +292,11 @@ fn list(context: &Context) -> Result<(), Failure> {
     table.load_style(comfy_table::TableStyle::new());
     table.set_header(["strategy", "needs", "time", "memory", "good for"]);
     for entry in &all {
-        let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
-        let needs =
-            [("model", "--model-probs"), ("embeddings", "--embeddings"), ("prior", "--prior")];
-        let needed = needs.iter().filter(|(key, _)| entry["needs"][*key] == json!(true));
-        let needed: Vec<&str> = needed.map(|(_, flag)| *flag).collect();
-        table.add_row([
-            text("name"),
-            needed.join(" "),
-            text("time"),
-            text("memory"),
-            text("good_for"),
-        ]);
+        let needed: Vec<&str> = entry.needs.iter().map(|input| flag(*input)).collect();
+        let name = if entry.interactive { format!("{} *", entry.name) } else { entry.name.into() };
+        table.add_row([&name, &needed.join(" "), entry.time, entry.memory, entry.good_for]);
     }
-    lines(&table.to_string())
+    lines(&format!("{table}\n* asks within the batch: see --parallel-annotators and --oracle"))
 }
 
 /// The most memory that the process has held, where the system tells.

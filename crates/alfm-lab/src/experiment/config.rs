@@ -31,6 +31,12 @@ pub struct ExperimentConfig {
     /// What a pseudo-label weighs in training, an oracle label weighing 1. Published: 1.
     #[serde(default = "one")]
     pub pseudo_label_weight: f32,
+    /// `B_1`: how many answers come back at a time, for strategies that ask within the batch.
+    #[serde(default = "one_annotator")]
+    pub annotators: usize,
+    /// The stochastic passes of the small model, for strategies that need them.
+    #[serde(default)]
+    pub dropout: Dropout,
     /// Decides which items a limited or thinned pool keeps; the same for every run.
     #[serde(default)]
     pub data_seed: u64,
@@ -46,6 +52,22 @@ pub struct ExperimentConfig {
     /// The small model.
     #[serde(default = "linear", deserialize_with = "one_or_many")]
     pub learner: Vec<LearnerConfig>,
+}
+
+/// Stochastic passes: dropout on the input features.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dropout {
+    /// `M`: passes a round.
+    pub passes: u64,
+    /// The share of features that each pass drops, in `[0, 1)`.
+    pub rate: f64,
+}
+
+impl Default for Dropout {
+    fn default() -> Self {
+        Self { passes: 20, rate: 0.5 }
+    }
 }
 
 /// Run seeds: `{ from = 0, count = 5 }` or `[1, 2, 3]`.
@@ -154,6 +176,10 @@ impl Default for Encoder {
     }
 }
 
+fn one_annotator() -> usize {
+    1
+}
+
 fn one() -> f32 {
     1.0
 }
@@ -251,9 +277,12 @@ impl ExperimentConfig {
         if let Some((what, _)) = lists.into_iter().find(|(_, length)| *length == 0) {
             return Err(LabError::Empty { what });
         }
-        for (name, value) in
-            [("initial", self.initial), ("batch", self.batch), ("rounds", self.rounds)]
-        {
+        for (name, value) in [
+            ("initial", self.initial),
+            ("batch", self.batch),
+            ("rounds", self.rounds),
+            ("annotators", self.annotators),
+        ] {
             if value == 0 {
                 return Err(LabError::Setting { name, value: "0".into(), rule: "at least 1" });
             }
@@ -262,6 +291,11 @@ impl ExperimentConfig {
         if !(weight.is_finite() && weight > 0.0) {
             let (name, rule) = ("pseudo_label_weight", "a finite number above 0");
             return Err(LabError::Setting { name, value: weight.to_string(), rule });
+        }
+        let Dropout { passes, rate } = self.dropout;
+        if passes == 0 || !(0.0..1.0).contains(&rate) {
+            let (name, value) = ("dropout", format!("{passes} passes at {rate}"));
+            return Err(LabError::Setting { name, value, rule: "some passes at a rate in [0, 1)" });
         }
         let mut labels: Vec<&str> = self.strategies.iter().map(Strategy::label).collect();
         labels.sort_unstable();

@@ -10,7 +10,7 @@ mod prepare;
 mod run;
 mod schedule;
 
-pub use config::{DatasetConfig, Encoder, ExperimentConfig, PriorConfig, Seeds, Subset};
+pub use config::{DatasetConfig, Dropout, Encoder, ExperimentConfig, PriorConfig, Seeds, Subset};
 pub use prepare::{Embedder, Task, prepare};
 pub use run::run_one;
 pub use schedule::{Schedule, run_all, threads};

@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use alfm_core::{ClassId, Label, Matrix, Predictions, ScoreKind, SeedTree};
+use alfm_core::{ClassId, Label, Matrix, Predictions, SampleId, ScoreKind, SeedTree};
 use alfm_data::{Oracle, SimulatedOracle};
-use alfm_learn::{Examples, Learner};
+use alfm_learn::{Classifier, Examples, Learner, LinearLayer};
+use alfm_select::acquire::{Input, LinearHead};
 use alfm_select::{CleanSet, PoolState, Round, Selector, Strategy};
 
-use super::config::ExperimentConfig;
+use super::config::{Dropout, ExperimentConfig};
 use super::prepare::Task;
 use crate::LabError;
 use crate::metrics::{Scores, class_counts, diverged, majority_class, minority_labels};
@@ -58,6 +59,8 @@ pub(super) fn written(
         "rounds": config.rounds,
         "pseudo_label_weight": config.pseudo_label_weight,
         "data_seed": config.data_seed,
+        "annotators": config.annotators,
+        "dropout": serde_json::to_value(config.dropout)?,
         "encoder": serde_json::to_value(&config.encoder)?,
         "learner": serde_json::to_value(&task.learner)?,
         "strategy": serde_json::to_value(strategy)?,
@@ -72,8 +75,15 @@ struct Run<'a> {
     selector: Selector,
     oracle: SimulatedOracle,
     majority: ClassId,
-    /// The small model's predictions on the pool, `N x K`; none before the first training.
-    model: Option<Matrix>,
+    /// The small model and its predictions on the pool, `N x K`; none before the first training.
+    model: Option<(Box<dyn Classifier>, Matrix)>,
+}
+
+/// What some strategies need of the small model beside its predictions.
+#[derive(Default)]
+struct Extras {
+    layer: Option<LinearLayer>,
+    passes: Vec<Matrix>,
 }
 
 impl<'a> Run<'a> {
@@ -99,11 +109,8 @@ impl<'a> Run<'a> {
     /// Select, ask, train from scratch, measure.
     fn round(&mut self, number: usize) -> Result<(RoundRecord, Seconds), LabError> {
         let started = Instant::now();
-        let suggested = self.suggest(number)?;
+        let suggested = self.suggest_and_ask(number)?;
         let acquisition = started.elapsed().as_secs_f64();
-        let asked: Vec<_> = suggested.queries.iter().map(|query| query.id.clone()).collect();
-        let answers = self.oracle.answer(&asked)?;
-        self.selector.tell(&asked.into_iter().zip(answers).collect::<Vec<_>>())?;
 
         let started = Instant::now();
         let training = Training::new(self, &suggested.clean)?;
@@ -113,19 +120,51 @@ impl<'a> Run<'a> {
         let (pool, test) =
             (model.predict(self.task.pool.view())?, model.predict(self.task.test.view())?);
         let record = self.measure(number, &suggested, &pool, &test)?;
-        self.model = Some(pool);
+        self.model = Some((model, pool));
         Ok((record, time))
     }
 
-    fn suggest(&mut self, number: usize) -> Result<Round, LabError> {
-        let prior = Predictions::new(self.task.prior.view(), ScoreKind::Probabilities)?;
-        let mut state =
-            PoolState::default().with_prior(prior).with_embeddings(self.task.pool.view());
-        if let Some(model) = &self.model {
-            state = state.with_model(Predictions::new(model.view(), ScoreKind::Probabilities)?);
+    /// Strategies that ask within the batch get their answers there.
+    fn suggest_and_ask(&mut self, number: usize) -> Result<Round, LabError> {
+        let extras = self.extras(number)?;
+        let probabilities = |matrix: &'_ Matrix| {
+            // The learners' and the priors' matrices are checked distributions by contract.
+            Predictions::new(matrix.view(), ScoreKind::Probabilities).map_err(LabError::from)
+        };
+        let Self { config, task, selector, oracle, model, .. } = self;
+        let mut state = PoolState::default()
+            .with_prior(probabilities(&task.prior)?)
+            .with_embeddings(task.pool.view());
+        if let Some((_, model)) = model {
+            state = state.with_model(probabilities(model)?);
         }
-        let budget = if number == 1 { self.config.initial } else { self.config.batch };
-        Ok(self.selector.suggest(&state, budget)?)
+        if let Some(layer) = &extras.layer {
+            state = state.with_head(LinearHead::new(layer.weights.view(), &layer.bias)?);
+        }
+        let passes = extras.passes.iter().map(probabilities).collect::<Result<Vec<_>, _>>()?;
+        if !passes.is_empty() {
+            state = state.with_passes(&passes);
+        }
+        let budget = if number == 1 { config.initial } else { config.batch };
+        let mut ask = |ids: &[SampleId]| oracle.answer(ids).map_err(LabError::from);
+        selector.suggest_and_ask(&state, budget, config.annotators, &mut ask)
+    }
+
+    fn extras(&self, number: usize) -> Result<Extras, LabError> {
+        let Some((model, _)) = &self.model else { return Ok(Extras::default()) };
+        let needs = self.selector.strategy().needs()?;
+        let mut extras = Extras::default();
+        if needs.contains(&Input::Head) {
+            extras.layer = model.linear_layer();
+        }
+        if needs.contains(&Input::Passes) {
+            let Dropout { passes, rate } = self.config.dropout;
+            let seed = self.seed.child("dropout").index(number as u64);
+            let pass =
+                |pass| model.predict_with_dropout(self.task.pool.view(), rate, &seed.index(pass));
+            extras.passes = (0..passes).map(pass).collect::<Result<_, _>>()?;
+        }
+        Ok(extras)
     }
 
     fn measure(

@@ -1,7 +1,7 @@
 use maud::{Markup, html};
 
 use super::anchor;
-use super::format::{interval, percent, saving, scroll};
+use super::format::{percent, saving, scroll};
 use crate::LabError;
 use crate::figures::{describe, display_name};
 use crate::metrics::Scores;
@@ -64,7 +64,7 @@ fn sentence(row: &Versus) -> String {
     let level = percent(comparison.level);
     let sure = comparison.interval.map_or_else(
         || " (one seed, so no interval)".to_owned(),
-        |bounds| format!(" (95 % interval {}, {} seeds)", interval(bounds), row.seeds),
+        |bounds| format!(" (95 % interval {}, {} seeds)", bounds, row.seeds),
     );
     match (comparison.saving, comparison.ours, comparison.theirs) {
         (Saving::Share(share), Reach::At(a), Reach::At(b)) => format!(
@@ -88,7 +88,7 @@ fn saving_tile(row: &Versus) -> Markup {
     let comparison = row.at_their_best();
     let note = comparison.interval.map_or_else(
         || "one seed: no interval".to_owned(),
-        |bounds| format!("95 % interval {}", interval(bounds)),
+        |bounds| format!("95 % interval {}", bounds),
     );
     let what = format!(
         "fewer labels than {} for its best, {}",

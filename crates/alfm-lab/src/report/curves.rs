@@ -1,6 +1,6 @@
 use maud::{Markup, PreEscaped, html};
 
-use super::format::{interval, points, saving, scroll, with_error};
+use super::format::{points, saving, scroll, with_error};
 use crate::LabError;
 use crate::figures::{LearningCurves, colour_of, display_name, ordered};
 use crate::savings::{Comparison, Curve, mean, standard_error};
@@ -163,7 +163,7 @@ fn savings_of(metric: Metric, rows: &[Versus]) -> Markup {
                             @for comparison in &row.comparisons { (comparison_cells(comparison)) }
                             td {
                                 (format!("{:+.1}", row.area * 100.0))
-                                @if let Some(bounds) = row.area_interval { br; span.spread { (interval(bounds)) } }
+                                @if let Some(bounds) = row.area_interval { br; span.spread { (bounds) } }
                             }
                         }
                     }

@@ -1,6 +1,6 @@
 use maud::{Markup, html};
 
-use crate::savings::{Comparison, Interval};
+use crate::savings::Comparison;
 
 /// `0.7153` as `71.5 %`.
 pub(super) fn percent(share: f64) -> String {
@@ -21,19 +21,11 @@ pub(super) fn with_error(mean: f64, error: Option<f64>) -> Markup {
     }
 }
 
-/// A 95 % interval of a share: an end that is not defined says so.
-pub(super) fn interval(interval: Interval) -> String {
-    let end = |share: f64| {
-        if share.is_finite() { format!("{:.0}", share * 100.0 + 0.0) } else { "none".into() }
-    };
-    format!("{} to {} %", end(interval.low), end(interval.high))
-}
-
 /// A saving with its interval.
 pub(super) fn saving(comparison: &Comparison) -> Markup {
     html! {
         (comparison.saving)
-        @if let Some(bounds) = comparison.interval { br; span.spread { (interval(bounds)) } }
+        @if let Some(bounds) = comparison.interval { br; span.spread { (bounds) } }
     }
 }
 
@@ -55,8 +47,6 @@ mod tests {
     fn numbers_in_words() {
         assert_eq!(percent(0.715_34), "71.5 %");
         assert_eq!(points(-0.000_1), "0.0");
-        let open = Interval { low: f64::NEG_INFINITY, high: 0.523 };
-        assert_eq!(interval(open), "none to 52 %");
         assert_eq!(with_error(0.5, None).into_string(), "50.0");
     }
 }

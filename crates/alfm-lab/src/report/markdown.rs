@@ -5,7 +5,7 @@ use std::path::Path;
 
 use alfm_core::files::write_atomically;
 
-use super::format::{interval, percent, points};
+use super::format::{percent, points};
 use crate::LabError;
 use crate::figures::{describe, display_name, ordered};
 use crate::record::RunRecord;
@@ -115,7 +115,8 @@ fn row(
     }
     let row = versus(group, best, strategy, Metric::Test)?;
     let comparison = row.at_their_best();
-    let bounds = comparison.interval.map_or_else(|| "one seed".to_owned(), interval);
+    let bounds =
+        comparison.interval.map_or_else(|| "one seed".to_owned(), |bounds| bounds.to_string());
     put(text, format_args!(" {} | {bounds} |\n", comparison.saving));
     Ok(())
 }

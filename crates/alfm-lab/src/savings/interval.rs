@@ -1,3 +1,5 @@
+use std::fmt;
+
 use alfm_core::SeedTree;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,16 @@ pub struct Interval {
     pub low: f64,
     /// Upper bound.
     pub high: f64,
+}
+
+/// In whole percent; an end that is not defined says so.
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = |share: f64| {
+            if share.is_finite() { format!("{:.0}", share * 100.0 + 0.0) } else { "none".into() }
+        };
+        write!(f, "{} to {} %", end(self.low), end(self.high))
+    }
 }
 
 /// The arithmetic mean; NaN of nothing.
@@ -66,6 +78,12 @@ pub fn bootstrap(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_end_that_is_not_defined_says_so() {
+        let open = Interval { low: f64::NEG_INFINITY, high: 0.523 };
+        assert_eq!(open.to_string(), "none to 52 %");
+    }
 
     #[test]
     fn one_trial_has_no_spread() {

@@ -1,3 +1,5 @@
+mod ask;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -78,15 +80,9 @@ impl Selector {
     /// # Errors
     /// Nothing left to ask, or an input that the strategy needs and that is missing or of another shape.
     pub fn suggest(&mut self, state: &PoolState<'_>, budget: usize) -> Result<Round, SelectError> {
-        self.check_shapes(state)?;
-        if self.labels.len() == self.ids.len() {
-            return Err(SelectError::Exhausted { items: self.ids.len() });
-        }
-        let number = self.round + u32::from(self.told);
-        let seed = SeedTree::new(self.seed).child("round").index(number.into());
-        let cold = self.labels.is_empty() && state.model.is_none();
+        let (number, seed) = self.begin(state)?;
         let round = match &self.engine {
-            _ if cold => {
+            _ if self.is_cold(state) => {
                 let pool = self.pool(&PoolState::default())?;
                 let picks = Random.select(&pool, budget, &seed)?;
                 Round { cold_start: true, ..self.asking(&picks, state, &pool) }
@@ -135,6 +131,21 @@ impl Selector {
         &self.strategy
     }
 
+    /// Whether there is nothing yet to choose by.
+    fn is_cold(&self, state: &PoolState<'_>) -> bool {
+        self.labels.is_empty() && state.model.is_none()
+    }
+
+    /// The number of the round to come and its branch of the seed tree.
+    fn begin(&self, state: &PoolState<'_>) -> Result<(u32, SeedTree), SelectError> {
+        self.check_shapes(state)?;
+        if self.labels.len() == self.ids.len() {
+            return Err(SelectError::Exhausted { items: self.ids.len() });
+        }
+        let number = self.round + u32::from(self.told);
+        Ok((number, SeedTree::new(self.seed).child("round").index(number.into())))
+    }
+
     fn record(
         &mut self,
         labels: &[(SampleId, ClassId)],
@@ -177,6 +188,21 @@ impl Selector {
         }
         if let Some(embeddings) = state.embeddings {
             pool = pool.with_embeddings(embeddings)?;
+        }
+        if let Some(prior) = state.prior {
+            pool = pool.with_prior(prior)?;
+        }
+        if let Some(head) = state.head {
+            pool = pool.with_head(head)?;
+        }
+        if let Some(passes) = state.passes {
+            pool = pool.with_passes(passes)?;
+        }
+        if let Some(averaged) = state.averaged {
+            pool = pool.with_averaged(averaged)?;
+        }
+        if let Some(surprisal) = state.surprisal {
+            pool = pool.with_surprisal(surprisal)?;
         }
         Ok(pool)
     }

@@ -1,9 +1,9 @@
-use alfm_core::{MatrixView, Predictions, SeedTree};
+use alfm_core::{MatrixView, Predictions};
 use rayon::prelude::*;
 
 use crate::compute::{Euclidean, MetricSpace, RunningMinimum};
 use crate::draw::{self, Remaining, Uniform};
-use crate::{AcquireError, Acquisition, Needs, Pick, Pool};
+use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// BADGE: k-means++ seeding on last-layer gradient embeddings (Ash et al., ICLR 2020, Algorithm 1).
 ///
@@ -21,25 +21,20 @@ impl Acquisition for Badge {
         "badge"
     }
 
-    fn needs(&self) -> Needs {
-        Needs { model: true, embeddings: true, ..Needs::default() }
+    fn needs(&self) -> &'static [Input] {
+        &[Input::Model, Input::Embeddings]
     }
 
-    fn acquire(
-        &self,
-        pool: &Pool<'_>,
-        budget: usize,
-        seed: &SeedTree,
-    ) -> Result<Vec<Pick>, AcquireError> {
-        let (model, embeddings) = (self.model(pool)?, self.embeddings(pool)?);
-        let residuals = residuals(model, pool.candidates());
-        let residuals = MatrixView::new(&residuals, pool.candidates().len(), model.classes())?;
-        let inputs = embeddings.gather(pool.candidates().iter().copied());
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+        let (model, embeddings) = (request.model()?, request.embeddings()?);
+        let residuals = residuals(model, request.candidates());
+        let residuals = MatrixView::new(&residuals, request.candidates().len(), model.classes())?;
+        let inputs = embeddings.gather(request.candidates().iter().copied());
         let gradients = Gradients::new(residuals, inputs.view());
-        let chosen = plus_plus(&gradients, budget, &mut draw::uniform(seed));
+        let chosen = plus_plus(&gradients, request.budget, &mut draw::uniform(&request.seed));
         Ok(chosen
             .into_iter()
-            .map(|(at, score)| Pick { row: pool.candidates()[at], score })
+            .map(|(at, score)| Pick { row: request.candidates()[at], score })
             .collect())
     }
 }
@@ -119,7 +114,10 @@ fn longest(gradients: &Gradients<'_>) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use alfm_core::SeedTree;
+
     use super::*;
+    use crate::Pool;
 
     /// The worked example of the specification: 5 points, 3 classes, D = 2.
     const P: [f32; 15] =

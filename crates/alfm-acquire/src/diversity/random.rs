@@ -1,7 +1,5 @@
-use alfm_core::SeedTree;
-
 use crate::draw::{self, Remaining, Uniform};
-use crate::{AcquireError, Acquisition, Needs, Pick, Pool};
+use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// Uniform sampling without replacement: the baseline that every strategy must beat.
 ///
@@ -14,17 +12,12 @@ impl Acquisition for Random {
         "random"
     }
 
-    fn needs(&self) -> Needs {
-        Needs::default()
+    fn needs(&self) -> &'static [Input] {
+        &[]
     }
 
-    fn acquire(
-        &self,
-        pool: &Pool<'_>,
-        budget: usize,
-        seed: &SeedTree,
-    ) -> Result<Vec<Pick>, AcquireError> {
-        Ok(sample(pool.candidates(), budget, &mut draw::uniform(seed)))
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+        Ok(sample(request.candidates(), request.budget, &mut draw::uniform(&request.seed)))
     }
 }
 

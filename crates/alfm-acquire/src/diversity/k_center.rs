@@ -1,8 +1,6 @@
-use alfm_core::SeedTree;
-
 use crate::compute::{Euclidean, RunningMinimum};
 use crate::draw::{self, Remaining, Uniform};
-use crate::{AcquireError, Acquisition, Needs, Pick, Pool};
+use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// CORESET: k-center greedy, the farthest point first (Sener & Savarese, ICLR 2018, Algorithm 1).
 ///
@@ -19,22 +17,18 @@ impl Acquisition for KCenterGreedy {
         "coreset"
     }
 
-    fn needs(&self) -> Needs {
-        Needs { embeddings: true, ..Needs::default() }
+    fn needs(&self) -> &'static [Input] {
+        &[Input::Embeddings]
     }
 
-    fn acquire(
-        &self,
-        pool: &Pool<'_>,
-        budget: usize,
-        seed: &SeedTree,
-    ) -> Result<Vec<Pick>, AcquireError> {
-        let space = Euclidean::new(self.embeddings(pool)?);
-        let mut nearest = RunningMinimum::new(&space, pool.candidates());
-        for (row, _) in pool.labelled() {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+        let space = Euclidean::new(request.embeddings()?);
+        let mut nearest = RunningMinimum::new(&space, request.candidates());
+        for (row, _) in request.pool.labelled() {
             nearest.add(row);
         }
-        Ok(farthest_first(nearest, pool.candidates(), budget, &mut draw::uniform(seed)))
+        let random = &mut draw::uniform(&request.seed);
+        Ok(farthest_first(nearest, request.candidates(), request.budget, random))
     }
 }
 
@@ -60,9 +54,10 @@ fn farthest_first(
 
 #[cfg(test)]
 mod tests {
-    use alfm_core::{ClassId, MatrixView};
+    use alfm_core::{ClassId, MatrixView, SeedTree};
 
     use super::*;
+    use crate::Pool;
 
     const POINTS: [f32; 12] = [0.0, 0.0, 1.0, 0.0, 0.0, 3.0, 4.0, 0.0, 4.0, 3.0, 2.0, 1.0];
 

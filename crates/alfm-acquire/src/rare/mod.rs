@@ -1,0 +1,36 @@
+//! Go after the rare classes.
+
+mod balancing;
+mod centres;
+mod most_likely_positive;
+mod weak_labeler;
+
+use crate::Entry;
+
+pub use balancing::{Balancing, MajorityDistance};
+pub use most_likely_positive::MostLikelyPositive;
+pub use weak_labeler::{WeakLabeler, doubly_robust_loss};
+
+pub(crate) const ENTRIES: &[Entry] = &[
+    Entry {
+        paper: "Warmuth et al. 2001; Warmuth et al. 2003; Jiang et al. 2018",
+        time: "N K",
+        memory: "N",
+        good_for: "harvesting rare items fast; learns little about where the boundary is",
+        build: || Box::new(MostLikelyPositive::default()),
+    },
+    Entry {
+        paper: "Chen et al. 2022, arXiv 2211.02233",
+        time: "N (K + log N)",
+        memory: "N",
+        good_for: "a foundation model's labels beside the oracle's: batches whose inclusion is known",
+        build: || Box::new(WeakLabeler),
+    },
+    Entry {
+        paper: "Aggarwal, Popescu & Hudelot 2020, WACV",
+        time: "N D K",
+        memory: "N K",
+        good_for: "evening out class counts at the end of a budget, on embeddings that separate classes",
+        build: || Box::<Balancing>::default(),
+    },
+];

@@ -1,0 +1,94 @@
+use alfm_core::{MatrixView, Predictions, SeedTree};
+
+use crate::{AcquireError, Averaged, Input, LinearHead, Pool};
+
+/// One call of a strategy: how many rows, out of what.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// What the strategy may see.
+    pub pool: &'a Pool<'a>,
+    /// How many rows to choose: at least 1, at most the number of candidates.
+    pub budget: usize,
+    /// The strategy's own branch of the seed tree.
+    pub seed: SeedTree,
+    /// The strategy's name, for errors.
+    pub strategy: &'static str,
+}
+
+impl<'a> Request<'a> {
+    /// The rows that may be chosen, ascending.
+    pub fn candidates(&self) -> &'a [usize] {
+        self.pool.candidates()
+    }
+
+    /// The small model's predictions.
+    ///
+    /// # Errors
+    /// [`AcquireError::MissingInput`] if the pool has none; likewise below.
+    pub fn model(&self) -> Result<Predictions<'a>, AcquireError> {
+        self.needed(Input::Model, self.pool.model())
+    }
+
+    /// The embeddings.
+    #[expect(clippy::missing_errors_doc, reason = "as `model`")]
+    pub fn embeddings(&self) -> Result<MatrixView<'a>, AcquireError> {
+        self.needed(Input::Embeddings, self.pool.embeddings())
+    }
+
+    /// The foundation model's class probabilities.
+    #[expect(clippy::missing_errors_doc, reason = "as `model`")]
+    pub fn prior(&self) -> Result<Predictions<'a>, AcquireError> {
+        self.needed(Input::Prior, self.pool.prior())
+    }
+
+    /// The small model's last layer.
+    #[expect(clippy::missing_errors_doc, reason = "as `model`")]
+    pub fn head(&self) -> Result<LinearHead<'a>, AcquireError> {
+        self.needed(Input::Head, self.pool.head())
+    }
+
+    /// The stochastic passes, at least one.
+    #[expect(clippy::missing_errors_doc, reason = "as `model`")]
+    pub fn passes(&self) -> Result<&'a [Predictions<'a>], AcquireError> {
+        self.needed(Input::Passes, self.pool.passes())
+    }
+
+    /// The small model's running average.
+    #[expect(clippy::missing_errors_doc, reason = "as `model`")]
+    pub fn averaged(&self) -> Result<Averaged<'a>, AcquireError> {
+        self.needed(Input::Averaged, self.pool.averaged())
+    }
+
+    /// The language model's surprisal, `N x T`.
+    #[expect(clippy::missing_errors_doc, reason = "as `model`")]
+    pub fn surprisal(&self) -> Result<MatrixView<'a>, AcquireError> {
+        self.needed(Input::Surprisal, self.pool.surprisal())
+    }
+
+    /// The labelled rows and the candidates, ascending: what the strategy may look at.
+    pub(crate) fn visible(&self) -> Vec<usize> {
+        let labelled = self.pool.labelled().map(|(row, _)| row);
+        let mut rows: Vec<usize> = labelled.chain(self.candidates().iter().copied()).collect();
+        rows.sort_unstable();
+        rows
+    }
+
+    /// Refuses an option unless its value `holds` to the rule.
+    ///
+    /// # Errors
+    /// [`AcquireError::Setting`].
+    pub(crate) fn require(
+        &self,
+        holds: bool,
+        option: &'static str,
+        value: f64,
+        rule: &'static str,
+    ) -> Result<(), AcquireError> {
+        let strategy = self.strategy;
+        if holds { Ok(()) } else { Err(AcquireError::Setting { strategy, option, value, rule }) }
+    }
+
+    fn needed<T>(&self, input: Input, given: Option<T>) -> Result<T, AcquireError> {
+        given.ok_or(AcquireError::MissingInput { strategy: self.strategy, input })
+    }
+}

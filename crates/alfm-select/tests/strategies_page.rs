@@ -1,0 +1,55 @@
+//! `docs/strategies.md` is made from the registry; `ALFM_UPDATE_DOCS=1 cargo test` writes it anew.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use alfm_select::PRIORAL_SUMMARY;
+use alfm_select::acquire::{Input, Summary, registry};
+
+const HEAD: &str = "# Which strategy when
+
+Made from the registry by the test `strategies_page` of `alfm-select`; `alfm select --list` prints the same.
+
+* **A prior that is right more often than not, rare classes, noisy answers:** `prioral`, with `badge` as its
+  query rule where near copies are common.
+* **No prior, or one that you have reason to doubt:** `badge`; `margin` where embeddings are no good.
+* **Nothing labelled yet:** a `random` batch, which also keeps error estimates honest; `typiclust`,
+  `probcover` or `facility-location` where the budget is tiny; `alps` with a masked language model.
+* **Rare classes, answers while you wait:** `direct` (bears wrong answers) or `galaxy` (does not).
+* **Some labels of the rare class, more of it wanted:** `similar`, `mlp`.
+* **Many classes, balanced, a calibrated model:** `margin`.
+
+Time and memory are those of one batch, beside the inputs: `N` pool, `L` labelled, `D` embedding, `K` classes,
+`b` batch. Strategies marked * ask within the batch: each answer moves the next question.
+
+";
+
+fn needs(inputs: &[Input]) -> String {
+    let name = |input: &Input| serde_json::to_value(input).unwrap().as_str().unwrap().to_owned();
+    inputs.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn page() -> String {
+    let mut page = HEAD.to_owned();
+    page += "| strategy | needs | time | memory | good for | source |\n|---|---|---|---|---|---|\n";
+    let all = [PRIORAL_SUMMARY].into_iter().chain(registry().map(|entry| entry.summary()));
+    for Summary { name, needs: inputs, interactive, paper, time, memory, good_for, .. } in all {
+        let star = if interactive { " *" } else { "" };
+        page += &format!(
+            "| `{name}`{star} | {} | {time} | {memory} | {good_for} | {paper} |\n",
+            needs(inputs)
+        );
+    }
+    page
+}
+
+#[test]
+fn the_page_is_the_registry() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/strategies.md");
+    if std::env::var_os("ALFM_UPDATE_DOCS").is_some() {
+        std::fs::write(&path, page()).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == page(), "docs/strategies.md is out of date: set ALFM_UPDATE_DOCS=1 once");
+}
