@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use alfm_core::{ClassId, Label, Matrix, Predictions, SampleId, ScoreKind, SeedTree};
+use alfm_core::{ClassId, CoreError, Label, Matrix, Predictions, SampleId, ScoreKind, SeedTree};
 use alfm_data::{Oracle, SimulatedOracle};
 use alfm_learn::{Classifier, Examples, Learner, LinearLayer};
 use alfm_select::acquire::{Input, LinearHead};
@@ -127,10 +127,6 @@ impl<'a> Run<'a> {
     /// Strategies that ask within the batch get their answers there.
     fn suggest_and_ask(&mut self, number: usize) -> Result<Round, LabError> {
         let extras = self.extras(number)?;
-        let probabilities = |matrix: &'_ Matrix| {
-            // The learners' and the priors' matrices are checked distributions by contract.
-            Predictions::new(matrix.view(), ScoreKind::Probabilities).map_err(LabError::from)
-        };
         let Self { config, task, selector, oracle, model, .. } = self;
         let mut state = PoolState::default()
             .with_prior(probabilities(&task.prior)?)
@@ -150,6 +146,7 @@ impl<'a> Run<'a> {
         selector.suggest_and_ask(&state, budget, config.annotators, &mut ask)
     }
 
+    /// What the small model must say beside its predictions, for the strategies that need it.
     fn extras(&self, number: usize) -> Result<Extras, LabError> {
         let Some((model, _)) = &self.model else { return Ok(Extras::default()) };
         let needs = self.selector.strategy().needs()?;
@@ -220,6 +217,10 @@ impl<'a> Run<'a> {
     fn classes(&self) -> usize {
         self.task.schema.len()
     }
+}
+
+fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, CoreError> {
+    Predictions::new(matrix.view(), ScoreKind::Probabilities)
 }
 
 /// The oracle's labels and the free ones, as the learner takes them.
