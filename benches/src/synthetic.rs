@@ -1,4 +1,8 @@
 //! A pool as a campaign sees it after some rounds: imbalanced, and harder in some places than in others.
+//!
+//! With 10 classes the model is right in 74 of 100 rows. Of 50,000 embeddings of 384 numbers the covariance
+//! has a participation ratio of 60; pairs are at a cosine of 0 +- 0.13, nearest neighbours at 0.63. Fewer
+//! directions would make pruning by distance look better than it is on real sentences.
 
 use alfm_core::{ClassId, SeedTree};
 use rand::RngExt;
@@ -11,11 +15,11 @@ const BLOCK: usize = 4096;
 /// Topics of all classes together, unless there are more than half as many classes.
 const TOPICS: usize = 256;
 /// Directions in which topics differ.
-const RANK: usize = 32;
+const RANK: usize = 64;
 /// Spread within a topic over the spread of topics.
 const WITHIN: f32 = 0.7;
-/// Squared length of the noise in all directions; that of a topic is 4 on average.
-const NOISE: f32 = 2.0;
+/// Squared length of the noise in all directions; that of a topic is 15 on average.
+const NOISE: f32 = 7.0;
 /// Logit by which the true class leads, at the easiest row; every logit has noise of deviation 1.
 const SIGNAL: f32 = 6.0;
 
@@ -99,7 +103,7 @@ impl Shape {
             vector.fill_with(|| noise * rng.sample::<f32, _>(StandardNormal));
             for at in 0..RANK {
                 let spread = WITHIN * rng.sample::<f32, _>(StandardNormal);
-                let weight = (centres[topic * RANK + at] + spread) / ((at + 1) as f32).sqrt();
+                let weight = (centres[topic * RANK + at] + spread) / ((at + 1) as f32).powf(0.25);
                 let direction = &directions[at * self.dimension..][..self.dimension];
                 let add = |(value, direction): (&mut f32, &f32)| {
                     *value += weight / length * direction;
