@@ -12,7 +12,7 @@ pub fn select(
     truth: &[ClassId],
 ) -> Result<Vec<Pick>, AcquireError> {
     let seed = SeedTree::new(0);
-    let mut oracle = |rows: &[usize]| Ok(rows.iter().map(|row| truth[*row]).collect());
+    let mut oracle = |rows: &[usize]| Some(rows.iter().map(|row| truth[*row]).collect());
     match strategy.interactive() {
         Some(asking) => select_with_oracle(asking, pool, budget, 1, &seed, &mut oracle),
         None => strategy.select(pool, budget, &seed),

@@ -42,7 +42,7 @@ pub(crate) enum Command {
     /// One batch from files.
     #[command(after_help = "Example:\n  alfm select --strategy prioral --budget 100 \
                             --model-probs model.npy --prior prior.npy --labels labels.npy")]
-    Select(SelectArgs),
+    Select(Box<SelectArgs>),
     /// A simulation: data sets x imbalance x noise x priors x strategies x seeds.
     #[command(after_help = "Example:\n  alfm run examples/configs/trec.toml --out trec --resume")]
     Run(RunArgs),

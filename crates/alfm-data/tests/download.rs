@@ -19,7 +19,7 @@ fn serve(files: &'static [(&'static str, &'static str)]) -> (String, Arc<Mutex<V
     let seen = Arc::clone(&requests);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let line = request(&stream.as_ref().unwrap());
+            let line = request(stream.as_ref().unwrap());
             seen.lock().unwrap().push(line.clone());
             answer(&mut stream.unwrap(), &line, files);
         }

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Failure> {
     }
     let budget = args.budget.unwrap_or_default();
     let views = inputs.views(args.logits)?;
-    let state = views.state()?;
+    let state = views.state();
     let round = match (&inputs.oracle, args.parallel_annotators) {
         (Some(truth), _) => ask_in_simulation(&mut selector, &state, budget, truth)?,
         (None, Some(annotators)) => {
@@ -91,14 +91,14 @@ fn ask_in_simulation(
 ) -> Result<Round, Failure> {
     let row_of: HashMap<SampleId, usize> =
         selector.ids().iter().enumerate().map(|(row, id)| (id.clone(), row)).collect();
-    let mut oracle = |ids: &[SampleId]| {
+    let oracle = |ids: &[SampleId]| {
         let answer = |id: &SampleId| {
             let row = row_of.get(id).copied().unwrap_or_default();
             truth[row].ok_or_else(|| Failure::Unanswered { id: id.clone() })
         };
         ids.iter().map(answer).collect::<Result<Vec<_>, _>>()
     };
-    selector.suggest_and_ask(state, budget, 1, &mut oracle)
+    selector.suggest_and_ask(state, budget, 1, oracle)
 }
 
 struct Inputs {
@@ -113,6 +113,10 @@ struct Inputs {
     oracle: Option<Vec<Option<ClassId>>>,
 }
 
+fn predictions(matrix: &FloatMatrix, kind: ScoreKind) -> Result<Predictions<'_>, CoreError> {
+    Predictions::new(matrix.view()?, kind)
+}
+
 /// The inputs, checked; what borrows from them is a state.
 struct Views<'a> {
     model: Option<Predictions<'a>>,
@@ -125,7 +129,7 @@ struct Views<'a> {
 }
 
 impl Views<'_> {
-    fn state(&self) -> Result<PoolState<'_>, Failure> {
+    fn state(&self) -> PoolState<'_> {
         let mut state = PoolState::default();
         if let Some(prior) = self.prior {
             state = state.with_prior(prior);
@@ -148,7 +152,7 @@ impl Views<'_> {
         if let Some(surprisal) = self.surprisal {
             state = state.with_surprisal(surprisal);
         }
-        Ok(state)
+        state
     }
 }
 
@@ -207,9 +211,7 @@ impl Inputs {
 
     fn views(&self, logits: bool) -> Result<Views<'_>, Failure> {
         let kind = if logits { ScoreKind::Logits } else { ScoreKind::Probabilities };
-        let predictions = |matrix: &'_ FloatMatrix| -> Result<Predictions<'_>, CoreError> {
-            Predictions::new(matrix.view()?, kind)
-        };
+        let predictions = |matrix| predictions(matrix, kind);
         let head = match &self.head {
             Some((weights, bias)) => Some(LinearHead::new(weights.view()?, bias.values())?),
             None => None,

@@ -236,7 +236,8 @@ mod tests {
     /// Protocol, section 2, both tables: counts, gamma, epsilon (0 where the table gives none).
     #[test]
     fn merge_table() {
-        let cases: &[(&str, &[usize], usize, &[usize], f64, f64)] = &[
+        type Case<'a> = (&'a str, &'a [usize], usize, &'a [usize], f64, f64);
+        let cases: &[Case<'_>] = &[
             ("CIFAR-10", &[5000; 10], 2, &[5000, 45_000], 0.1111, 0.1111),
             ("CIFAR-10", &[5000; 10], 3, &[5000, 5000, 40_000], 0.1250, 0.2500),
             ("CIFAR-100", &[500; 100], 2, &[500, 49_500], 0.0101, 0.0101),

@@ -142,8 +142,8 @@ impl<'a> Run<'a> {
             state = state.with_passes(&passes);
         }
         let budget = if number == 1 { config.initial } else { config.batch };
-        let mut ask = |ids: &[SampleId]| oracle.answer(ids).map_err(LabError::from);
-        selector.suggest_and_ask(&state, budget, config.annotators, &mut ask)
+        let ask = |ids: &[SampleId]| oracle.answer(ids).map_err(LabError::from);
+        selector.suggest_and_ask(&state, budget, config.annotators, ask)
     }
 
     /// What the small model must say beside its predictions, for the strategies that need it.

@@ -21,7 +21,7 @@ impl Selector {
         state: &PoolState<'_>,
         budget: usize,
         annotators: usize,
-        oracle: &mut dyn FnMut(&[SampleId]) -> Result<Vec<ClassId>, E>,
+        mut oracle: impl FnMut(&[SampleId]) -> Result<Vec<ClassId>, E>,
     ) -> Result<Round, E> {
         let Some(strategy) = self.interactive(state) else {
             let round = self.suggest(state, budget)?;
