@@ -27,7 +27,8 @@ impl ClassEntry {
 
 /// Reads a list of classes: `[{"name": .., "description": .., "prompt": ..}, ..]`, in column order.
 ///
-/// `description` may be absent; `prompts`, a list, may stand for `prompt`; a bare name is a class, too.
+/// A list of `prompts` is taken as it is; otherwise name, description and prompt, as far as they are there, are
+/// the prompts: together they describe a class better than any of them. A bare name is a class, too.
 ///
 /// # Errors
 /// [`DataError::Io`], [`DataError::Classes`].
@@ -58,8 +59,16 @@ impl<'de> Deserialize<'de> for ClassEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Written::deserialize(deserializer)? {
             Written::Name(name) => Self::named(name),
-            Written::Full { name, description, prompt, prompts } => {
-                Self { name, description, prompts: prompt.into_iter().chain(prompts).collect() }
+            Written::Full { name, description, prompts, .. } if !prompts.is_empty() => {
+                Self { name, description, prompts }
+            }
+            Written::Full { name, description, prompt: None, .. } if description.is_none() => {
+                Self::named(name)
+            }
+            Written::Full { name, description, prompt, .. } => {
+                let words = name.replace('_', " ");
+                let prompts = [Some(words), description.clone(), prompt];
+                Self { name, description, prompts: prompts.into_iter().flatten().collect() }
             }
         })
     }
@@ -75,7 +84,7 @@ mod tests {
             r#"["a", {"name": "b", "prompt": "p"}, {"name": "c", "prompts": ["q", "r"], "id": 2}]"#;
         let classes = parse(Path::new("classes.json"), text).unwrap();
         let prompts: Vec<usize> = classes.iter().map(|class| class.prompts.len()).collect();
-        assert_eq!(prompts, [0, 1, 2]);
+        assert_eq!(prompts, [0, 2, 2]);
         assert_eq!(classes[2].name, "c");
     }
 

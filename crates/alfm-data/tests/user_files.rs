@@ -138,7 +138,8 @@ fn the_bundled_dataset_needs_nothing() {
     assert_eq!(pool.labels()[0], Some(data.schema().id("returns_refunds").unwrap()));
     assert_eq!(pool.class_counts(12), [380, 290, 240, 190, 140, 110, 85, 65, 50, 38, 20, 18]);
     let rare = &data.manifest().classes[10];
-    assert_eq!(rare.prompts, ["a report that a product injured someone or is dangerous"]);
+    assert_eq!(rare.prompts[0], "safety hazard");
+    assert_eq!(rare.prompts[2], "a report that a product injured someone or is dangerous");
     assert!(rare.description.as_deref().unwrap().starts_with("Injury, fire"));
     assert_eq!(data.split("test").unwrap().class_counts(12), [40; 12]);
     let message = data.split("train").unwrap_err().to_string();

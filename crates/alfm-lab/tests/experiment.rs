@@ -13,6 +13,7 @@ use alfm_lab::LabError;
 use alfm_lab::experiment::{Embedder, ExperimentConfig, Schedule, Task, prepare, run_all, threads};
 use alfm_lab::record::FinishedRun;
 use alfm_lab::results::write_results;
+use alfm_select::acquire::{Input, registry};
 
 const CONFIG: &str = r#"
     seeds = { from = 0, count = 2 }
@@ -104,6 +105,35 @@ fn strategies_of_a_seed_start_at_the_same_point_and_use_their_budget() {
             let expected = run.record.strategy == "prioral" && round.round > 1;
             assert_eq!(free > 0, expected, "{} round {}", run.record.strategy, round.round);
         }
+    }
+}
+
+/// The learners give neither a running average nor a language model's surprisal.
+#[test]
+fn every_strategy_spends_its_budget_in_a_whole_loop() {
+    let unmet = [Input::Averaged, Input::Surprisal];
+    let names: Vec<&str> = registry()
+        .map(|entry| entry.summary())
+        .filter(|strategy| !strategy.needs.iter().any(|input| unmet.contains(input)))
+        .map(|strategy| strategy.name)
+        .collect();
+    assert!(names.len() >= 25, "{names:?}");
+    let strategies = CONFIG.replace(
+        r#"["random", "badge", "prioral"]"#,
+        &format!(r#"{names:?}, dropout = {{ passes = 3, rate = 0.5 }}"#).replace("], ", "]\n"),
+    );
+    let text = strategies
+        .replace("count = 2", "count = 1")
+        .replace("rounds = 3", "rounds = 2")
+        .replace("limit = 300", "limit = 120")
+        .replace("limit = 200", "limit = 60");
+    let config = ExperimentConfig::from_toml(&text).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let runs = run(&config, &tasks(&config), folder.path(), usize::MAX).unwrap();
+    assert_eq!(runs.len(), names.len());
+    for run in &runs {
+        let labels: Vec<usize> = run.record.rounds.iter().map(|round| round.labels).collect();
+        assert_eq!(labels, [24, 36], "{}", run.record.strategy);
     }
 }
 

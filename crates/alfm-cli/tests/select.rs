@@ -1,0 +1,82 @@
+//! `alfm select` with strategies that ask within the batch.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::path::Path;
+
+use common::{run, succeed, write_floats, write_labels};
+
+const ITEMS: usize = 40;
+
+/// Two classes that the model tells apart but for the middle; the ends are labelled.
+fn inputs() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let first = |item: usize| 1.0 - (item as f32 + 0.5) / ITEMS as f32;
+    let model: Vec<f32> = (0..ITEMS).flat_map(|item| [first(item), 1.0 - first(item)]).collect();
+    write_floats(&at("model.npy"), 2, &model);
+    let truth: Vec<i64> = (0..ITEMS).map(|item| i64::from(item >= 13)).collect();
+    write_labels(&at("truth.npy"), &truth);
+    let known = |item: usize| if [0, ITEMS - 1].contains(&item) { truth[item] } else { -1 };
+    write_labels(&at("labels.npy"), &(0..ITEMS).map(known).collect::<Vec<_>>());
+    folder
+}
+
+const GALAXY: &str =
+    "select --strategy galaxy --budget 6 --model-probs model.npy --labels labels.npy";
+
+fn asked(folder: &Path, arguments: &str) -> Vec<usize> {
+    let lines = succeed(folder, arguments);
+    let id = |line: &str| {
+        let query: serde_json::Value = serde_json::from_str(line).unwrap();
+        query["id"].as_str().unwrap().parse().unwrap()
+    };
+    lines.lines().map(id).collect()
+}
+
+#[test]
+fn an_oracle_steers_the_search() {
+    let folder = inputs();
+    let rows = asked(folder.path(), &format!("{GALAXY} --oracle truth.npy"));
+    assert_eq!(rows.len(), 6);
+    assert_eq!(rows[0], 19, "the middle of the line first: {rows:?}");
+    assert!(rows.contains(&12) && rows.contains(&13), "the boundary is found: {rows:?}");
+    assert_eq!(asked(folder.path(), &format!("{GALAXY} --parallel-annotators 1")), [19]);
+    assert_eq!(asked(folder.path(), GALAXY).len(), 6);
+}
+
+#[test]
+fn an_item_that_the_oracle_does_not_know_is_named() {
+    let folder = inputs();
+    write_labels(&folder.path().join("truth.npy"), &[-1; ITEMS]);
+    let output = run(folder.path(), &format!("{GALAXY} --oracle truth.npy"));
+    assert_eq!(output.status.code(), Some(2));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("item `19` was asked"), "{message}");
+}
+
+#[test]
+fn every_input_has_its_flag() {
+    let folder = inputs();
+    let at = |name: &str| folder.path().join(name);
+    let values: Vec<f32> = (0..ITEMS * 3).map(|i| (i * 7 % 11) as f32 / 11.0).collect();
+    write_floats(&at("x.npy"), 3, &values);
+    write_floats(&at("w.npy"), 3, &[1.0, 0.0, 0.5, -1.0, 0.5, 0.0]);
+    write_floats(&at("c.npy"), 2, &[0.1, -0.1]);
+    let base = "--budget 5 --labels labels.npy --model-probs model.npy --embeddings x.npy";
+    let cases = [
+        ("base", "--head w.npy --head-bias c.npy"),
+        ("alfamix", "--head w.npy --head-bias c.npy"),
+        ("bald", "--pass model.npy --pass model.npy"),
+        ("lhd", "--averaged-probs model.npy --averaged-hidden x.npy --hidden x.npy"),
+        ("alps", "--surprisal x.npy"),
+    ];
+    for (strategy, flags) in cases {
+        let rows = asked(folder.path(), &format!("select --strategy {strategy} {base} {flags}"));
+        assert_eq!(rows.len(), 5, "{strategy}");
+        let output = run(folder.path(), &format!("select --strategy {strategy} {base}"));
+        assert_eq!(output.status.code(), Some(2), "{strategy} without {flags}");
+    }
+}
