@@ -7,6 +7,7 @@
 mod co_decision;
 mod distance;
 mod elementary;
+mod tile;
 mod top;
 
 pub use co_decision::{CoDecision, Joint, co_decide};
