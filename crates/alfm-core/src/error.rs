@@ -68,14 +68,15 @@ pub enum CoreError {
     },
     /// A row of probabilities that does not sum to one.
     #[error(
-        "row {row} sums to {sum:.4}, not to 1 within {tolerance}: normalise it, or pass logits as logits",
-        tolerance = crate::ROW_SUM_TOLERANCE
+        "row {row} sums to {sum:.4}, not to 1 within {tolerance}: normalise it, or pass logits as logits"
     )]
     RowSum {
         /// The row.
         row: usize,
         /// What it sums to.
         sum: f64,
+        /// How far from 1 it may be, by the type of its values.
+        tolerance: f64,
     },
     /// Fewer than two classes.
     #[error("{got} class(es) given: at least 2 are needed to have something to decide")]

@@ -6,7 +6,9 @@
 //! * [`LabelStore`] is the one owner of labels, each with its provenance.
 //! * [`SeedTree`] is the one source of randomness: same seed, same bytes, whatever the number of threads.
 
+mod check;
 mod digest;
+mod element;
 mod error;
 #[cfg(feature = "files")]
 pub mod files;
@@ -16,6 +18,7 @@ mod predictions;
 mod sample;
 mod schema;
 mod seed;
+mod softmax;
 
 pub use digest::Digest;
 pub use error::CoreError;

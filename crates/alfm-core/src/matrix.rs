@@ -1,6 +1,5 @@
-use rayon::prelude::*;
-
-use crate::CoreError;
+use crate::element::Elements;
+use crate::{CoreError, check};
 
 /// A row-major matrix of `f32` that somebody else owns: shape checked, every value finite.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,15 +18,8 @@ impl<'a> MatrixView<'a> {
         if rows.checked_mul(columns) != Some(values.len()) || columns == 0 {
             return Err(CoreError::Shape { rows, columns, got: values.len() });
         }
-        let bad = values.par_iter().position_first(|value| !value.is_finite());
-        match bad {
-            None => Ok(Self { values, rows, columns }),
-            Some(at) => Err(CoreError::NotFinite {
-                row: at / columns,
-                column: at % columns,
-                value: values[at],
-            }),
-        }
+        check::finite(Elements::Single(values), columns)?;
+        Ok(Self { values, rows, columns })
     }
 
     /// Number of rows.

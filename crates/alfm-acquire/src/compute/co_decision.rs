@@ -1,11 +1,11 @@
 //! The fused co-decision kernel: one pass over both experts' probabilities.
 
-use alfm_core::{CoreError, Predictions, ScoreKind};
-use multiversion::multiversion;
+use alfm_core::{CoreError, Predictions};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::elementary::{clamp_entropy, exp, x_ln_x};
+use super::elementary::{clamp_entropy, x_ln_x};
+use super::tile::{Class, LANES, decide, transpose};
 
 /// How the prior `p_L` and the small model `p_f` become one distribution `pbar`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -54,12 +54,13 @@ pub struct CoDecision {
     pub joint_label_confidence: f32,
 }
 
-/// Floats of a block: two inputs and three scratch rows of this size stay in a 32 KiB cache together.
-const BLOCK: usize = 1024;
-
 /// Decides every row.
 ///
-/// One pass over `2 N K` floats in blocks, in parallel; `28 N` bytes for the result and a constant per thread.
+/// One pass over `2 N K` values, in parallel over tiles of 16 rows; a row's decision depends on that row only
+/// and has the same bits on every machine. Resident beside the inputs: `28 N` bytes of decisions and
+/// `256 K` bytes a thread, of which a quarter only for inputs that are not `f32` probabilities. Of the inputs
+/// no more than one tile a thread is looked at, from front to back, so that they may lie in mapped files
+/// larger than memory.
 ///
 /// Where the experts contradict each other so strongly that `sum_k p_f p_L` vanishes in single precision,
 /// the row is decided from log-probabilities floored at `ln 1e-30`: finite, and the same on every machine.
@@ -79,180 +80,74 @@ pub fn co_decide(
         let got = model.classes();
         return Err(CoreError::ColumnCount { what: "model", expected: classes, got });
     }
-    let block_rows = (BLOCK / classes).max(1);
-    let block = block_rows * classes;
-    let mut decisions = vec![CoDecision::default(); rows];
-    decisions
-        .par_chunks_mut(block_rows)
-        .zip(prior.matrix().values().par_chunks(block))
-        .zip(model.matrix().values().par_chunks(block))
+    let highest = (classes as f64).ln();
+    let tile = |scratch: &mut Scratch, tile: usize| {
+        let span = tile * LANES..rows.min((tile + 1) * LANES);
+        transpose(prior.read(span.clone(), &mut scratch.rows), classes, &mut scratch.prior);
+        transpose(model.read(span, &mut scratch.rows), classes, &mut scratch.model);
+        scratch.decide(joint, highest)
+    };
+    // Whole tiles, so that every decision is written once, by the thread that took it.
+    let tiles: Vec<[CoDecision; LANES]> = (0..rows.div_ceil(LANES))
+        .into_par_iter()
         .with_min_len(16)
-        .for_each_init(
-            || Scratch::new(block),
-            |scratch, ((decisions, prior_block), model_block)| {
-                let Scratch { prior: soft_prior, model: soft_model, terms } = scratch;
-                let prior_block = probabilities(prior.kind(), prior_block, classes, soft_prior);
-                let model_block = probabilities(model.kind(), model_block, classes, soft_model);
-                decide_block(prior_block, model_block, classes, joint, terms, decisions);
-            },
-        );
+        .map_init(|| Scratch::new(classes), tile)
+        .collect();
+    let mut decisions = tiles.into_flattened();
+    decisions.truncate(rows);
     Ok(decisions)
 }
 
-/// What one thread needs beside its inputs and outputs.
+/// What one thread needs beside its inputs and outputs; a tile holds one class after the other.
 struct Scratch {
-    prior: Vec<f32>,
-    model: Vec<f32>,
-    terms: Terms,
-}
-
-/// Unnormalised joint probabilities and the summands of both entropies, a block of rows each.
-struct Terms {
-    joint: Vec<f32>,
-    joint_entropy: Vec<f32>,
-    model_entropy: Vec<f32>,
+    rows: Vec<f32>,
+    prior: Vec<Class>,
+    model: Vec<Class>,
+    joint: Vec<Class>,
 }
 
 impl Scratch {
-    fn new(block: usize) -> Self {
-        let row = || vec![0.0; block];
-        let terms = Terms { joint: row(), joint_entropy: row(), model_entropy: row() };
-        Self { prior: Vec::new(), model: Vec::new(), terms }
+    fn new(classes: usize) -> Self {
+        let tile = || vec![Class::ZERO; classes];
+        Self { rows: Vec::new(), prior: tile(), model: tile(), joint: tile() }
     }
-}
 
-/// A block of probabilities: the values themselves, or the softmax of logits in `buffer`.
-fn probabilities<'a>(
-    kind: ScoreKind,
-    values: &'a [f32],
-    classes: usize,
-    buffer: &'a mut Vec<f32>,
-) -> &'a [f32] {
-    match kind {
-        ScoreKind::Probabilities => values,
-        ScoreKind::Logits => {
-            buffer.resize(values.len(), 0.0);
-            softmax_rows(values, classes, buffer);
-            buffer
+    fn decide(&mut self, joint: Joint, highest: f64) -> [CoDecision; LANES] {
+        let mut rows = [CoDecision::default(); LANES];
+        let Self { prior, model, joint: q, .. } = self;
+        let mass = decide(prior, model, q, joint, highest, &mut rows);
+        for lane in (0..LANES).filter(|lane| mass[*lane] < f64::from(f32::MIN_POSITIVE)) {
+            self.settle_contradiction(&mut rows[lane], lane);
         }
+        rows
     }
-}
 
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2", "aarch64+neon"))]
-fn softmax_rows(logits: &[f32], classes: usize, out: &mut [f32]) {
-    for (row, out) in logits.chunks_exact(classes).zip(out.chunks_exact_mut(classes)) {
-        let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        for (out, z) in out.iter_mut().zip(row) {
-            *out = exp(*z - top);
-        }
-        let sum: f64 = out.iter().map(|e| f64::from(*e)).sum();
-        for out in out.iter_mut() {
-            *out = (f64::from(*out) / sum) as f32;
-        }
-    }
-}
-
-/// Elementwise work first, over the whole block, where it vectorises whatever the number of classes;
-/// then the rows.
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2", "aarch64+neon"))]
-fn decide_block(
-    prior: &[f32],
-    model: &[f32],
-    classes: usize,
-    joint: Joint,
-    terms: &mut Terms,
-    decisions: &mut [CoDecision],
-) {
-    let length = prior.len();
-    let q = &mut terms.joint[..length];
-    let q_ln_q = &mut terms.joint_entropy[..length];
-    let p_ln_p = &mut terms.model_entropy[..length];
-    match joint {
-        Joint::Product => {
-            for ((q, p_l), p_f) in q.iter_mut().zip(prior).zip(model) {
-                *q = p_l * p_f;
-            }
-        }
-        Joint::SmallOnly => q.copy_from_slice(model),
-        Joint::PriorOnly => q.copy_from_slice(prior),
-        Joint::Mixture(lambda) => {
-            for ((q, p_l), p_f) in q.iter_mut().zip(prior).zip(model) {
-                *q = lambda * p_l + (1.0 - lambda) * p_f;
-            }
-        }
-    }
-    for ((q, q_ln_q), (p_f, p_ln_p)) in
-        q.iter().zip(q_ln_q.iter_mut()).zip(model.iter().zip(p_ln_p.iter_mut()))
-    {
-        *q_ln_q = x_ln_x(*q);
-        *p_ln_p = x_ln_x(*p_f);
-    }
-    for (row, decision) in decisions.iter_mut().enumerate() {
-        let span = row * classes..(row + 1) * classes;
-        let (prior, model, q) = (&prior[span.clone()], &model[span.clone()], &q[span.clone()]);
-        let mass = sum(q);
-        *decision = CoDecision {
-            model_entropy: clamp_entropy(-sum(&p_ln_p[span.clone()]), classes),
-            prior_label: argmax(prior),
-            model_label: argmax(model),
-            ..CoDecision::default()
-        };
-        if mass >= f64::from(f32::MIN_POSITIVE) {
-            settle(decision, q, mass, sum(&q_ln_q[span]));
-        } else {
-            settle_contradiction(decision, prior, model);
-        }
-    }
-}
-
-/// Fills in the joint part: `H(pbar) = ln S - (sum_k q_k ln q_k) / S` with `S = sum_k q_k`.
-#[inline(always)]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "confidences are handed on in single precision"
-)]
-fn settle(decision: &mut CoDecision, q: &[f32], mass: f64, q_ln_q: f64) {
-    let confidence = |label: u32| (f64::from(q[label as usize]) / mass) as f32;
-    decision.joint_label = argmax(q);
-    decision.joint_entropy = clamp_entropy(mass.ln() - q_ln_q / mass, q.len());
-    decision.prior_label_confidence = confidence(decision.prior_label);
-    decision.joint_label_confidence = confidence(decision.joint_label);
-}
-
-/// The rare row whose experts have disjoint supports: log-probabilities floored at `ln 1e-30`.
-#[cold]
-fn settle_contradiction(decision: &mut CoDecision, prior: &[f32], model: &[f32]) {
-    let floored = |p: f32| f64::from(p).max(1e-30).ln();
-    let logs: Vec<f64> =
-        prior.iter().zip(model).map(|(p_l, p_f)| floored(*p_l) + floored(*p_f)).collect();
-    let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    /// The rare row whose experts have disjoint supports: log-probabilities floored at `ln 1e-30`.
+    #[cold]
     #[expect(clippy::cast_possible_truncation, reason = "scaled to at most 1")]
-    let q: Vec<f32> = logs.iter().map(|log| (log - top).exp() as f32).collect();
-    settle(decision, &q, sum(&q), q.iter().map(|q| f64::from(x_ln_x(*q))).sum());
-}
-
-#[inline(always)]
-fn sum(values: &[f32]) -> f64 {
-    let mut sum = 0.0;
-    for value in values {
-        sum += f64::from(*value);
+    fn settle_contradiction(&self, decision: &mut CoDecision, lane: usize) {
+        let floored = |class: &Class| f64::from(class.of(lane)).max(1e-30).ln();
+        let logs: Vec<f64> = self
+            .prior
+            .iter()
+            .zip(&self.model)
+            .map(|(p_l, p_f)| floored(p_l) + floored(p_f))
+            .collect();
+        let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let q: Vec<f64> = logs.iter().map(|log| (log - top).exp()).collect();
+        let mass: f64 = q.iter().sum();
+        let entropy = -q.iter().map(|q| f64::from(x_ln_x((q / mass) as f32))).sum::<f64>();
+        let joint_label = q.iter().position(|q| *q >= 1.0).unwrap_or(0);
+        decision.joint_entropy = clamp_entropy(entropy, q.len());
+        decision.joint_label = joint_label as u32;
+        decision.prior_label_confidence = (q[decision.prior_label as usize] / mass) as f32;
+        decision.joint_label_confidence = (q[joint_label] / mass) as f32;
     }
-    sum
-}
-
-#[inline(always)]
-fn argmax(values: &[f32]) -> u32 {
-    let (mut best, mut largest) = (0, values[0]);
-    for (class, value) in values.iter().enumerate() {
-        if *value > largest {
-            (best, largest) = (class as u32, *value);
-        }
-    }
-    best
 }
 
 #[cfg(test)]
 mod tests {
+    use alfm_core::ScoreKind;
     use proptest::prelude::*;
 
     use super::*;
@@ -271,6 +166,54 @@ mod tests {
         assert!((decision.joint_entropy - 2.0f32.ln()).abs() < 1e-6);
         assert_eq!((decision.prior_label, decision.model_label, decision.joint_label), (0, 1, 0));
         assert!((decision.prior_label_confidence - 0.5).abs() < 1e-6);
+    }
+
+    /// A tail of every length, and a contradiction in each of its lanes.
+    #[test]
+    fn a_row_does_not_depend_on_its_neighbours() {
+        let prior = [0.7, 0.2, 0.1, 0.25, 0.25, 0.5, 1.0, 0.0, 0.0, 0.3, 0.4, 0.3];
+        let model = [0.1, 0.2, 0.7, 0.5, 0.25, 0.25, 0.0, 0.5, 0.5, 0.3, 0.3, 0.4];
+        let (many_prior, many_model) = (prior.repeat(11), model.repeat(11));
+        for joint in [Joint::Product, Joint::SmallOnly, Joint::PriorOnly, Joint::Mixture(0.3)] {
+            for rows in 1..=44 {
+                let (prior, model) = (&many_prior[..rows * 3], &many_model[..rows * 3]);
+                let together = decide(prior, model, 3, joint);
+                assert_eq!(together.len(), rows);
+                for (row, together) in together.into_iter().enumerate() {
+                    let span = row * 3..(row + 1) * 3;
+                    let alone = decide(&prior[span.clone()], &model[span], 3, joint)[0];
+                    assert_eq!(together, alone, "row {row} of {rows}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ties_go_to_the_lowest_class() {
+        let decision = decide(&[0.25; 4], &[0.1, 0.4, 0.4, 0.1], 4, Joint::Product)[0];
+        assert_eq!((decision.prior_label, decision.model_label, decision.joint_label), (0, 1, 1));
+    }
+
+    /// The mass is the smallest that counts: its entropy is as exact as that of any other row.
+    #[test]
+    fn a_tiny_mass_keeps_its_entropy() {
+        let prior = [1.0, 1e-19, 1e-19];
+        let decision = decide(&prior, &[0.0, 0.75, 0.25], 3, Joint::Product)[0];
+        assert!((decision.joint_entropy - 0.562_335_1).abs() < 1e-6);
+        assert_eq!(decision.joint_label, 1);
+        assert!((decision.joint_label_confidence - 0.75).abs() < 1e-6);
+    }
+
+    #[test]
+    fn half_precision_decides_as_its_values_do() {
+        let prior: Vec<half::f16> =
+            [0.7, 0.2, 0.1, 0.4, 0.35, 0.25].map(half::f16::from_f32).to_vec();
+        let wide: Vec<f32> = prior.iter().map(|p| p.to_f32()).collect();
+        let model = [0.2, 0.5, 0.3, 0.3, 0.3, 0.4];
+        let half = Predictions::half(&prior, 2, 3, ScoreKind::Probabilities).unwrap();
+        let given = Predictions::probabilities(&model, 2, 3).unwrap();
+        let narrow = co_decide(half, given, Joint::Product).unwrap();
+        assert_eq!(narrow, decide(&wide, &model, 3, Joint::Product));
     }
 
     #[test]

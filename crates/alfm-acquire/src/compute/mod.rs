@@ -14,6 +14,7 @@ mod linkage;
 mod normalise;
 mod representatives;
 mod seeding;
+mod tile;
 mod top;
 
 pub use co_decision::{CoDecision, Joint, co_decide};
