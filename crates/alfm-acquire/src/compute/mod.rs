@@ -2,15 +2,17 @@
 //!
 //! All of them work on slices, in blocks of rows that fit the cache, in parallel over blocks. A result
 //! depends on its own row only, so that neither the number of threads nor the instruction set changes a bit
-//! of it: the vectorised code uses no fused multiply-add, whose rounding differs.
+//! of it: the vectorised code uses no fused multiply-add, whose rounding differs, but where the product is
+//! exact and it does not.
 
 mod co_decision;
 mod distance;
 mod elementary;
+mod product;
 mod top;
 
 pub use co_decision::{CoDecision, Joint, co_decide};
 pub use distance::{Euclidean, MetricSpace, RunningMinimum};
-pub(crate) use distance::{dot, dots};
 pub use elementary::entropy;
+pub(crate) use product::{dot, dots};
 pub use top::{largest, split_largest};
