@@ -133,7 +133,7 @@ proptest! {
         labelled.observed[0] = Some(ClassId::new(0));
         let rows = labelled.observed.len();
         let order: Vec<usize> = (0..rows).rev().collect();
-        for name in ["least-confident", "margin", "entropy", "coreset"] {
+        for name in ["least-confident", "margin", "entropy", "coreset", "ff-active"] {
             let strategy = crate::find(name).unwrap();
             let scores = |picks: Vec<Pick>| picks.iter().map(|pick| pick.score).collect::<Vec<_>>();
             let straight = scores(labelled.select(&*strategy, 4, 0));

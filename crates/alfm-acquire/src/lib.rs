@@ -26,7 +26,7 @@ mod request;
 mod uncertainty;
 
 pub use acquisition::{Acquisition, Pick};
-pub use diversity::{KCenterGreedy, Random};
+pub use diversity::{FfActive, KCenterGreedy, KCenterState, Random};
 pub use error::AcquireError;
 pub use hybrid::Badge;
 pub use input::{Averaged, Input, LinearHead};

@@ -3,6 +3,7 @@
 use alfm_core::MatrixView;
 use rayon::prelude::*;
 
+use super::metric::Metric;
 use super::product::dot;
 
 /// Points with a squared distance between any two of them.
@@ -44,6 +45,11 @@ impl<'a> Euclidean<'a> {
         self.squared_norms[a]
     }
 
+    /// The rows themselves.
+    pub(crate) fn points(&self) -> MatrixView<'a> {
+        self.points
+    }
+
     /// `<a, b>`.
     pub fn dot(&self, a: usize, b: usize) -> f64 {
         dot(self.points.row(a), self.points.row(b))
@@ -52,7 +58,7 @@ impl<'a> Euclidean<'a> {
 
 impl MetricSpace for Euclidean<'_> {
     fn squared_distance(&self, a: usize, b: usize) -> f64 {
-        (self.squared_norm(a) + self.squared_norm(b) - 2.0 * self.dot(a, b)).max(0.0)
+        Metric::L2.squared(self.squared_norm(a), self.squared_norm(b), self.dot(a, b))
     }
 }
 

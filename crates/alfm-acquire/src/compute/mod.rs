@@ -8,11 +8,15 @@
 mod co_decision;
 mod distance;
 mod elementary;
+mod lazy_minimum;
+mod metric;
 mod product;
 mod top;
 
 pub use co_decision::{CoDecision, Joint, co_decide};
 pub use distance::{Euclidean, MetricSpace, RunningMinimum};
 pub use elementary::entropy;
+pub(crate) use lazy_minimum::LazyMinimum;
+pub use metric::{Embedded, Metric};
 pub(crate) use product::{dot, dots};
 pub use top::{largest, split_largest};
