@@ -178,6 +178,7 @@ proptest! {
             "dfal",
             "base",
             "coreset",
+            "ff-active",
         ] {
             let strategy = crate::find(name).unwrap();
             let scores = |picks: Vec<Pick>| picks.iter().map(|pick| pick.score).collect::<Vec<_>>();

@@ -28,7 +28,7 @@ mod wrap;
 
 pub use acquisition::{Acquisition, Pick};
 pub use boundary::{Base, DeepFoolStep, Dfal, Mase, deep_fool_step};
-pub use diversity::{Alps, KCenterGreedy, ProbCover, Random, TypiClust};
+pub use diversity::{Alps, FfActive, KCenterGreedy, KCenterState, ProbCover, Random, TypiClust};
 pub use error::AcquireError;
 pub use graph::{Direct, Galaxy, LineSchedule, PhaseSplit, Shrink, TieBreak};
 pub use hybrid::{AlfaMix, Badge, ClusterMargin, DropQuery, Lhd, MemberOrder};

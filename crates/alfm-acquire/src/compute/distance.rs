@@ -1,8 +1,10 @@
 //! Distances to a growing set of centres.
 
 use alfm_core::MatrixView;
-use multiversion::multiversion;
 use rayon::prelude::*;
+
+use super::metric::Metric;
+use super::product::dot;
 
 /// Points with a squared distance between any two of them.
 pub trait MetricSpace: Sync {
@@ -43,6 +45,11 @@ impl<'a> Euclidean<'a> {
         self.squared_norms[a]
     }
 
+    /// The rows themselves.
+    pub(crate) fn points(&self) -> MatrixView<'a> {
+        self.points
+    }
+
     /// `<a, b>`.
     pub fn dot(&self, a: usize, b: usize) -> f64 {
         dot(self.points.row(a), self.points.row(b))
@@ -51,7 +58,7 @@ impl<'a> Euclidean<'a> {
 
 impl MetricSpace for Euclidean<'_> {
     fn squared_distance(&self, a: usize, b: usize) -> f64 {
-        (self.squared_norm(a) + self.squared_norm(b) - 2.0 * self.dot(a, b)).max(0.0)
+        Metric::L2.squared(self.squared_norm(a), self.squared_norm(b), self.dot(a, b))
     }
 }
 
@@ -99,40 +106,6 @@ impl<'a, S: MetricSpace> RunningMinimum<'a, S> {
     }
 }
 
-/// `<a, b>` in `f64`: eight partial sums that a vector register holds, added in a fixed order.
-///
-/// A squared norm is summed the same way, so that a point is at distance 0 from its duplicates.
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2", "aarch64+neon"))]
-pub(crate) fn dot(a: &[f32], b: &[f32]) -> f64 {
-    let mut lanes = [0.0f64; 8];
-    let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
-    let tail: f64 = a_chunks
-        .remainder()
-        .iter()
-        .zip(b_chunks.remainder())
-        .map(|(x, y)| f64::from(*x) * f64::from(*y))
-        .sum();
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for lane in 0..8 {
-            lanes[lane] += f64::from(x[lane]) * f64::from(y[lane]);
-        }
-    }
-    lanes.iter().sum::<f64>() + tail
-}
-
-/// `out[i * centres.len() + c] = <points_i, centres_c>`, each with the very bits that [`dot`] gives.
-///
-/// # Panics
-/// If `out` does not hold one product a pair: a fault of the caller, not of its data.
-pub(crate) fn dots(points: &[&[f32]], centres: &[&[f32]], out: &mut [f64]) {
-    assert_eq!(out.len(), points.len() * centres.len(), "one product a pair");
-    for (point, out) in points.iter().zip(out.chunks_exact_mut(centres.len())) {
-        for (centre, out) in centres.iter().zip(out) {
-            *out = dot(point, centre);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,12 +116,6 @@ mod tests {
         let space = Euclidean::new(MatrixView::new(&points, 3, 2).unwrap());
         assert_eq!(space.squared_distance(0, 1), 25.0);
         assert_eq!(space.squared_distance(1, 2), 0.0);
-    }
-
-    #[test]
-    fn the_tail_of_a_row_counts() {
-        let x: Vec<f32> = (1..=11).map(|i| i as f32).collect();
-        assert_eq!(dot(&x, &x), 506.0);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 mod alps;
 mod balls;
+mod ff_active;
 mod k_center;
+mod k_center_state;
 mod prob_cover;
 mod random;
 mod typi_clust;
@@ -10,7 +12,9 @@ mod typi_clust;
 use crate::Entry;
 
 pub use alps::Alps;
+pub use ff_active::FfActive;
 pub use k_center::KCenterGreedy;
+pub use k_center_state::KCenterState;
 pub use prob_cover::ProbCover;
 pub use random::Random;
 pub use typi_clust::TypiClust;
@@ -28,7 +32,14 @@ pub(crate) const ENTRIES: &[Entry] = &[
         time: "(L + b) N D",
         memory: "N",
         good_for: "covering the pool early, without a model; weak under a long tail of labels",
-        build: || Box::new(KCenterGreedy),
+        build: || Box::new(KCenterGreedy::default()),
+    },
+    Entry {
+        paper: "Geifman & El-Yaniv 2017, arXiv 1711.00941",
+        time: "(L + b) N D",
+        memory: "N",
+        good_for: "as coreset, on embeddings of the model that is being trained",
+        build: || Box::new(FfActive::default()),
     },
     Entry {
         paper: "Hacohen, Dekel & Weinshall 2022, arXiv 2202.02794",
