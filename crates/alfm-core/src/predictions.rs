@@ -159,6 +159,14 @@ impl<'a> Predictions<'a> {
         self.kind
     }
 
+    /// All values, row by row, where they are `f32` probabilities already; `None` where reading converts them.
+    pub fn in_place(&self) -> Option<&'a [f32]> {
+        match (self.kind, self.values) {
+            (ScoreKind::Probabilities, Elements::Single(values)) => Some(values),
+            _ => None,
+        }
+    }
+
     /// The class probabilities of a block of items, row by row.
     ///
     /// The values themselves if they are `f32` probabilities; else widened, and the softmax of logits taken,

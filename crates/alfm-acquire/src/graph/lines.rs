@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use alfm_core::{Predictions, ScoreKind};
+use alfm_core::Predictions;
 use rayon::prelude::*;
 
 /// The lines of a pool, each computed when it is asked for.
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 /// Labelled rows stand among the unlabelled ones. With two classes the second line is the exact reverse of
 /// the first.
 ///
-/// `4 N` bytes for the maxima; logits need `4 N K` more for their softmax.
+/// `4 N` bytes for the maxima; logits and half precision need `4 N K` more for their probabilities.
 pub(super) struct Lines<'a> {
     probabilities: Cow<'a, [f32]>,
     largest: Vec<f32>,
@@ -25,10 +25,8 @@ type Key = (u32, u32, u32);
 impl<'a> Lines<'a> {
     pub(super) fn new(model: Predictions<'a>) -> Self {
         let classes = model.classes();
-        let probabilities = match model.kind() {
-            ScoreKind::Probabilities => Cow::Borrowed(model.matrix().values()),
-            ScoreKind::Logits => Cow::Owned(softmax(model)),
-        };
+        let probabilities =
+            model.in_place().map_or_else(|| Cow::Owned(converted(model)), Cow::Borrowed);
         let largest = (probabilities.par_chunks_exact(classes).with_min_len(1024))
             .map(|row| row.iter().copied().fold(0.0, f32::max))
             .collect();
@@ -198,7 +196,7 @@ fn sort_in_parts(numbers: &mut [u64], parts: usize) {
     rayon::join(|| sort_in_parts(below, parts / 2), || sort_in_parts(above, parts.div_ceil(2)));
 }
 
-fn softmax(model: Predictions<'_>) -> Vec<f32> {
+fn converted(model: Predictions<'_>) -> Vec<f32> {
     let mut probabilities = vec![0.0; model.rows() * model.classes()];
     (probabilities.par_chunks_exact_mut(model.classes()).enumerate())
         .with_min_len(256)
@@ -325,7 +323,7 @@ mod tests {
         #[test]
         fn logits_stand_as_their_softmax_does(z in prop::collection::vec(-9.0f32..9.0, 30)) {
             let logits = Predictions::logits(&z, 10, 3).unwrap();
-            let p = softmax(logits);
+            let p = converted(logits);
             for class in 0..3 {
                 prop_assert_eq!(Lines::new(logits).order(class), naive(&p, 3, class));
             }

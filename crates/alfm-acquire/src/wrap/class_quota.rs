@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn what_the_inner_strategy_lacks_is_missing() {
-        let strategy = ClassQuota { inner: crate::KCenterGreedy };
+        let strategy = ClassQuota { inner: crate::KCenterGreedy::default() };
         assert_eq!(strategy.needs(), [Input::Model, Input::Embeddings]);
         let observed = [None; 7];
         let model = Predictions::probabilities(&P, 7, 3).unwrap();
