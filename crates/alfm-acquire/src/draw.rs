@@ -21,7 +21,7 @@ pub(crate) fn uniform(seed: &SeedTree) -> impl Uniform {
 }
 
 /// Element `floor(u m)` of a list of length `m`.
-fn position(u: f64, length: usize) -> usize {
+pub(crate) fn position(u: f64, length: usize) -> usize {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "u is in [0, 1)")]
     let position = (u * length as f64) as usize;
     position.min(length - 1)

@@ -26,12 +26,13 @@ mod request;
 mod uncertainty;
 
 pub use acquisition::{Acquisition, Pick};
-pub use diversity::{KCenterGreedy, Random};
+pub use diversity::{FacilityLocation, KCenterGreedy, Random, Similarity};
 pub use error::AcquireError;
 pub use hybrid::Badge;
 pub use input::{Averaged, Input, LinearHead};
 pub use interactive::{Interactive, Session, select_with_oracle};
 pub use pool::Pool;
+pub use rare::{MutualInformation, Similar};
 pub use registry::{Entry, find, registry};
 pub use request::Request;
 pub use uncertainty::{Entropy, LeastConfident, Margin};

@@ -7,6 +7,7 @@
 mod co_decision;
 mod distance;
 mod elementary;
+mod lazy_greedy;
 mod tile;
 mod top;
 
@@ -14,4 +15,5 @@ pub use co_decision::{CoDecision, Joint, co_decide};
 pub use distance::{Euclidean, MetricSpace, RunningMinimum};
 pub(crate) use distance::{dot, dots};
 pub use elementary::entropy;
+pub(crate) use lazy_greedy::{Submodular, complete, lazy_greedy, stochastic_greedy};
 pub use top::{largest, split_largest};

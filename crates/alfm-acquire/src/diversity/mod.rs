@@ -1,10 +1,12 @@
 //! Cover the pool, whatever the small model says.
 
+mod facility_location;
 mod k_center;
 mod random;
 
 use crate::Entry;
 
+pub use facility_location::{FacilityLocation, Similarity};
 pub use k_center::KCenterGreedy;
 pub use random::Random;
 
@@ -22,5 +24,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
         memory: "N",
         good_for: "covering the pool early, without a model; weak under a long tail of labels",
         build: || Box::new(KCenterGreedy),
+    },
+    Entry {
+        paper: "Bhatt et al. 2024, arXiv 2401.06692",
+        time: "N^2 D up to N = 4096, then 20000 N D",
+        memory: "N^2 up to N = 4096, then N",
+        good_for: "one batch that stands for the pool: cold starts, fine-tuning sets",
+        build: || Box::new(FacilityLocation::default()),
     },
 ];
