@@ -8,6 +8,7 @@ mod co_decision;
 mod distance;
 mod elementary;
 mod lazy_greedy;
+mod principal;
 mod tile;
 mod top;
 
@@ -16,4 +17,5 @@ pub use distance::{Euclidean, MetricSpace, RunningMinimum};
 pub(crate) use distance::{dot, dots};
 pub use elementary::entropy;
 pub(crate) use lazy_greedy::{Submodular, complete, lazy_greedy, stochastic_greedy};
+pub(crate) use principal::principal;
 pub use top::{largest, split_largest};

@@ -1,5 +1,6 @@
 //! Go after the rare classes.
 
+mod gradient_kernel;
 mod similar;
 
 use crate::Entry;
