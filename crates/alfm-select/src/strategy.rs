@@ -213,7 +213,7 @@ mod tests {
     fn errors_say_what_is_wrong() {
         let cases = [
             (r#""bdage""#, "no strategy is called `bdage`"),
-            (r#""bdage""#, "badge, prioral"),
+            (r#""bdage""#, ", prioral"),
             (r#"{"name": "prioral", "rho": 2.0}"#, "noise_fraction (rho) is 2"),
             (r#"{"name": "prioral", "rh0": 0.5}"#, "unknown field `rh0`"),
             (r#"{"name": "badge", "rho": 0.7}"#, "takes no options"),
