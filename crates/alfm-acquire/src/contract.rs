@@ -189,6 +189,23 @@ proptest! {
     }
 }
 
+proptest! {
+    /// These sum over rows, so that a permutation may move the last bits of a score, and with them what follows
+    /// a tie: only the first pick must score the same.
+    #[test]
+    fn permuted_rows_give_the_same_first_score(owned in pool()) {
+        let order: Vec<usize> = (0..owned.observed.len()).rev().collect();
+        for name in ["facility-location", "similar", "bait"] {
+            let strategy = crate::find(name).unwrap();
+            let straight = owned.select(&*strategy, 4, 0);
+            let reversed = owned.permuted(&order).select(&*strategy, 4, 0);
+            for (a, b) in straight.iter().zip(&reversed).take(1) {
+                prop_assert!((a.score - b.score).abs() < 1e-5, "{}: {:?} {:?}", name, a, b);
+            }
+        }
+    }
+}
+
 #[test]
 fn identical_items_fill_the_batch() {
     for rows in [1, 2, 7] {

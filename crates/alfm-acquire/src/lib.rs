@@ -28,14 +28,20 @@ mod wrap;
 
 pub use acquisition::{Acquisition, Pick};
 pub use boundary::{Base, DeepFoolStep, Dfal, Mase, deep_fool_step};
-pub use diversity::{Alps, FfActive, KCenterGreedy, KCenterState, ProbCover, Random, TypiClust};
+pub use diversity::{
+    Alps, FacilityLocation, FfActive, KCenterGreedy, KCenterState, ProbCover, Random, Similarity,
+    TypiClust,
+};
 pub use error::AcquireError;
 pub use graph::{Direct, Galaxy, LineSchedule, PhaseSplit, Shrink, TieBreak};
-pub use hybrid::{AlfaMix, Badge, ClusterMargin, DropQuery, Lhd, MemberOrder};
+pub use hybrid::{AlfaMix, Badge, Bait, ClusterMargin, DropQuery, Lhd, MemberOrder};
 pub use input::{Averaged, Input, LinearHead};
 pub use interactive::{Interactive, RowOracle, Session, select_with_oracle};
 pub use pool::Pool;
-pub use rare::{Balancing, MajorityDistance, MostLikelyPositive, WeakLabeler, doubly_robust_loss};
+pub use rare::{
+    Balancing, MajorityDistance, MostLikelyPositive, MutualInformation, Similar, WeakLabeler,
+    doubly_robust_loss,
+};
 pub use registry::{Entry, Summary, find, registry};
 pub use request::Request;
 pub use uncertainty::{Bald, Entropy, Gini, LeastConfident, Margin, Power, Weigh};

@@ -2,6 +2,7 @@
 
 mod alps;
 mod balls;
+mod facility_location;
 mod ff_active;
 mod k_center;
 mod k_center_state;
@@ -12,6 +13,7 @@ mod typi_clust;
 use crate::Entry;
 
 pub use alps::Alps;
+pub use facility_location::{FacilityLocation, Similarity};
 pub use ff_active::FfActive;
 pub use k_center::KCenterGreedy;
 pub use k_center_state::KCenterState;
@@ -61,5 +63,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
         memory: "N T",
         good_for: "the first batch of a text pool, with a masked language model alone",
         build: || Box::new(Alps::default()),
+    },
+    Entry {
+        paper: "Bhatt et al. 2024, arXiv 2401.06692",
+        time: "N^2 D up to N = 4096, then 20000 N D",
+        memory: "N^2 up to N = 4096, then N",
+        good_for: "one batch that stands for the pool: cold starts, fine-tuning sets",
+        build: || Box::new(FacilityLocation::default()),
     },
 ];

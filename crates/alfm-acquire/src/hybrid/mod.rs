@@ -2,14 +2,17 @@
 
 mod alfa_mix;
 mod badge;
+mod bait;
 mod cluster_margin;
 mod drop_query;
+mod fisher;
 mod lhd;
 
 use crate::Entry;
 
 pub use alfa_mix::AlfaMix;
 pub use badge::Badge;
+pub use bait::Bait;
 pub use cluster_margin::{ClusterMargin, MemberOrder};
 pub use drop_query::DropQuery;
 pub use lhd::Lhd;
@@ -49,5 +52,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
         memory: "N H",
         good_for: "labels that are pure noise in parts of the pool; a model that trains its features",
         build: || Box::new(Lhd),
+    },
+    Entry {
+        paper: "Ash et al. 2021, arXiv 2106.09675",
+        time: "(N + 4096 b) n^2 with n = K D, at most 256",
+        memory: "n^2 + 4096 (K^2 + D)",
+        good_for: "few classes and small batches; slow, close to BADGE",
+        build: || Box::new(Bait::default()),
     },
 ];
