@@ -28,7 +28,7 @@ mod uncertainty;
 pub use acquisition::{Acquisition, Pick};
 pub use diversity::{FfActive, KCenterGreedy, KCenterState, Random};
 pub use error::AcquireError;
-pub use hybrid::Badge;
+pub use hybrid::{Badge, FirstCentre};
 pub use input::{Averaged, Input, LinearHead};
 pub use interactive::{Interactive, Session, select_with_oracle};
 pub use pool::Pool;
