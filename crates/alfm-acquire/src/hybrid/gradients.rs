@@ -3,6 +3,9 @@ use rayon::prelude::*;
 
 use crate::compute::{MetricSpace, dot, dots};
 
+/// Centres that a point is measured against before it is asked again which others can matter.
+const GROUP: usize = 16;
+
 /// Gradient embeddings `q_i (x) x_i` of some rows, kept as their two factors.
 ///
 /// Points are numbered as the rows are listed. The inputs `x` stay where they are; the residuals `q` take
@@ -19,8 +22,11 @@ pub(super) struct Gradients<'a> {
 
 /// What one thread needs to measure a block.
 #[derive(Debug, Default)]
-pub(super) struct Scratch {
+pub(super) struct Scratch<'a> {
     residual_products: Vec<f64>,
+    /// Of the centres that may matter to a point: the sum of both squared norms, the residuals' product.
+    near: Vec<(f64, f64)>,
+    near_inputs: Vec<&'a [f32]>,
     input_products: Vec<f64>,
 }
 
@@ -72,31 +78,46 @@ impl<'a> Gradients<'a> {
         first: usize,
         centres: &[usize],
         nearest: &mut [f64],
-        scratch: &mut Scratch,
+        scratch: &mut Scratch<'a>,
     ) {
         let points: Vec<&[f32]> = (0..nearest.len()).map(|i| self.residual(first + i)).collect();
         let centre_residuals: Vec<&[f32]> = centres.iter().map(|c| self.residual(*c)).collect();
-        let lengths: Vec<f64> = centres.iter().map(|c| self.input_norms[*c].sqrt()).collect();
-        let Scratch { residual_products, input_products } = scratch;
-        residual_products.resize(points.len() * centres.len(), 0.0);
-        dots(&points, &centre_residuals, residual_products);
-        let (mut near, mut near_inputs) = (Vec::new(), Vec::new());
-        for (i, products) in residual_products.chunks_exact(centres.len()).enumerate() {
-            let (at, length) = (first + i, self.input_norms[first + i].sqrt());
-            near.clear();
-            near_inputs.clear();
-            for ((centre, centre_length), product) in centres.iter().zip(&lengths).zip(products) {
-                let sum = self.squared_norm(at) + self.squared_norm(*centre);
-                if self.at_least(sum, product.abs() * length * centre_length) < nearest[i] {
-                    near.push((sum, *product));
-                    near_inputs.push(self.input(*centre));
-                }
+        let mut products = std::mem::take(&mut scratch.residual_products);
+        products.resize(points.len() * centres.len(), 0.0);
+        dots(&points, &centre_residuals, &mut products);
+        let rows = products.chunks_exact(centres.len());
+        for ((at, nearest), products) in (first..).zip(nearest).zip(rows) {
+            for (centres, products) in centres.chunks(GROUP).zip(products.chunks(GROUP)) {
+                self.lower_to_group(at, centres, products, nearest, scratch);
             }
-            input_products.resize(near.len(), 0.0);
-            dots(&[self.input(at)], &near_inputs, input_products);
-            for ((sum, residual), input) in near.iter().zip(&*input_products) {
-                nearest[i] = nearest[i].min(squared_distance(*sum, residual * input));
+        }
+        scratch.residual_products = products;
+    }
+
+    /// The same for one point and the centres of a group, given the products of their residuals.
+    fn lower_to_group(
+        &self,
+        at: usize,
+        centres: &[usize],
+        products: &[f64],
+        nearest: &mut f64,
+        scratch: &mut Scratch<'a>,
+    ) {
+        let Scratch { near, near_inputs, input_products, .. } = scratch;
+        near.clear();
+        near_inputs.clear();
+        for (centre, product) in centres.iter().zip(products) {
+            let sum = self.squared_norm(at) + self.squared_norm(*centre);
+            let reach = product.abs() * (self.input_norms[at] * self.input_norms[*centre]).sqrt();
+            if self.at_least(sum, reach) < *nearest {
+                near.push((sum, *product));
+                near_inputs.push(self.input(*centre));
             }
+        }
+        input_products.resize(near.len(), 0.0);
+        dots(&[self.input(at)], near_inputs, input_products);
+        for ((sum, residual), input) in near.iter().zip(input_products) {
+            *nearest = nearest.min(squared_distance(*sum, residual * *input));
         }
     }
 
@@ -142,27 +163,27 @@ mod tests {
         /// Bit for bit, although most of the long products are left out.
         #[test]
         fn blocks_and_pairs_agree(
-            values in prop::collection::vec((-9i8..9).prop_map(f32::from), 13 * 20),
-            probabilities in prop::collection::vec((1u8..200).prop_map(f32::from), 3 * 20),
-            scales in prop::collection::vec(prop_oneof![Just(1.0f32), Just(1e-3), Just(0.1)], 20),
-            known in 1usize..4,
+            values in prop::collection::vec((-9i8..9).prop_map(f32::from), 13 * 50),
+            probabilities in prop::collection::vec((1u8..200).prop_map(f32::from), 3 * 50),
+            scales in prop::collection::vec(prop_oneof![Just(1.0f32), Just(1e-3), Just(0.1)], 50),
+            known in 1usize..20,
         ) {
             let probabilities: Vec<f32> = (probabilities.chunks(3))
                 .flat_map(|row| row.iter().map(|p| p / row.iter().sum::<f32>()))
                 .collect();
             let values: Vec<f32> =
                 values.chunks(13).zip(scales).flat_map(|(x, s)| x.iter().map(move |x| x * s)).collect();
-            let model = Predictions::probabilities(&probabilities, 20, 3).unwrap();
-            let rows: Vec<usize> = (0..20).collect();
-            let gradients = Gradients::new(model, MatrixView::new(&values, 20, 13).unwrap(), &rows);
+            let model = Predictions::probabilities(&probabilities, 50, 3).unwrap();
+            let rows: Vec<usize> = (0..50).collect();
+            let gradients = Gradients::new(model, MatrixView::new(&values, 50, 13).unwrap(), &rows);
             let nearest_of = |at: usize, centres: std::ops::Range<usize>| {
                 centres.fold(f64::INFINITY, |m, c| m.min(gradients.squared_distance(at, c)))
             };
-            let mut nearest: Vec<f64> = (2..20).map(|at| nearest_of(at, 0..known)).collect();
-            let missed: Vec<usize> = (known..11).collect();
+            let mut nearest: Vec<f64> = (2..50).map(|at| nearest_of(at, 0..known)).collect();
+            let missed: Vec<usize> = (known..41).collect();
             gradients.lower_to_nearest(2, &missed, &mut nearest, &mut Scratch::default());
             for (i, nearest) in nearest.into_iter().enumerate() {
-                prop_assert_eq!(nearest, nearest_of(2 + i, 0..11));
+                prop_assert_eq!(nearest, nearest_of(2 + i, 0..41));
             }
         }
     }

@@ -88,7 +88,7 @@ struct Sampler<'g, 'a> {
     few: usize,
     /// Cost of the rejected draws since all points caught up, in distances.
     wasted: usize,
-    scratch: Scratch,
+    scratch: Scratch<'a>,
 }
 
 impl<'g, 'a> Sampler<'g, 'a> {
