@@ -34,7 +34,7 @@ pub use diversity::{
 };
 pub use error::AcquireError;
 pub use graph::{Direct, Galaxy, LineSchedule, PhaseSplit, Shrink, TieBreak};
-pub use hybrid::{AlfaMix, Badge, Bait, ClusterMargin, DropQuery, Lhd, MemberOrder};
+pub use hybrid::{AlfaMix, Badge, Bait, ClusterMargin, DropQuery, FirstCentre, Lhd, MemberOrder};
 pub use input::{Averaged, Input, LinearHead};
 pub use interactive::{Interactive, RowOracle, Session, select_with_oracle};
 pub use pool::Pool;

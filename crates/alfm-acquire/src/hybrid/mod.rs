@@ -6,12 +6,15 @@ mod bait;
 mod cluster_margin;
 mod drop_query;
 mod fisher;
+mod gradients;
 mod lhd;
+mod plus_plus;
+mod weights;
 
 use crate::Entry;
 
 pub use alfa_mix::AlfaMix;
-pub use badge::Badge;
+pub use badge::{Badge, FirstCentre};
 pub use bait::Bait;
 pub use cluster_margin::{ClusterMargin, MemberOrder};
 pub use drop_query::DropQuery;
@@ -23,7 +26,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         time: "b N (K + D)",
         memory: "N K",
         good_for: "uncertain and diverse at once: the safe choice without a prior",
-        build: || Box::new(Badge),
+        build: || Box::new(Badge::default()),
     },
     Entry {
         paper: "Citovsky et al. 2021, arXiv 2107.14263",

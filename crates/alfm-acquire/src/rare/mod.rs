@@ -2,13 +2,16 @@
 
 mod balancing;
 mod centres;
+mod gradient_kernel;
 mod most_likely_positive;
+mod similar;
 mod weak_labeler;
 
 use crate::Entry;
 
 pub use balancing::{Balancing, MajorityDistance};
 pub use most_likely_positive::MostLikelyPositive;
+pub use similar::{MutualInformation, Similar};
 pub use weak_labeler::{WeakLabeler, doubly_robust_loss};
 
 pub(crate) const ENTRIES: &[Entry] = &[
@@ -33,16 +36,11 @@ pub(crate) const ENTRIES: &[Entry] = &[
         good_for: "evening out class counts at the end of a budget, on embeddings that separate classes",
         build: || Box::<Balancing>::default(),
     },
+    Entry {
+        paper: "Kothawade et al. 2021, arXiv 2107.00717",
+        time: "|Q| N (K + D) for |Q| rare labels",
+        memory: "|Q| N up to 256 MiB, then N",
+        good_for: "more of the rare classes, once a few labels show what they look like",
+        build: || Box::new(Similar::default()),
+    },
 ];
-mod gradient_kernel;
-mod similar;
-
-pub use similar::{MutualInformation, Similar};
-
-pub(crate) const ENTRIES: &[Entry] = &[Entry {
-    paper: "Kothawade et al. 2021, arXiv 2107.00717",
-    time: "|Q| N (K + D) for |Q| rare labels",
-    memory: "|Q| N up to 256 MiB, then N",
-    good_for: "more of the rare classes, once a few labels show what they look like",
-    build: || Box::new(Similar::default()),
-}];
