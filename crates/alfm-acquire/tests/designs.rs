@@ -1,5 +1,7 @@
 //! Facility location, SIMILAR and BAIT against a naive reference, see `reference/designs.py`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use alfm_acquire::{
     Acquisition, Bait, FacilityLocation, MutualInformation, Pool, Similar, Similarity,
 };
