@@ -33,7 +33,9 @@ pub(crate) enum Command {
         command: DataCommand,
     },
     /// Embeddings of texts, cached and resumable.
-    #[command(after_help = "Example:\n  alfm embed --dataset trec --out trec.safetensors")]
+    #[command(after_help = "Examples:\n  alfm embed --dataset trec --out trec.safetensors\n  \
+                            alfm embed --surprisal --model distilbert/distilroberta-base --dataset trec \
+                            --out surprisal.safetensors")]
     Embed(EmbedArgs),
     /// Zero-shot class probabilities from class prompts.
     #[command(after_help = "Example:\n  alfm prior --embeddings trec.safetensors:train \
@@ -94,6 +96,12 @@ pub(crate) struct EmbedArgs {
     /// The encoder's repository.
     #[arg(long, default_value = crate::encode::MINILM)]
     pub model: String,
+    /// Writes, in place of embeddings, the surprisal that the strategy alps selects by: a masked language
+    /// model's cross-entropy in nats at every token of the unmasked text, texts x 128, 0 at special tokens
+    /// and behind the end. --model names an encoder that was trained as a masked language model and has
+    /// its head. Nothing is cached.
+    #[arg(long)]
+    pub surprisal: bool,
     /// The safetensors file to write.
     #[arg(long)]
     pub out: PathBuf,
@@ -177,7 +185,8 @@ pub(crate) struct SelectArgs {
     /// Hidden features of the model itself, N x H (lhd).
     #[arg(long, requires = "averaged_probs")]
     pub hidden: Option<ArraySpec>,
-    /// A language model's cross-entropy at every token, N x T, 0 where there is none (alps).
+    /// A language model's cross-entropy at every token, N x T, 0 where there is none (alps); `alfm embed
+    /// --surprisal` makes it.
     #[arg(long)]
     pub surprisal: Option<ArraySpec>,
     /// Strategies that ask within the batch (galaxy, direct, balancing) return their first questions only, so

@@ -1,4 +1,4 @@
-//! Embeddings for experiments: from the encoder, or from the table that is bundled with the data.
+//! What models make of texts: embeddings, or those bundled with the data, and a language model's surprisal.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use alfm_core::Matrix;
 use alfm_data::arrays::matrix_from_safetensors;
 use alfm_data::{Dataset, Hub};
-use alfm_embed::{BertEncoder, EmbeddingCache};
+use alfm_embed::{BertEncoder, EmbeddingCache, MaskedLm};
 use alfm_lab::experiment::Embedder;
 
 use crate::failure::Failure;
@@ -39,6 +39,23 @@ impl Encoder {
             say(&format!("cache: {path} was unusable and made again: {}", shard.reason));
         }
         Ok(embedded.matrix)
+    }
+}
+
+/// A masked language model.
+pub(crate) struct LanguageModel(MaskedLm);
+
+impl LanguageModel {
+    pub(crate) fn load(model: &str, hub: &Hub) -> Result<Self, Failure> {
+        Ok(Self(MaskedLm::load(&hub.model(model)?.folder)?))
+    }
+
+    /// Its surprisal at every token, `texts x 128`.
+    pub(crate) fn surprisal(&self, texts: &[&str]) -> Result<Matrix, Failure> {
+        let bar = Progress::new("surprisal");
+        let matrix = self.0.surprisal(texts, &mut |done, total| bar.show(done, total))?;
+        bar.finish();
+        Ok(matrix)
     }
 }
 

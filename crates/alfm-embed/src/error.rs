@@ -63,6 +63,14 @@ pub enum EmbedError {
         /// The tensor.
         tensor: String,
     },
+    /// Weights without the head that masked language models are trained with.
+    #[error("{path} has no masked-language-model head (missing: {missing}): use an encoder that was trained as a masked language model and published with its head", path = path.display(), missing = missing.join(", "))]
+    NoLmHead {
+        /// The weights.
+        path: PathBuf,
+        /// The tensors that are not there.
+        missing: Vec<String>,
+    },
     /// Tensors that the configured model does not have.
     #[error("{path} has {count} tensor(s) that its config.json has no place for, the first is `{tensor}`", path = path.display())]
     ExtraTensors {
@@ -104,6 +112,16 @@ pub enum EmbedError {
         #[source]
         source: tokenizers::Error,
     },
+    /// A maximum length that leaves no room for a text.
+    #[error(
+        "a maximum length of {found} is too short: {special} special tokens and at least one of the text must fit"
+    )]
+    MaxLength {
+        /// The length in tokens.
+        found: usize,
+        /// Special tokens that frame a text.
+        special: usize,
+    },
     /// A text that the tokenizer refuses.
     #[error("text {row} cannot be tokenized")]
     Tokenize {
@@ -138,8 +156,8 @@ pub enum EmbedError {
         #[source]
         source: rayon::ThreadPoolBuildError,
     },
-    /// Embeddings that are not finite: the weights are damaged.
-    #[error("the model returned an embedding that is not finite: its weights are damaged")]
+    /// Numbers that are not finite: the weights are damaged.
+    #[error("the model returned a number that is not finite: its weights are damaged")]
     NotFinite {
         /// Where.
         #[source]

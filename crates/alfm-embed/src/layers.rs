@@ -27,7 +27,7 @@ impl Linear {
     }
 
     /// `[rows, input] -> [rows, output]`.
-    fn forward(&self, input: Tensor<Cpu, 2>) -> Tensor<Cpu, 2> {
+    pub(crate) fn forward(&self, input: Tensor<Cpu, 2>) -> Tensor<Cpu, 2> {
         linear(input, self.weight.clone(), Some(self.bias.clone()))
     }
 }
@@ -56,18 +56,19 @@ impl LayerNorm {
 }
 
 /// A linear map followed by GELU, the bias and the activation in one pass.
-struct Activated {
+pub(crate) struct Activated {
     weight: Tensor<Cpu, 2>,
     bias: Vec<f32>,
 }
 
 impl Activated {
-    fn new(map: Linear) -> Self {
+    pub(crate) fn new(map: Linear) -> Self {
         let bias = floats(map.bias.into_data());
         Self { weight: map.weight, bias }
     }
 
-    fn forward(&self, input: Tensor<Cpu, 2>) -> Tensor<Cpu, 2> {
+    /// `[rows, input] -> [rows, output]`.
+    pub(crate) fn forward(&self, input: Tensor<Cpu, 2>) -> Tensor<Cpu, 2> {
         let output = input.matmul(self.weight.clone());
         let shape = output.dims();
         let mut values = floats(output.into_data());

@@ -2,6 +2,7 @@
 //!
 //! [`BertEncoder`] turns texts into one vector each: it reads a sentence-transformers folder as the
 //! Hugging Face hub lays it out (BERT, MiniLM, DistilBERT, MPNet, RoBERTa) and runs it on the CPU.
+//! [`MaskedLm`] tells how much every token of a text surprises a masked language model.
 //! [`EmbeddingCache`] keeps what was computed, by content, model and revision, so that nothing is
 //! computed twice and a killed run continues.
 
@@ -12,6 +13,8 @@ mod encoder;
 mod error;
 mod gelu;
 mod layers;
+mod masked;
+mod model;
 mod names;
 mod pooling;
 mod relative;
@@ -24,6 +27,7 @@ use alfm_core::Matrix;
 pub use cache::{Embedded, EmbeddingCache, RejectedShard};
 pub use encoder::BertEncoder;
 pub use error::EmbedError;
+pub use masked::MaskedLm;
 
 /// Called with (texts done, texts in all), as work goes on; a program draws its bar from it.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);

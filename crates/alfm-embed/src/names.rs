@@ -12,6 +12,26 @@ pub(crate) struct LayerNames {
     pub(crate) output_norm: String,
 }
 
+/// Tensor names of the head that masked language models are trained with.
+pub(crate) struct LmHeadNames {
+    /// Begins them all.
+    pub(crate) prefix: &'static str,
+    /// Without `.weight` and `.bias`.
+    pub(crate) dense: &'static str,
+    /// Without `.weight` and `.bias`.
+    pub(crate) norm: &'static str,
+    decoder: &'static str,
+    /// The decoder's bias, where it has not the decoder's name.
+    pub(crate) bias: &'static str,
+}
+
+impl LmHeadNames {
+    /// The decoder's `weight` or `bias`; checkpoints leave out what another tensor holds.
+    pub(crate) fn decoder(&self, part: &str) -> String {
+        format!("{}.{part}", self.decoder)
+    }
+}
+
 impl Family {
     /// What a checkpoint with a task head puts before every name of the encoder.
     pub(crate) fn prefix(self) -> &'static str {
@@ -20,6 +40,33 @@ impl Family {
             Self::DistilBert => "distilbert.",
             Self::MpNet => "mpnet.",
             Self::Roberta => "roberta.",
+        }
+    }
+
+    /// Names of the masked-language-model head.
+    pub(crate) fn lm_head(self) -> LmHeadNames {
+        match self {
+            Self::Bert => LmHeadNames {
+                prefix: "cls.predictions.",
+                dense: "cls.predictions.transform.dense",
+                norm: "cls.predictions.transform.LayerNorm",
+                decoder: "cls.predictions.decoder",
+                bias: "cls.predictions.bias",
+            },
+            Self::DistilBert => LmHeadNames {
+                prefix: "vocab_",
+                dense: "vocab_transform",
+                norm: "vocab_layer_norm",
+                decoder: "vocab_projector",
+                bias: "vocab_projector.bias",
+            },
+            Self::MpNet | Self::Roberta => LmHeadNames {
+                prefix: "lm_head.",
+                dense: "lm_head.dense",
+                norm: "lm_head.layer_norm",
+                decoder: "lm_head.decoder",
+                bias: "lm_head.bias",
+            },
         }
     }
 

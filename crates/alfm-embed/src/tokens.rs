@@ -1,4 +1,5 @@
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::Deserialize;
@@ -11,8 +12,19 @@ use crate::error::read_json;
 /// Texts to tokens, with the special tokens and the length limit of the model.
 pub(crate) struct Tokens {
     tokenizer: Tokenizer,
+    path: PathBuf,
     lowercase: bool,
     vocabulary: usize,
+    /// Tokens that the model has room for.
+    longest: usize,
+    special: Special,
+}
+
+/// Tokens that are no part of a text.
+struct Special {
+    /// How many frame a text.
+    frame: usize,
+    all: HashSet<u32>,
 }
 
 /// `sentence_bert_config.json`.
@@ -33,9 +45,49 @@ impl Tokens {
         let bytes = crate::error::read(&path)?;
         let broken = |source| EmbedError::Tokenizer { path: path.clone(), source };
         let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(broken)?;
-        let limit = sentence.max_seq_length.unwrap_or(usize::MAX).min(config.longest());
-        limit_length(&mut tokenizer, limit, &path)?;
-        Ok(Self { tokenizer, lowercase: sentence.do_lower_case, vocabulary: config.vocabulary })
+        // The truncation and padding that `tokenizer.json` was saved with are those of some training
+        // run: the model's own limit stands in `sentence_bert_config.json`.
+        tokenizer.with_padding(None);
+        let special = Special::of(&tokenizer);
+        let longest = sentence.max_seq_length.unwrap_or(usize::MAX).min(config.longest());
+        if longest <= special.frame {
+            return Err(EmbedError::Setting {
+                path: path.with_file_name("sentence_bert_config.json"),
+                field: "max_seq_length",
+                found: longest.to_string(),
+                expected: format!(
+                    "{} special tokens and at least one of the text must fit",
+                    special.frame
+                ),
+            });
+        }
+        let (lowercase, vocabulary) = (sentence.do_lower_case, config.vocabulary);
+        let mut tokens = Self { tokenizer, path, lowercase, vocabulary, longest, special };
+        tokens.cut_at(longest)?;
+        Ok(tokens)
+    }
+
+    /// Cuts texts at `limit` tokens, or at the model's own limit where that is lower.
+    ///
+    /// # Errors
+    /// [`EmbedError::MaxLength`] where nothing of a text would be left.
+    pub(crate) fn cut_at(&mut self, limit: usize) -> Result<(), EmbedError> {
+        let special = self.special.frame;
+        if limit <= special {
+            return Err(EmbedError::MaxLength { found: limit, special });
+        }
+        let max_length = limit.min(self.longest);
+        let truncation = TruncationParams { max_length, ..TruncationParams::default() };
+        self.tokenizer
+            .with_truncation(Some(truncation))
+            .map_err(|source| EmbedError::Tokenizer { path: self.path.clone(), source })?;
+        Ok(())
+    }
+
+    /// Whether the token is no part of a text: it frames the text, or stands for something unknown,
+    /// masked or padded.
+    pub(crate) fn is_special(&self, token: u32) -> bool {
+        self.special.all.contains(&token)
     }
 
     /// Tokens of each text, in parallel over texts.
@@ -70,22 +122,13 @@ impl Tokens {
     }
 }
 
-/// Replaces the truncation and padding that `tokenizer.json` was saved with: they are those of some
-/// training run, and the model's own limit stands in `sentence_bert_config.json`.
-fn limit_length(tokenizer: &mut Tokenizer, limit: usize, path: &Path) -> Result<(), EmbedError> {
-    tokenizer.with_padding(None);
-    let special = tokenizer.encode_fast("", true).map_or(0, |encoding| encoding.len());
-    if limit <= special {
-        return Err(EmbedError::Setting {
-            path: path.with_file_name("sentence_bert_config.json"),
-            field: "max_seq_length",
-            found: limit.to_string(),
-            expected: format!("{special} special tokens and at least one of the text must fit"),
-        });
+impl Special {
+    /// What frames an empty text, and what the tokenizer itself declares special.
+    fn of(tokenizer: &Tokenizer) -> Self {
+        let empty = tokenizer.encode_fast("", true).ok();
+        let frame = empty.as_ref().map_or(&[][..], |encoding| encoding.get_ids());
+        let declared = tokenizer.get_added_tokens_decoder().into_iter();
+        let declared = declared.filter(|(_, token)| token.special).map(|(token, _)| token);
+        Self { frame: frame.len(), all: declared.chain(frame.iter().copied()).collect() }
     }
-    let truncation = TruncationParams { max_length: limit, ..TruncationParams::default() };
-    tokenizer
-        .with_truncation(Some(truncation))
-        .map_err(|source| EmbedError::Tokenizer { path: path.to_owned(), source })?;
-    Ok(())
 }

@@ -47,6 +47,11 @@ impl Transformer {
         Ok(Self { words, positions, norm, layers, relative, padding: config.padding })
     }
 
+    /// Embeddings of the vocabulary, `[vocabulary, width]`; shared, not copied.
+    pub(crate) fn words(&self) -> Tensor<Cpu, 2> {
+        self.words.clone()
+    }
+
     /// `[tokens, width]`: the texts of `batch` one after the other.
     pub(crate) fn forward(&self, batch: &Batch, tokens: &[Vec<u32>]) -> Tensor<Cpu, 2> {
         let texts = || batch.rows.iter().map(|&row| tokens[row].as_slice());
@@ -60,7 +65,8 @@ impl Transformer {
     }
 }
 
-fn select(table: &Tensor<Cpu, 2>, rows: Vec<i32>) -> Tensor<Cpu, 2> {
+/// Rows of a table, in this order.
+pub(crate) fn select(table: &Tensor<Cpu, 2>, rows: Vec<i32>) -> Tensor<Cpu, 2> {
     let count = rows.len();
     let rows: Tensor<Cpu, 1, Int> =
         Tensor::from_data(TensorData::new(rows, [count]), &Default::default());

@@ -17,11 +17,16 @@ pub(crate) struct Weights<'a> {
 
 impl<'a> Weights<'a> {
     /// Reads the table of contents. Names lose `prefix`; a checkpoint that has it anywhere keeps its
-    /// task heads outside of it, and those are dropped.
+    /// task heads outside of it, and those are dropped, but for the one whose names begin with `head`.
     ///
     /// # Errors
     /// [`EmbedError::Safetensors`].
-    pub(crate) fn open(path: &'a Path, bytes: &'a [u8], prefix: &str) -> Result<Self, EmbedError> {
+    pub(crate) fn open(
+        path: &'a Path,
+        bytes: &'a [u8],
+        prefix: &str,
+        head: Option<&str>,
+    ) -> Result<Self, EmbedError> {
         let file = SafeTensors::deserialize(bytes)
             .map_err(|source| EmbedError::Safetensors { path: path.to_owned(), source })?;
         let all = file.tensors();
@@ -29,7 +34,8 @@ impl<'a> Weights<'a> {
         let tensors = all
             .into_iter()
             .filter_map(|(name, view)| {
-                let name = if prefixed { name.strip_prefix(prefix)?.to_owned() } else { name };
+                let kept = !prefixed || head.is_some_and(|head| name.starts_with(head));
+                let name = if kept { name } else { name.strip_prefix(prefix)?.to_owned() };
                 Some((modern(&name), view))
             })
             .filter(|(name, _)| !unused(name))
@@ -63,6 +69,21 @@ impl<'a> Weights<'a> {
             });
         };
         Ok(Tensor::from_data(TensorData::new(values, shape), &Default::default()))
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        self.path
+    }
+
+    /// Whether the tensor `name` is there and not taken yet.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// Leaves the tensor `name`, if it is there, out of the model.
+    pub(crate) fn discard(&mut self, name: &str) {
+        self.tensors.remove(name);
     }
 
     /// Takes the linear maps `names`, all `[input -> output]`, as one map side by side.

@@ -2,81 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+mod common;
+
+use std::path::Path;
 
 use alfm_embed::{BertEncoder, EmbedError, TextEncoder};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
-use serde_json::{Value, json};
-
-/// A copy of a golden model that a test may damage.
-struct Model {
-    folder: tempfile::TempDir,
-}
-
-impl Model {
-    fn bert() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert");
-        std::fs::create_dir(folder.path().join("1_Pooling")).unwrap();
-        for file in [
-            "config.json",
-            "model.safetensors",
-            "tokenizer.json",
-            "modules.json",
-            "sentence_bert_config.json",
-            "1_Pooling/config.json",
-        ] {
-            std::fs::copy(source.join(file), folder.path().join(file)).unwrap();
-        }
-        Self { folder }
-    }
-
-    fn path(&self, file: &str) -> PathBuf {
-        self.folder.path().join(file)
-    }
-
-    fn load(&self) -> Result<BertEncoder, EmbedError> {
-        BertEncoder::load(self.folder.path())
-    }
-
-    fn refusal(&self) -> String {
-        self.load().err().expect("a damaged model is refused").to_string()
-    }
-
-    fn edit(&self, file: &str, change: impl FnOnce(&mut Value)) -> &Self {
-        let mut value = serde_json::from_slice(&std::fs::read(self.path(file)).unwrap()).unwrap();
-        change(&mut value);
-        std::fs::write(self.path(file), value.to_string()).unwrap();
-        self
-    }
-
-    fn set(&self, field: &str, value: Value) -> &Self {
-        self.edit("config.json", |config| config[field] = value)
-    }
-
-    /// Rewrites the weights through a table of name, type, shape and bytes.
-    fn reweigh(&self, change: impl FnOnce(&mut HashMap<String, Stored>)) -> &Self {
-        let bytes = std::fs::read(self.path("model.safetensors")).unwrap();
-        let mut table = tensors(&bytes);
-        change(&mut table);
-        let views = table.iter().map(|(name, (dtype, shape, data))| {
-            (name.clone(), TensorView::new(*dtype, shape.clone(), data).unwrap())
-        });
-        let file = safetensors::serialize(views, None).unwrap();
-        std::fs::write(self.path("model.safetensors"), file).unwrap();
-        self
-    }
-}
-
-type Stored = (Dtype, Vec<usize>, Vec<u8>);
-
-fn tensors(bytes: &[u8]) -> HashMap<String, Stored> {
-    let file = SafeTensors::deserialize(bytes).unwrap();
-    let stored = |view: TensorView<'_>| (view.dtype(), view.shape().to_vec(), view.data().to_vec());
-    file.tensors().into_iter().map(|(name, view)| (name, stored(view))).collect()
-}
+use common::model::{Model, Stored};
+use safetensors::Dtype;
+use serde_json::json;
 
 const WORDS: &str = "embeddings.word_embeddings.weight";
 

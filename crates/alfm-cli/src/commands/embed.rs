@@ -7,24 +7,25 @@ use serde_json::json;
 
 use super::Context;
 use crate::args::EmbedArgs;
-use crate::encode::{Encoder, prompts};
+use crate::encode::{Encoder, LanguageModel, prompts};
 use crate::failure::Failure;
 use crate::output::{result, say};
 
 pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Failure> {
     let parts = texts(args, context)?;
-    let encoder = Encoder::load(&args.model, &context.hub, &args.cache)?;
-    let mut matrices: Vec<(String, Matrix)> = Vec::new();
-    for (key, texts) in parts {
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        matrices.push((key, encoder.embed_texts(&texts)?));
-    }
+    let (what, matrices) = if args.surprisal {
+        let model = LanguageModel::load(&args.model, &context.hub)?;
+        ("rows of surprisal", arrays(parts, |texts| model.surprisal(texts))?)
+    } else {
+        let encoder = Encoder::load(&args.model, &context.hub, &args.cache)?;
+        ("embeddings", arrays(parts, |texts| encoder.embed_texts(texts))?)
+    };
     let precision = if args.f16 { Precision::F16 } else { Precision::F32 };
     let views: Vec<_> =
         matrices.iter().map(|(key, matrix)| (key.as_str(), matrix.view())).collect();
     write_safetensors(&args.out, &views, precision, Some(&args.model))?;
     let rows: usize = matrices.iter().map(|(_, matrix)| matrix.rows()).sum();
-    say(&format!("{rows} embeddings in {}", args.out.display()));
+    say(&format!("{rows} {what} in {}", args.out.display()));
     if context.json {
         let keys: Vec<_> = matrices
             .iter()
@@ -33,6 +34,18 @@ pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Failure> {
         result(&json!({ "file": args.out, "model": args.model, "arrays": keys }))?;
     }
     Ok(())
+}
+
+/// One array for each key.
+fn arrays(
+    parts: Vec<(String, Vec<String>)>,
+    compute: impl Fn(&[&str]) -> Result<Matrix, Failure>,
+) -> Result<Vec<(String, Matrix)>, Failure> {
+    let array = |(key, texts): (String, Vec<String>)| {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        Ok((key, compute(&texts)?))
+    };
+    parts.into_iter().map(array).collect()
 }
 
 /// The texts of every array to write, with its key.

@@ -1,9 +1,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+pub(crate) mod model;
+
 use std::path::PathBuf;
 
-use alfm_core::MatrixView;
+use alfm_core::{Matrix, MatrixView};
+use safetensors::SafeTensors;
 
 /// What parity with another implementation means here.
 pub(crate) const TOLERANCE: f32 = 1e-4;
@@ -16,6 +19,27 @@ pub(crate) fn difference(left: MatrixView<'_>, right: MatrixView<'_>) -> (f32, u
         .enumerate()
         .map(|(row, (a, b))| (a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max), row))
         .fold((0.0, 0), |worst, this| if this.0 > worst.0 { this } else { worst })
+}
+
+/// A folder of golden data, such as `bert` or `masked/bert`.
+pub(crate) fn golden(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+/// The texts of all golden models.
+pub(crate) fn texts() -> Vec<String> {
+    let json = std::fs::read_to_string(golden("texts.json")).unwrap();
+    serde_json::from_str(&json).unwrap()
+}
+
+/// What a golden model's reference returned for the texts.
+pub(crate) fn expected(name: &str, array: &str) -> Matrix {
+    let bytes = std::fs::read(golden(name).join("expected.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let view = file.tensor(array).unwrap();
+    let values =
+        view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    Matrix::new(values, view.shape()[0], view.shape()[1]).unwrap()
 }
 
 /// The folder of the hub's files, if there is one.

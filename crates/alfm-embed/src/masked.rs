@@ -1,0 +1,204 @@
+use std::path::Path;
+
+use alfm_core::Matrix;
+use burn::tensor::Tensor;
+
+use crate::config::{Family, ModelConfig};
+use crate::layers::{Activated, Cpu, LayerNorm, Linear, floats};
+use crate::model::{Hidden, Model};
+use crate::transformer::{Transformer, select};
+use crate::weights::Weights;
+use crate::{EmbedError, Progress};
+
+/// Columns of the surprisal, as ALPS has it.
+const MAX_LENGTH: usize = 128;
+
+/// Tokens whose logits are held at a time: with BERT's vocabulary of 30522, 8 MB a thread.
+const BLOCK_TOKENS: usize = 64;
+
+/// A masked language model of the BERT family: BERT, DistilBERT, MPNet, RoBERTa.
+///
+/// It tells how much each token of a text surprises it, which is what ALPS selects by (Yuan, Lin &
+/// Boyd-Graber, EMNLP 2020, arXiv 2010.09535). The texts go through the model as they are, no token
+/// masked. The result is the same, bit for bit, whatever the number of threads.
+///
+/// ```no_run
+/// use alfm_embed::MaskedLm;
+/// let model = MaskedLm::load("snapshots/fb53ab88".as_ref())?;
+/// let surprisal = model.surprisal(&["Where is my parcel?"], &mut |_, _| {})?;
+/// assert_eq!((surprisal.rows(), surprisal.columns()), (1, 128));
+/// # Ok::<(), alfm_embed::EmbedError>(())
+/// ```
+pub struct MaskedLm {
+    model: Model,
+    head: LmHead,
+    max_length: usize,
+}
+
+impl MaskedLm {
+    /// Loads a model from its folder: `config.json`, `model.safetensors` and `tokenizer.json`. Texts
+    /// are cut at 128 tokens.
+    ///
+    /// # Errors
+    /// [`EmbedError::NoLmHead`] where the weights are those of an encoder alone; else [`EmbedError`],
+    /// naming the file and what is wrong with it.
+    pub fn load(folder: &Path) -> Result<Self, EmbedError> {
+        let kept = |family: Family| Some(family.lm_head().prefix);
+        let (model, head) = Model::load(folder, kept, LmHead::load)?;
+        Self { model, head, max_length: MAX_LENGTH }.with_max_length(MAX_LENGTH)
+    }
+
+    /// Cuts texts at this many tokens, special tokens included, or at the model's own limit where
+    /// that is lower.
+    ///
+    /// # Errors
+    /// [`EmbedError::MaxLength`] where no token of a text would fit beside the special ones.
+    pub fn with_max_length(mut self, max_length: usize) -> Result<Self, EmbedError> {
+        self.model.tokens.cut_at(max_length)?;
+        self.max_length = max_length;
+        Ok(self)
+    }
+
+    /// Columns of the surprisal.
+    pub fn max_length(&self) -> usize {
+        self.max_length
+    }
+
+    /// Surprisal in nats of every token, `texts x max_length`, in the order of the texts.
+    ///
+    /// Column `t` is `-ln p(token t | the whole text)`, `p` the softmax over the vocabulary at position
+    /// `t`; it is 0 at special tokens (those that frame a text, and unknown, masked or padding ones
+    /// within it) and behind the end of the text.
+    ///
+    /// `O(T (V W + L W (W + T)))` time a text of `T` tokens, with vocabulary `V`, width `W` and `L` layers;
+    /// about `64 V` numbers of memory a thread.
+    ///
+    /// # Errors
+    /// [`EmbedError`], naming the text at fault.
+    pub fn surprisal(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, EmbedError> {
+        self.model.run(texts, self.max_length, |hidden| self.rows(&hidden), progress)
+    }
+
+    /// The rows of a batch's texts.
+    fn rows(&self, hidden: &Hidden<'_>) -> Vec<f32> {
+        let mut values = vec![0.0; hidden.batch.rows.len() * self.max_length];
+        // Special tokens are left out before the product with the vocabulary, the dearest part.
+        for block in self.words(hidden).chunks(BLOCK_TOKENS) {
+            let rows = block.iter().map(|word| word.row).collect();
+            let logits = floats(self.head.forward(select(&hidden.vectors, rows)).into_data());
+            let logits = logits.chunks_exact(self.model.config.vocabulary);
+            for (word, logits) in block.iter().zip(logits) {
+                values[word.cell] = cross_entropy(logits, word.token);
+            }
+        }
+        values
+    }
+
+    /// The tokens of a batch that are not special.
+    fn words(&self, hidden: &Hidden<'_>) -> Vec<Word> {
+        let cells = hidden.texts().enumerate().flat_map(|(text, tokens)| {
+            let first = text * self.max_length;
+            tokens.iter().enumerate().map(move |(position, &token)| (first + position, token))
+        });
+        (0..)
+            .zip(cells)
+            .filter(|(_, (_, token))| !self.model.tokens.is_special(*token))
+            .map(|(row, (cell, token))| Word { row, cell, token: token as usize })
+            .collect()
+    }
+}
+
+/// A token of a batch.
+struct Word {
+    /// Its row of the hidden vectors.
+    row: i32,
+    /// Its place in the result.
+    cell: usize,
+    token: usize,
+}
+
+/// From hidden vectors to the logits of the vocabulary.
+struct LmHead {
+    dense: Activated,
+    norm: LayerNorm,
+    decoder: Linear,
+}
+
+impl LmHead {
+    /// Takes the head's tensors. A decoder without weights of its own has those of the word embeddings.
+    fn load(
+        weights: &mut Weights<'_>,
+        config: &ModelConfig,
+        transformer: &Transformer,
+    ) -> Result<Self, EmbedError> {
+        let names = config.family.lm_head();
+        let (width, vocabulary) = (config.width, config.vocabulary);
+        let [decoder, decoder_bias] = ["weight", "bias"].map(|part| names.decoder(part));
+        let bias = if weights.holds(&decoder_bias) { &decoder_bias } else { names.bias };
+        let needed = [names.dense, names.norm]
+            .into_iter()
+            .flat_map(|part| [format!("{part}.weight"), format!("{part}.bias")])
+            .chain([bias.to_owned()]);
+        let missing: Vec<String> = needed.filter(|name| !weights.holds(name)).collect();
+        if !missing.is_empty() {
+            return Err(EmbedError::NoLmHead { path: weights.path().to_owned(), missing });
+        }
+        let dense = Activated::new(weights.linear(&[names.dense], width, width)?);
+        let norm = weights.norm(names.norm, width, config.epsilon)?;
+        let decoder = if weights.holds(&decoder) {
+            weights.take(&decoder, [vocabulary, width])?
+        } else {
+            transformer.words()
+        };
+        let bias = weights.take(bias, [vocabulary])?;
+        // Beside the decoder's own bias it is a copy, or unused.
+        weights.discard(names.bias);
+        // Transposed as a view: the matrix product reads the one copy that is there.
+        Ok(Self { dense, norm, decoder: Linear::new(decoder.transpose(), bias) })
+    }
+
+    /// `[tokens, width] -> [tokens, vocabulary]`.
+    fn forward(&self, hidden: Tensor<Cpu, 2>) -> Tensor<Cpu, 2> {
+        self.decoder.forward(self.norm.forward(self.dense.forward(hidden)))
+    }
+}
+
+/// `-ln softmax(logits)[token]`, in f64.
+///
+/// The largest logit stays outside the sum of exponentials: what the model is next to certain of is
+/// small, not 0, which would say that there is no token.
+fn cross_entropy(logits: &[f32], token: usize) -> f32 {
+    let largest =
+        (0..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best });
+    let (before, after) = (&logits[..largest], &logits[largest + 1..]);
+    let largest = logits[largest];
+    let others = before.iter().chain(after).map(|logit| f64::from((logit - largest).exp()));
+    (f64::from(largest - logits[token]) + others.sum::<f64>().ln_1p()) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cross_entropy_by_hand() {
+        let two_thirds = [2.0_f32.ln(), 0.0];
+        assert!((cross_entropy(&two_thirds, 0) - 1.5_f32.ln()).abs() < 1e-7);
+        assert!((cross_entropy(&two_thirds, 1) - 3.0_f32.ln()).abs() < 1e-7);
+        assert!((cross_entropy(&[7.0; 8], 5) - 8.0_f32.ln()).abs() < 1e-7);
+    }
+
+    #[test]
+    fn large_logits_neither_overflow_nor_vanish() {
+        assert_eq!(cross_entropy(&[1e4, -1e4], 1), 2e4);
+        let certain = cross_entropy(&[40.0, 0.0, 0.0], 0);
+        assert!((certain / (2.0 * (-40.0_f32).exp()) - 1.0).abs() < 1e-5, "{certain:e}");
+    }
+
+    #[test]
+    fn damage_shows() {
+        for logits in [[f32::NAN, 0.0], [0.0, f32::NAN], [f32::INFINITY, 0.0]] {
+            assert!(cross_entropy(&logits, 0).is_nan(), "{logits:?}");
+        }
+    }
+}
