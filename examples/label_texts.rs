@@ -69,15 +69,7 @@ fn main() -> Outcome<()> {
 }
 
 fn prompts(data: &Dataset, encoder: &BertEncoder) -> Outcome<ClassPrompts> {
-    let (class_of_prompt, texts): (Vec<ClassId>, Vec<&str>) = data
-        .manifest()
-        .classes
-        .iter()
-        .enumerate()
-        .flat_map(|(class, entry)| {
-            entry.prompts.iter().map(move |text| (ClassId::from_index(class), text.as_str()))
-        })
-        .unzip();
+    let (class_of_prompt, texts): (Vec<ClassId>, Vec<&str>) = data.manifest().prompts().unzip();
     let embedded = encoder.encode(&texts, &mut |_, _| {})?;
     Ok(ClassPrompts::new(embedded.view(), &class_of_prompt, data.schema().len())?)
 }

@@ -117,5 +117,5 @@ impl Embedder for Bundled {
 
 /// The class prompts of a data set, class by class.
 pub(crate) fn prompts(data: &Dataset) -> Vec<String> {
-    data.manifest().classes.iter().flat_map(|class| class.prompts.clone()).collect()
+    data.manifest().prompts().map(|(_, text)| text.to_owned()).collect()
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use alfm_core::{ClassSchema, Digest};
+use alfm_core::{ClassId, ClassSchema, Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::classes::ClassEntry;
@@ -160,6 +160,13 @@ impl Manifest {
         };
         manifest.fill_prompts();
         manifest
+    }
+
+    /// All prompts, class by class, each with its class.
+    pub fn prompts(&self) -> impl Iterator<Item = (ClassId, &str)> {
+        self.classes.iter().enumerate().flat_map(|(class, entry)| {
+            entry.prompts.iter().map(move |text| (ClassId::from_index(class), text.as_str()))
+        })
     }
 
     fn fill_prompts(&mut self) {

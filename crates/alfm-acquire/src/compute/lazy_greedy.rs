@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use rayon::prelude::*;
 
-use crate::draw::{Remaining, Uniform, position};
+use crate::draw::{Uniform, position};
 
 /// A set function of which a set is being built, element by element.
 ///
@@ -105,24 +105,6 @@ pub(crate) fn stochastic_greedy(
     chosen
 }
 
-/// Fills up with elements that gain nothing: uniformly from those not chosen.
-pub(crate) fn complete(
-    mut chosen: Vec<(usize, f64)>,
-    elements: usize,
-    budget: usize,
-    random: &mut impl Uniform,
-) -> Vec<(usize, f64)> {
-    if chosen.len() < budget {
-        let mut remaining = Remaining::new(elements);
-        for (element, _) in &chosen {
-            remaining.remove(*element);
-        }
-        let missing = budget - chosen.len();
-        chosen.extend((0..missing).map_while(|_| Some((remaining.draw(random)?, 0.0))));
-    }
-    chosen
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -180,8 +162,6 @@ mod tests {
             let elements = sets.len();
             let lazy = lazy_greedy(&mut Coverage::new(sets.clone()), elements, budget);
             prop_assert_eq!(&lazy, &expected);
-            let chosen = complete(lazy, elements, budget, &mut || 0.5);
-            prop_assert_eq!(chosen.len(), budget.min(elements));
             // A sample of everything is the plain rule, as long as something is gained.
             let all = stochastic_greedy(&mut Coverage::new(sets), elements, budget, 99, &mut || 0.5);
             prop_assert_eq!(all.len(), budget.min(elements));

@@ -26,7 +26,7 @@ pub use co_decision::{CoDecision, Joint, co_decide};
 pub use distance::{Euclidean, MetricSpace, RunningMinimum};
 pub use elementary::entropy;
 pub(crate) use k_means::{cluster_means, k_means, nearest_means};
-pub(crate) use lazy_greedy::{Submodular, complete, lazy_greedy, stochastic_greedy};
+pub(crate) use lazy_greedy::{Submodular, lazy_greedy, stochastic_greedy};
 pub(crate) use lazy_minimum::LazyMinimum;
 pub(crate) use linkage::{Stop, average_linkage};
 pub use metric::{Embedded, Metric};

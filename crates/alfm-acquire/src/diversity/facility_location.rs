@@ -1,9 +1,7 @@
 use alfm_core::MatrixView;
 use rayon::prelude::*;
 
-use crate::compute::{
-    Euclidean, MetricSpace, Submodular, complete, entropy, lazy_greedy, stochastic_greedy,
-};
+use crate::compute::{Euclidean, MetricSpace, Submodular, entropy, lazy_greedy, stochastic_greedy};
 use crate::draw::{self, Remaining, Uniform};
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
@@ -96,8 +94,10 @@ impl Acquisition for FacilityLocation {
                 stochastic_greedy(&mut objective, elements, budget, sample, random)
             }
         };
-        let chosen = complete(chosen, elements, budget, random);
-        Ok(chosen.into_iter().map(|(at, score)| Pick { row: candidates[at], score }).collect())
+        let pick = |(at, score): (usize, f64)| Pick { row: candidates[at], score };
+        let mut picks: Vec<Pick> = chosen.into_iter().map(pick).collect();
+        draw::complete(&mut picks, candidates, budget, random);
+        Ok(picks)
     }
 }
 

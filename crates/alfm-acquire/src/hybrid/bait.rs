@@ -2,7 +2,7 @@ use alfm_core::{Matrix, MatrixView, Predictions};
 use rayon::prelude::*;
 
 use super::fisher::{Change, Design, Factors};
-use crate::compute::{complete, principal};
+use crate::compute::principal;
 use crate::draw::{self, Remaining, Uniform};
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
@@ -66,9 +66,10 @@ impl Acquisition for Bait {
             .collect();
         let mut chosen = grow(&mut design, &factors, forward.min(factors.len()));
         shrink(&mut design, &factors, &mut chosen, request.budget);
-        let chosen = chosen.into_iter().map(|(at, score)| (considered[at], score)).collect();
-        let chosen = complete(chosen, candidates.len(), request.budget, random);
-        Ok(chosen.into_iter().map(|(at, score)| Pick { row: candidates[at], score }).collect())
+        let pick = |(at, score): (usize, f64)| Pick { row: candidates[considered[at]], score };
+        let mut picks: Vec<Pick> = chosen.into_iter().map(pick).collect();
+        draw::complete(&mut picks, candidates, request.budget, random);
+        Ok(picks)
     }
 }
 

@@ -1,7 +1,7 @@
 use alfm_core::{ClassId, CoreError};
 
 use super::gradient_kernel::{Examples, GradientKernel};
-use crate::compute::{Submodular, complete, lazy_greedy};
+use crate::compute::{Submodular, lazy_greedy};
 use crate::draw;
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
@@ -63,7 +63,7 @@ impl Acquisition for Similar {
         let candidates = request.candidates();
         self.check(request.strategy, model.classes())?;
         let examples = self.examples(request.pool.labelled().collect(), model.classes())?;
-        let (elements, budget) = (candidates.len(), request.budget);
+        let budget = request.budget;
         let chosen = match examples.is_empty() {
             true => Vec::new(),
             false => {
@@ -72,8 +72,10 @@ impl Acquisition for Similar {
                 self.maximise(&kernel, budget)
             }
         };
-        let chosen = complete(chosen, elements, budget, &mut draw::uniform(&request.seed));
-        Ok(chosen.into_iter().map(|(at, score)| Pick { row: candidates[at], score }).collect())
+        let pick = |(at, score): (usize, f64)| Pick { row: candidates[at], score };
+        let mut picks: Vec<Pick> = chosen.into_iter().map(pick).collect();
+        draw::complete(&mut picks, candidates, budget, &mut draw::uniform(&request.seed));
+        Ok(picks)
     }
 }
 

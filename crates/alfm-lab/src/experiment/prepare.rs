@@ -126,15 +126,8 @@ impl Source {
         let (pool_texts, test_texts) = (texts(&pool), texts(&test));
         let pool_embeddings = embed(&pool_texts.iter().map(String::as_str).collect::<Vec<_>>())?;
         let test_embeddings = embed(&test_texts.iter().map(String::as_str).collect::<Vec<_>>())?;
-        let (class_of_prompt, prompts): (Vec<ClassId>, Vec<&str>) = data
-            .manifest()
-            .classes
-            .iter()
-            .enumerate()
-            .flat_map(|(class, entry)| {
-                entry.prompts.iter().map(move |text| (ClassId::from_index(class), text.as_str()))
-            })
-            .unzip();
+        let (class_of_prompt, prompts): (Vec<ClassId>, Vec<&str>) =
+            data.manifest().prompts().unzip();
         let prompts =
             ClassPrompts::new(embed(&prompts)?.view(), &class_of_prompt, data.schema().len())?;
         Ok(Self {

@@ -163,37 +163,3 @@ mod tests {
         assert!(matches!(html("None", &[]), Err(LabError::Empty { .. })));
     }
 }
-#[cfg(test)]
-mod zz_view {
-    use super::*;
-    use crate::{figures::*, fixture, summary};
-    #[test]
-    fn zz_view() {
-        let strategies = [
-            "random",
-            "margin",
-            "least-confident",
-            "entropy",
-            "coreset",
-            "badge",
-            "prioral",
-            "prioral-guarded",
-        ];
-        let records: Vec<_> = strategies
-            .iter()
-            .flat_map(|name| (1..=5).map(|seed| fixture::record(name, seed)))
-            .collect();
-        let f = LearningCurves::new(&summary::groups(&records)[0], Metric::Test).unwrap();
-        let s = f.svg().unwrap();
-        std::fs::write("/tmp/fig.svg", &s).unwrap();
-        std::fs::write("/tmp/fig.png", png(&s, 2.0).unwrap()).unwrap();
-        std::fs::write("/tmp/one.html", html("Made-up records", &records).unwrap()).unwrap();
-        let mut two = records.clone();
-        for r in &records {
-            let mut r = r.clone();
-            r.setting = fixture::setting("uniform(0.2)");
-            two.push(r);
-        }
-        std::fs::write("/tmp/two.html", html("Made-up records", &two).unwrap()).unwrap();
-    }
-}
