@@ -108,10 +108,15 @@ impl Line {
     /// The askable position nearest to a closed cut, the lower one on ties.
     fn expand(&mut self) -> Option<(usize, usize)> {
         while let Some(Reverse((distance, position))) = self.around.peek().copied() {
-            if self.askable.contains(position) && self.distance(position) == Some(distance) {
+            let askable = self.askable.contains(position).then_some(position);
+            let now = askable.and_then(|position| self.distance(position));
+            if now == Some(distance) {
                 return Some((position, distance));
             }
             self.around.pop();
+            // A late answer may narrow the cut that this position was near to, and another one is then the
+            // nearest: no other event would bring the position back.
+            self.around.extend(now.map(|now| Reverse((now, position))));
         }
         None
     }
