@@ -69,6 +69,13 @@ pub(crate) const ENTRIES: &[Entry] = &[
         paper: "Kirsch et al. 2021, arXiv 2106.12059",
         time: "N K",
         memory: "N",
+        good_for: "large batches by impurity, without the near-duplicates of its top",
+        build: || Box::new(Power::new(Gini)),
+    },
+    Entry {
+        paper: "Kirsch et al. 2021, arXiv 2106.12059",
+        time: "N K",
+        memory: "N",
         good_for: "large batches by least confidence, without the near-duplicates of its top",
         build: || Box::new(Power::new(LeastConfident)),
     },

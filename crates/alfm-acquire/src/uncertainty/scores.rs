@@ -107,6 +107,16 @@ impl Weigh for Margin {
     }
 }
 
+impl Weigh for Gini {
+    const POWER_NAME: &'static str = "power-gini";
+    const NEEDS: &'static [Input] = &[Input::Model];
+
+    /// The impurity.
+    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, AcquireError> {
+        shifted::<Self>(request, 0.0)
+    }
+}
+
 impl Weigh for Entropy {
     const POWER_NAME: &'static str = "power-entropy";
     const NEEDS: &'static [Input] = &[Input::Model];

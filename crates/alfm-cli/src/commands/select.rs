@@ -114,7 +114,7 @@ struct Inputs {
 }
 
 fn predictions(matrix: &FloatMatrix, kind: ScoreKind) -> Result<Predictions<'_>, CoreError> {
-    Predictions::new(matrix.view()?, kind)
+    matrix.predictions(kind)
 }
 
 /// The inputs, checked; what borrows from them is a state.

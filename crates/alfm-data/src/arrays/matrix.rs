@@ -1,10 +1,13 @@
-use alfm_core::{CoreError, MatrixView};
+use std::sync::OnceLock;
+
+use alfm_core::{CoreError, MatrixView, Predictions, ScoreKind};
+use half::slice::HalfBitsSliceExt;
 
 use super::element::Element;
 use super::raw::{RawArray, Storage};
 use crate::DataError;
 
-/// A matrix of f32 that lies in a mapped file, or in memory.
+/// A matrix of f32, f16 or bf16 that lies in a mapped file, or of f32 in memory.
 ///
 /// A mapped file must not be changed in place while this value lives: what is read then is undefined. Files
 /// that `alfm` writes never change in place.
@@ -18,6 +21,11 @@ enum Values {
     Owned(Vec<f32>),
     /// Little-endian f32 at an aligned address.
     InPlace(RawArray),
+    /// Little-endian f16 or bf16 at an aligned address; widened for those who ask for f32.
+    Half {
+        raw: RawArray,
+        widened: OnceLock<Vec<f32>>,
+    },
 }
 
 impl FloatMatrix {
@@ -27,11 +35,18 @@ impl FloatMatrix {
 
     pub(super) fn from_raw(raw: RawArray) -> Result<Self, DataError> {
         let (rows, columns) = raw.header.matrix_shape()?;
-        let in_place = cfg!(target_endian = "little")
-            && raw.header.element == Element::F32
-            && bytemuck::try_cast_slice::<u8, f32>(raw.bytes()).is_ok();
-        if in_place {
-            return Ok(Self { values: Values::InPlace(raw), rows, columns });
+        let little = cfg!(target_endian = "little");
+        match raw.header.element {
+            Element::F32 if little && bytemuck::try_cast_slice::<u8, f32>(raw.bytes()).is_ok() => {
+                return Ok(Self { values: Values::InPlace(raw), rows, columns });
+            }
+            Element::F16 | Element::Bf16
+                if little && bytemuck::try_cast_slice::<u8, u16>(raw.bytes()).is_ok() =>
+            {
+                let values = Values::Half { raw, widened: OnceLock::new() };
+                return Ok(Self { values, rows, columns });
+            }
+            _ => {}
         }
         let values = raw.header.element.to_f32(&raw.header.name, raw.bytes())?;
         Ok(Self::new(values, rows, columns))
@@ -48,11 +63,17 @@ impl FloatMatrix {
     }
 
     /// The values, row by row; they may be anything that the file holds, NaN included.
+    ///
+    /// Half precision is widened once, in memory: `4 N K` bytes.
     pub fn values(&self) -> &[f32] {
         match &self.values {
             Values::Owned(values) => values,
             // The cast was tried when the value was made, and neither address nor length change.
             Values::InPlace(raw) => bytemuck::try_cast_slice(raw.bytes()).unwrap_or_default(),
+            // No half is refused: the error is that of other element types.
+            Values::Half { raw, widened } => widened.get_or_init(|| {
+                raw.header.element.to_f32(&raw.header.name, raw.bytes()).unwrap_or_default()
+            }),
         }
     }
 
@@ -65,9 +86,30 @@ impl FloatMatrix {
         MatrixView::new(self.values(), self.rows, self.columns)
     }
 
+    /// The rows as checked class predictions; half precision is read where it lies, without a copy.
+    ///
+    /// # Errors
+    /// As [`Predictions::probabilities`] and [`Predictions::logits`].
+    pub fn predictions(&self, kind: ScoreKind) -> Result<Predictions<'_>, CoreError> {
+        let Values::Half { raw, .. } = &self.values else {
+            return Predictions::new(self.view()?, kind);
+        };
+        let bits: &[u16] = bytemuck::try_cast_slice(raw.bytes()).unwrap_or_default();
+        match raw.header.element {
+            Element::Bf16 => {
+                Predictions::brain(bits.reinterpret_cast(), self.rows, self.columns, kind)
+            }
+            _ => Predictions::half(bits.reinterpret_cast(), self.rows, self.columns, kind),
+        }
+    }
+
     /// Whether the values are used where they lie in the file, without a copy.
     pub fn is_mapped(&self) -> bool {
-        matches!(&self.values, Values::InPlace(RawArray { storage: Storage::Mapped(_), .. }))
+        let raw = match &self.values {
+            Values::Owned(_) => return false,
+            Values::InPlace(raw) | Values::Half { raw, .. } => raw,
+        };
+        matches!(raw.storage, Storage::Mapped(_))
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! An array is named `FILE.npy`, `FILE.npz:KEY`, `FILE.safetensors:KEY` or `FILE.parquet:COLUMN` (a column of
 //! lists of equal length). Matrices are f16, bf16, f32 or f64 in C order; f32 in `.npy` and `.safetensors` is
-//! used where it lies, by memory map, everything else is converted to f32 in memory.
+//! used where it lies, by memory map, and so are f16 and bf16 where class predictions are read; everything else
+//! is converted to f32 in memory.
 
 mod element;
 mod ids;
