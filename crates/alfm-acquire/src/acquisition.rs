@@ -50,13 +50,9 @@ pub trait Acquisition: fmt::Debug + Send + Sync {
         budget: usize,
         seed: &SeedTree,
     ) -> Result<Vec<Pick>, AcquireError> {
-        let strategy = self.name();
-        if let Some(input) = self.needs().iter().find(|input| !pool.has(**input)) {
-            return Err(AcquireError::MissingInput { strategy, input: *input });
-        }
-        match budget.min(pool.candidates().len()) {
-            0 => Ok(Vec::new()),
-            budget => self.acquire(&Request { pool, budget, seed: seed.child(strategy), strategy }),
+        match Request::new(self.name(), self.needs(), pool, budget, seed)? {
+            None => Ok(Vec::new()),
+            Some(request) => self.acquire(&request),
         }
     }
 }

@@ -52,6 +52,23 @@ impl Owned {
         act(&pool)
     }
 
+    /// Exactly `min(budget, unlabelled)` distinct unlabelled rows.
+    fn keeps_the_contract(
+        &self,
+        picks: &[Pick],
+        budget: usize,
+        name: &str,
+    ) -> Result<(), TestCaseError> {
+        let unlabelled = self.observed.iter().filter(|label| label.is_none()).count();
+        prop_assert_eq!(picks.len(), budget.min(unlabelled), "{}", name);
+        let mut rows: Vec<usize> = picks.iter().map(|pick| pick.row).collect();
+        prop_assert!(rows.iter().all(|row| self.observed[*row].is_none()));
+        rows.sort_unstable();
+        rows.dedup();
+        prop_assert_eq!(rows.len(), picks.len(), "{} repeats a row", name);
+        Ok(())
+    }
+
     fn row(&self, row: usize) -> (Option<ClassId>, &[f32], &[f32]) {
         let width = self.embeddings.len() / self.observed.len();
         (
@@ -109,13 +126,7 @@ proptest! {
     fn the_batch_is_exact_distinct_and_unlabelled(owned in pool(), budget in 0usize..30, seed: u64) {
         for strategy in strategies() {
             let picks = owned.select(&*strategy, budget, seed);
-            let unlabelled = owned.observed.iter().filter(|label| label.is_none()).count();
-            prop_assert_eq!(picks.len(), budget.min(unlabelled), "{}", strategy.name());
-            let mut rows: Vec<usize> = picks.iter().map(|pick| pick.row).collect();
-            prop_assert!(rows.iter().all(|row| owned.observed[*row].is_none()));
-            rows.sort_unstable();
-            rows.dedup();
-            prop_assert_eq!(rows.len(), picks.len(), "{} repeats a row", strategy.name());
+            owned.keeps_the_contract(&picks, budget, strategy.name())?;
         }
     }
 
@@ -148,13 +159,7 @@ proptest! {
                 owned.with_pool(select).unwrap()
             };
             let picks = std::thread::scope(|scope| scope.spawn(ask).join()).unwrap();
-            let unlabelled = owned.observed.iter().filter(|label| label.is_none()).count();
-            prop_assert_eq!(picks.len(), budget.min(unlabelled), "{}", strategy.name());
-            let mut rows: Vec<usize> = picks.iter().map(|pick| pick.row).collect();
-            prop_assert!(rows.iter().all(|row| owned.observed[*row].is_none()));
-            rows.sort_unstable();
-            rows.dedup();
-            prop_assert_eq!(rows.len(), picks.len(), "{} repeats a row", strategy.name());
+            owned.keeps_the_contract(&picks, budget, strategy.name())?;
             let single = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
             prop_assert_eq!(single.install(ask), picks, "{}", strategy.name());
         }

@@ -38,8 +38,8 @@ pub type RowOracle<'o> = dyn FnMut(&[usize]) -> Option<Vec<ClassId>> + 'o;
 /// Runs an interactive strategy against an oracle that answers `annotators` rows at a time.
 ///
 /// The oracle is asked for the rows of the batch only, each once: there is no other way to a label. `None`
-/// from it ends the batch with the rows that it was asked last; otherwise exactly `min(budget, candidates)` rows come back, in the order in
-/// which they were asked.
+/// from it ends the batch with the rows that it was asked last; otherwise exactly `min(budget, candidates)`
+/// rows come back, in the order in which they were asked.
 ///
 /// # Errors
 /// As [`Acquisition::select`]; [`AcquireError::Setting`] without an annotator.
@@ -60,14 +60,10 @@ pub fn select_with_oracle(
             rule: "at least 1",
         });
     }
-    if let Some(input) = strategy.needs().iter().find(|input| !pool.has(**input)) {
-        return Err(AcquireError::MissingInput { strategy: name, input: *input });
-    }
-    let budget = budget.min(pool.candidates().len());
-    if budget == 0 {
+    let Some(request) = Request::new(name, strategy.needs(), pool, budget, seed)? else {
         return Ok(Vec::new());
-    }
-    let request = Request { pool, budget, seed: seed.child(name), strategy: name };
+    };
+    let budget = request.budget;
     let mut session = strategy.begin(&request)?;
     let mut picks: Vec<Pick> = Vec::with_capacity(budget);
     while picks.len() < budget {

@@ -16,6 +16,24 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// What `strategy` is asked for, its budget cut to the candidates; `None` where nothing is left to choose.
+    ///
+    /// # Errors
+    /// [`AcquireError::MissingInput`] if the pool lacks an input that the strategy needs.
+    pub(crate) fn new(
+        strategy: &'static str,
+        needs: &[Input],
+        pool: &'a Pool<'a>,
+        budget: usize,
+        seed: &SeedTree,
+    ) -> Result<Option<Self>, AcquireError> {
+        if let Some(input) = needs.iter().find(|input| !pool.has(**input)) {
+            return Err(AcquireError::MissingInput { strategy, input: *input });
+        }
+        let budget = budget.min(pool.candidates().len());
+        Ok((budget > 0).then(|| Self { pool, budget, seed: seed.child(strategy), strategy }))
+    }
+
     /// The rows that may be chosen, ascending.
     pub fn candidates(&self) -> &'a [usize] {
         self.pool.candidates()
