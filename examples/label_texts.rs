@@ -87,8 +87,7 @@ fn train(
     let (rows, labels): (Vec<usize>, Vec<ClassId>) =
         told.chain(clean.iter().map(|item| (item.row, item.class))).unzip();
     let (embeddings, weights) = (embeddings.gather(rows), vec![1.0; labels.len()]);
-    let examples =
-        Examples { embeddings: embeddings.view(), labels: &labels, weights: &weights, classes };
+    let examples = Examples::new(embeddings.view(), &labels, &weights, classes);
     LearnerConfig::default().build()?.fit(&examples, &SeedTree::new(SEED).index(round))
 }
 

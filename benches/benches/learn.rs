@@ -39,12 +39,7 @@ fn fits(criterion: &mut Criterion) {
     {
         let (embeddings, labels) = embeddings(rows);
         let weights = vec![1.0; rows];
-        let examples = Examples {
-            embeddings: embeddings.view(),
-            labels: &labels,
-            weights: &weights,
-            classes: CLASSES,
-        };
+        let examples = Examples::new(embeddings.view(), &labels, &weights, CLASSES);
         let learner = config.build().expect("the defaults are valid");
         group.bench_function(format!("{name}/{rows}x{DIMENSION}x{CLASSES}"), |bench| {
             bench.iter(|| learner.fit(black_box(&examples), &SeedTree::new(0)));

@@ -24,6 +24,9 @@ pub enum Input {
     Averaged,
     /// Cross-entropy of a masked language model at every token position, `N x T`.
     Surprisal,
+    /// What the small model says when it is trained on the oracle's labels alone: of the pool, `N x K`, and
+    /// of the `n` labelled items out of fold, `n x K`.
+    LabelsOnly,
 }
 
 impl fmt::Display for Input {
@@ -36,6 +39,7 @@ impl fmt::Display for Input {
             Self::Passes => "class predictions of several stochastic passes of the model",
             Self::Averaged => "predictions and hidden features of the model's running average",
             Self::Surprisal => "a language model's surprisal at every token",
+            Self::LabelsOnly => "out-of-fold predictions of the model on the labelled items",
         })
     }
 }

@@ -215,6 +215,8 @@ impl<'a> Pool<'a> {
             Input::Passes => self.given.passes.is_some(),
             Input::Averaged => self.given.averaged.is_some(),
             Input::Surprisal => self.given.surprisal.is_some(),
+            // Evidence about the prior, which no acquisition function looks at.
+            Input::LabelsOnly => false,
         }
     }
 

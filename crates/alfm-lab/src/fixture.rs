@@ -83,11 +83,17 @@ fn scores(quality: f64) -> Scores {
 fn round(round: usize, quality: f64, with_free_labels: bool) -> RoundRecord {
     let free = match (with_free_labels, round) {
         (false, _) => FreeLabels::default(),
-        (true, 1) => FreeLabels { given: vec![0; 5], wrong: vec![0; 5], covered: vec![0; 5] },
+        (true, 1) => FreeLabels {
+            given: vec![0; 5],
+            wrong: vec![0; 5],
+            covered: vec![0; 5],
+            ..FreeLabels::default()
+        },
         (true, _) => FreeLabels {
             given: vec![26, 16, 10, 6, 2],
             wrong: vec![2, 1, 1, 2, 0],
             covered: vec![27, 15, 11, 5, 2],
+            ..FreeLabels::default()
         },
     };
     let labelled = vec![6 * round, 5 * round, 4 * round, 3 * round, 2 * round];
@@ -101,6 +107,7 @@ fn round(round: usize, quality: f64, with_free_labels: bool) -> RoundRecord {
         labelled,
         queries_by_prior: vec![7, 5, 4, 2, 2],
         free,
+        trust: None,
         diverged: false,
     }
 }

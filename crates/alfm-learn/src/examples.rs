@@ -1,32 +1,64 @@
-use alfm_core::{ClassId, CoreError, MatrixView};
+use alfm_core::{ClassId, CoreError, MatrixView, Predictions, ScoreKind};
 
 use crate::LearnError;
 
-/// Labelled items to learn from: row `i` of everything is item `i`.
+/// Items to learn from: row `i` of everything is item `i`.
+///
+/// The first rows have a class each, the rest, if any, a distribution over the classes.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Examples<'a> {
     /// Embeddings, `N x D`.
     pub embeddings: MatrixView<'a>,
-    /// Class of each item, length `N`.
+    /// Class of each of the first `n` items.
     pub labels: &'a [ClassId],
     /// Weight of each item, length `N`: 1 for an oracle label, less where it is trusted less.
     pub weights: &'a [f32],
     /// Number of classes `K`, seen or not.
     pub classes: usize,
+    /// Class distributions of the other `N - n` items, one a row, `K` columns.
+    pub soft: Option<MatrixView<'a>>,
 }
 
-impl Examples<'_> {
+impl<'a> Examples<'a> {
+    /// Items with a class each.
+    pub fn new(
+        embeddings: MatrixView<'a>,
+        labels: &'a [ClassId],
+        weights: &'a [f32],
+        classes: usize,
+    ) -> Self {
+        Self { embeddings, labels, weights, classes, soft: None }
+    }
+
+    /// Says that the rows after the labelled ones have these class distributions.
+    ///
+    /// Such an item is each class at once, weighted by its probability.
+    #[must_use]
+    pub fn with_soft(mut self, soft: MatrixView<'a>) -> Self {
+        self.soft = Some(soft);
+        self
+    }
+
     /// Checks lengths, labels, weights and the number of classes: `O(N)`.
     ///
     /// # Errors
-    /// [`LearnError::Input`] for lengths, class ids and fewer than two classes, [`LearnError::Weight`]
+    /// [`LearnError::Input`] for lengths, class ids, soft rows that are no distributions and fewer than two classes, [`LearnError::Weight`]
     /// for the first bad weight, [`LearnError::NothingToLearn`] if no weight is above 0.
     pub fn check(&self) -> Result<(), LearnError> {
         let rows = self.embeddings.rows();
         if self.classes < 2 {
             return Err(CoreError::TooFewClasses { got: self.classes }.into());
         }
-        for (what, got) in [("labels", self.labels.len()), ("weights", self.weights.len())] {
+        if let Some(soft) = self.soft {
+            Predictions::new(soft, ScoreKind::Probabilities)?;
+            let (what, expected, got) = ("soft targets", self.classes, soft.columns());
+            if got != expected {
+                return Err(CoreError::ColumnCount { what, expected, got }.into());
+            }
+        }
+        let targets = self.labels.len() + self.soft.map_or(0, |soft| soft.rows());
+        for (what, got) in [("labels", targets), ("weights", self.weights.len())] {
             if got != rows {
                 return Err(CoreError::RowCount { what, expected: rows, got }.into());
             }
@@ -49,6 +81,17 @@ impl Examples<'_> {
         for (class, weight) in self.labels.iter().zip(self.weights) {
             totals[class.index()] += f64::from(*weight);
         }
+        for (row, weight) in self.soft_rows() {
+            for (total, p) in totals.iter_mut().zip(row) {
+                *total += f64::from(weight * p);
+            }
+        }
         totals
+    }
+
+    /// The soft rows with their weights.
+    pub(crate) fn soft_rows(&self) -> impl Iterator<Item = (&'a [f32], f32)> {
+        let weights = self.weights.iter().skip(self.labels.len()).copied();
+        self.soft.into_iter().flat_map(|soft| soft.iter()).zip(weights)
     }
 }

@@ -15,12 +15,7 @@
 //!
 //! let embeddings = Matrix::from_rows(&[[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])?;
 //! let labels = [0, 0, 1].map(ClassId::new);
-//! let examples = Examples {
-//!     embeddings: embeddings.view(),
-//!     labels: &labels,
-//!     weights: &[1.0; 3],
-//!     classes: 2,
-//! };
+//! let examples = Examples::new(embeddings.view(), &labels, &[1.0; 3], 2);
 //! let learner = LearnerConfig::default().build()?;
 //! let model = learner.fit(&examples, &SeedTree::new(0))?;
 //! let probabilities = model.predict(embeddings.view())?;

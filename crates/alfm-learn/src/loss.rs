@@ -12,8 +12,10 @@ use crate::Examples;
 pub(crate) struct Targets {
     /// Column among the seen classes, of each item; 0 where the item's weight is 0.
     column: Vec<usize>,
-    /// Weight of each item, divided by `n`.
+    /// Weight of each labelled item, divided by `n`.
     weight: Vec<f32>,
+    /// Weights of the seen classes of each soft item, `M x S` row by row, divided by `n`.
+    soft: Vec<f32>,
     /// Total weight `n`.
     pub(crate) total: f64,
     /// The seen classes, ascending.
@@ -37,7 +39,12 @@ impl Targets {
             if weight == 0.0 { 0.0 } else { (f64::from(weight) / scale) as f32 }
         };
         let pairs = || examples.labels.iter().zip(examples.weights);
+        let soft = examples.soft_rows().flat_map(|(row, weight)| {
+            let of_class = move |class: &ClassId| share(*class, weight * row[class.index()]);
+            seen.iter().map(of_class)
+        });
         Self {
+            soft: soft.collect(),
             column: examples.labels.iter().map(|class| column_of[class.index()]).collect(),
             weight: pairs().map(|(class, weight)| share(*class, *weight)).collect(),
             total,
@@ -47,7 +54,8 @@ impl Targets {
 
     /// Mean weighted cross-entropy in nats, `sum_i weight_i (ln sum_j exp z_ij - z_iy)`.
     ///
-    /// Replaces the logits `N x S` by its gradient, `weight_i (softmax(z_i)_j - [j = y_i])`.
+    /// Replaces the logits `N x S` by its gradient, `weight_i (softmax(z_i)_j - [j = y_i])`. A soft item is the
+    /// sum over its classes.
     pub(crate) fn cross_entropy(&self, mut logits: ArrayViewMut2<'_, f32>) -> f64 {
         let mut loss = 0.0;
         for ((mut row, &column), &weight) in
@@ -60,6 +68,16 @@ impl Targets {
             let scale = weight / sum;
             row.iter_mut().for_each(|value| *value *= scale);
             row[column] -= weight;
+        }
+        let soft_rows = logits.rows_mut().into_iter().skip(self.column.len());
+        for (mut row, targets) in soft_rows.zip(self.soft.chunks_exact(self.seen.len())) {
+            let row = row.as_slice_mut().unwrap_or_default();
+            let weight: f32 = targets.iter().sum();
+            let own: f32 = row.iter().zip(targets).map(|(z, t)| z * t).sum();
+            let (top, sum) = exponentiate(row);
+            loss += f64::from(weight) * (f64::from(sum).ln() + f64::from(top)) - f64::from(own);
+            let scale = weight / sum;
+            row.iter_mut().zip(targets).for_each(|(value, t)| *value = *value * scale - t);
         }
         loss
     }
@@ -86,8 +104,7 @@ mod tests {
     fn targets(labels: &[u32], weights: &[f32], classes: usize, balanced: bool) -> Targets {
         let embeddings = Matrix::new(vec![0.0; labels.len()], labels.len(), 1).unwrap();
         let labels: Vec<ClassId> = labels.iter().copied().map(ClassId::new).collect();
-        let examples =
-            Examples { embeddings: embeddings.view(), labels: &labels, weights, classes };
+        let examples = Examples::new(embeddings.view(), &labels, weights, classes);
         examples.check().unwrap();
         Targets::new(&examples, balanced)
     }
@@ -121,6 +138,31 @@ mod tests {
         assert!((loss - 0.490_414_6).abs() < 1e-6, "{loss}");
         let expected = arr2(&[[-0.125, 0.125], [0.25, -0.25]]);
         assert!((logits - expected).iter().all(|gap| gap.abs() < 1e-7));
+    }
+
+    /// A distribution is its item once for each class, weighted by the class's probability.
+    #[test]
+    fn a_soft_item_is_each_class_by_its_share() {
+        let embeddings = Matrix::new(vec![0.0; 4], 4, 1).unwrap();
+        let labels = [0, 1, 0, 1].map(ClassId::new);
+        let weights = [1.0, 1.0, 0.5 * 0.75, 0.5 * 0.25];
+        let hard = Examples::new(embeddings.view(), &labels, &weights, 2);
+        let hard = Targets::new(&hard, true);
+        let three = Matrix::new(vec![0.0; 3], 3, 1).unwrap();
+        let soft = Matrix::from_rows(&[[0.75, 0.25]]).unwrap();
+        let mixed = Examples::new(three.view(), &labels[..2], &[1.0, 1.0, 0.5], 2);
+        let mixed = mixed.with_soft(soft.view());
+        mixed.check().unwrap();
+        let mixed = Targets::new(&mixed, true);
+        assert_eq!(mixed.total, hard.total);
+        let mut once = arr2(&[[0.3, -0.2], [1.0, 0.1], [0.7, 0.2]]);
+        let mut each = arr2(&[[0.3, -0.2], [1.0, 0.1], [0.7, 0.2], [0.7, 0.2]]);
+        let (a, b) = (mixed.cross_entropy(once.view_mut()), hard.cross_entropy(each.view_mut()));
+        assert!((a - b).abs() < 1e-6, "{a} {b}");
+        for class in 0..2 {
+            let sum = each[(2, class)] + each[(3, class)];
+            assert!((once[(2, class)] - sum).abs() < 1e-7);
+        }
     }
 
     #[test]

@@ -210,12 +210,7 @@ mod tests {
         let embeddings = Matrix::new(values, 10, 4).unwrap();
         let labels: Vec<ClassId> = (0..10).map(|i| ClassId::new(i % 3)).collect();
         let weights: Vec<f32> = (0..10).map(|i| 0.5 + i as f32 / 10.0).collect();
-        let examples = Examples {
-            embeddings: embeddings.view(),
-            labels: &labels,
-            weights: &weights,
-            classes: 3,
-        };
+        let examples = Examples::new(embeddings.view(), &labels, &weights, 3);
         for (widths, activation) in cases {
             let shape = Shape { widths: widths.clone(), activation };
             check_gradient(&shape, &examples);

@@ -25,12 +25,7 @@ use crate::{Examples, LearnError, Learner};
 /// let rows = [[1.0, 0.0], [0.9, 0.1], [1.0, 0.1], [0.1, 1.0], [0.0, 1.0], [0.1, 0.9], [0.0, 0.9]];
 /// let embeddings = Matrix::from_rows(&rows)?;
 /// let labels = [0, 0, 0, 1, 1, 1, 0].map(ClassId::new);
-/// let examples = Examples {
-///     embeddings: embeddings.view(),
-///     labels: &labels,
-///     weights: &[1.0; 7],
-///     classes: 2,
-/// };
+/// let examples = Examples::new(embeddings.view(), &labels, &[1.0; 7], 2);
 /// let learner = LearnerConfig::default().build()?;
 /// let probabilities = out_of_fold(&*learner, &examples, 7, &SeedTree::new(0))?;
 /// assert!(probabilities.view().row(6)[1] > 0.5);
@@ -101,15 +96,13 @@ fn predict(
     held: &[usize],
     seed: &SeedTree,
 ) -> Result<Matrix, LearnError> {
-    let embeddings = examples.embeddings.gather(kept.iter().copied());
     let labels: Vec<ClassId> = kept.iter().map(|row| examples.labels[*row]).collect();
-    let weights: Vec<f32> = kept.iter().map(|row| examples.weights[*row]).collect();
-    let kept = Examples {
-        embeddings: embeddings.view(),
-        labels: &labels,
-        weights: &weights,
-        classes: examples.classes,
-    };
+    let soft = examples.labels.len()..examples.embeddings.rows();
+    let rows = || kept.iter().copied().chain(soft.clone());
+    let embeddings = examples.embeddings.gather(rows());
+    let weights: Vec<f32> = rows().map(|row| examples.weights[row]).collect();
+    let mut kept = Examples::new(embeddings.view(), &labels, &weights, examples.classes);
+    kept.soft = examples.soft;
     let model = learner.fit(&kept, seed)?;
     model.predict(examples.embeddings.gather(held.iter().copied()).view())
 }

@@ -31,7 +31,7 @@ fn fit(
     weights: &[f32],
     classes: usize,
 ) -> Result<Box<dyn Classifier>, LearnError> {
-    let examples = Examples { embeddings: embeddings.view(), labels, weights, classes };
+    let examples = Examples::new(embeddings.view(), labels, weights, classes);
     config.build().unwrap().fit(&examples, &SeedTree::new(0))
 }
 
@@ -161,12 +161,7 @@ fn threads_do_not_change_a_byte() {
 #[test]
 fn the_mlp_depends_on_the_seed_and_the_linear_head_does_not() {
     let (embeddings, labels) = clusters(60, 6, 3);
-    let examples = Examples {
-        embeddings: embeddings.view(),
-        labels: &labels,
-        weights: &[1.0; 60],
-        classes: 3,
-    };
+    let examples = Examples::new(embeddings.view(), &labels, &[1.0; 60], 3);
     let [linear, mlp, _] = learners();
     let differs = |config: &LearnerConfig| {
         let learner = config.build().unwrap();

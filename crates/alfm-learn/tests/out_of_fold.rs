@@ -77,8 +77,7 @@ impl Classifier for Seen {
 fn every_item_is_predicted_once_by_a_model_that_has_not_seen_it() {
     let (embeddings, labels) = numbered(11, 2);
     let weights: Vec<f32> = (0..11).map(|item| 1.0 + item as f32).collect();
-    let examples =
-        Examples { embeddings: embeddings.view(), labels: &labels, weights: &weights, classes: 2 };
+    let examples = Examples::new(embeddings.view(), &labels, &weights, 2);
     let witness = Witness::default();
     let predicted = out_of_fold(&witness, &examples, 4, &SeedTree::new(0)).unwrap();
     // Folds of 3, 3, 3 and 2 items leave 8 or 9 to learn from.
@@ -97,8 +96,7 @@ fn every_item_is_predicted_once_by_a_model_that_has_not_seen_it() {
 #[test]
 fn more_folds_than_items_leave_each_item_out_alone() {
     let (embeddings, labels) = numbered(5, 2);
-    let examples =
-        Examples { embeddings: embeddings.view(), labels: &labels, weights: &[1.0; 5], classes: 2 };
+    let examples = Examples::new(embeddings.view(), &labels, &[1.0; 5], 2);
     let witness = Witness::default();
     let predicted = out_of_fold(&witness, &examples, 100, &SeedTree::new(0)).unwrap();
     assert!(predicted.view().iter().all(|row| row[1] == 4.0));
@@ -110,8 +108,7 @@ fn more_folds_than_items_leave_each_item_out_alone() {
 fn a_class_in_one_fold_only_is_unseen_there() {
     let embeddings = Matrix::from_rows(&[[0.0], [0.1], [0.2], [1.0]]).unwrap();
     let labels = [0, 0, 0, 1].map(ClassId::new);
-    let examples =
-        Examples { embeddings: embeddings.view(), labels: &labels, weights: &[1.0; 4], classes: 2 };
+    let examples = Examples::new(embeddings.view(), &labels, &[1.0; 4], 2);
     let learner = LearnerConfig::default().build().unwrap();
     let predicted = out_of_fold(&*learner, &examples, 4, &SeedTree::new(0)).unwrap();
     assert_eq!(predicted.view().row(3)[1], 1.0 / 5.0);
@@ -125,8 +122,7 @@ fn threads_do_not_change_a_byte_and_the_seed_decides() {
     let embeddings = Matrix::new(values, 400, 8).unwrap();
     let labels: Vec<ClassId> = (0..400).map(|_| ClassId::new(rng.random_range(0..3))).collect();
     let weights = [1.0; 400];
-    let examples =
-        Examples { embeddings: embeddings.view(), labels: &labels, weights: &weights, classes: 3 };
+    let examples = Examples::new(embeddings.view(), &labels, &weights, 3);
     let network = MlpConfig::default().with_hidden([4]).with_max_iterations(5);
     let learner = LearnerConfig::Mlp(network).build().unwrap();
     let run = |threads: usize, seed| {
@@ -141,8 +137,7 @@ fn threads_do_not_change_a_byte_and_the_seed_decides() {
 #[test]
 fn folds_and_items_must_be_at_least_two() {
     let (embeddings, labels) = numbered(1, 2);
-    let one =
-        Examples { embeddings: embeddings.view(), labels: &labels, weights: &[1.0], classes: 2 };
+    let one = Examples::new(embeddings.view(), &labels, &[1.0], 2);
     let learner = LearnerConfig::default().build().unwrap();
     let error = |examples: &Examples<'_>, folds| {
         out_of_fold(&*learner, examples, folds, &SeedTree::new(0)).unwrap_err()
@@ -152,10 +147,8 @@ fn folds_and_items_must_be_at_least_two() {
     // All weight lies on item 2: without it there is nothing to learn from the others.
     let (embeddings, labels) = numbered(3, 2);
     let weights = [0.0, 0.0, 1.0];
-    let lone =
-        Examples { embeddings: embeddings.view(), labels: &labels, weights: &weights, classes: 2 };
+    let lone = Examples::new(embeddings.view(), &labels, &weights, 2);
     assert_eq!(error(&lone, 3), LearnError::NothingToLearn { rows: 2 });
-    let unequal =
-        Examples { embeddings: embeddings.view(), labels: &labels, weights: &[1.0], classes: 2 };
+    let unequal = Examples::new(embeddings.view(), &labels, &[1.0], 2);
     assert!(matches!(error(&unequal, 3), LearnError::Input(_)));
 }

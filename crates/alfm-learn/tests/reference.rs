@@ -38,12 +38,7 @@ fn coefficients_and_loss_are_those_of_scikit_learn() {
     let reference: Reference = serde_json::from_str(text).unwrap();
     let embeddings = Matrix::from_rows(&reference.rows).unwrap();
     let labels: Vec<ClassId> = reference.labels.iter().map(|class| ClassId::new(*class)).collect();
-    let examples = Examples {
-        embeddings: embeddings.view(),
-        labels: &labels,
-        weights: &reference.item_weights,
-        classes: 3,
-    };
+    let examples = Examples::new(embeddings.view(), &labels, &reference.item_weights, 3);
     for case in &reference.cases {
         let config = LogisticRegressionConfig::default()
             .with_c(case.c)

@@ -49,8 +49,22 @@ pub enum SelectError {
         /// The value given.
         value: f32,
     },
+    /// An option of the guard out of range.
+    #[error("the guard's {name} is {value}: it must be from {low} to {high}")]
+    GuardOption {
+        /// The option.
+        name: &'static str,
+        /// The value given.
+        value: f64,
+        /// The smallest allowed.
+        low: f64,
+        /// The largest allowed.
+        high: f64,
+    },
     /// Options of PriorAL for a strategy that has none.
-    #[error("strategy `{strategy}` takes no options: they belong to `prioral`")]
+    #[error(
+        "strategy `{strategy}` takes no options: they belong to `prioral` and `prioral-guarded`"
+    )]
     UnusedOptions {
         /// The strategy.
         strategy: String,

@@ -2,6 +2,7 @@
 
 mod clean;
 mod error;
+mod guard;
 mod imbalance;
 mod prioral;
 mod round;
@@ -14,8 +15,9 @@ pub use alfm_core as core;
 pub use alfm_core::{ClassId, ClassSchema, MatrixView, Predictions, SampleId};
 pub use clean::{CleanItem, CleanSet};
 pub use error::SelectError;
+pub use guard::{GuardConfig, LEAST_TRUST, StatedError, Trust};
 pub use imbalance::ImbalanceWeight;
 pub use prioral::{CleanRule, Decision, PriorAl, PriorAlConfig};
-pub use round::{PoolState, Query, Round};
+pub use round::{LabelsOnly, PoolState, Query, Round};
 pub use selector::Selector;
-pub use strategy::{PRIORAL, PRIORAL_SUMMARY, Strategy};
+pub use strategy::{PRIORAL, PRIORAL_GUARDED, PRIORAL_GUARDED_SUMMARY, PRIORAL_SUMMARY, Strategy};

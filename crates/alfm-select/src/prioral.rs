@@ -1,12 +1,13 @@
 //! The co-decision engine of PriorAL (Zhang, Li, Zhang & Zhu, ICML 2026, arXiv 2606.07630).
 
 use alfm_acquire::compute::{CoDecision, Joint, co_decide, largest, split_largest};
-use alfm_acquire::{AcquireError, Acquisition, Input, Pick, Pool, find};
-use alfm_core::{ClassId, CoreError, Matrix, Predictions, SeedTree};
+use alfm_acquire::{AcquireError, Acquisition, Input, Pick, Pool, Random, find};
+use alfm_core::{ClassId, CoreError, Matrix, MatrixView, Predictions, ScoreKind, SeedTree};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{ImbalanceWeight, SelectError};
+use crate::guard::{self, GuardConfig, Verdict};
+use crate::{ImbalanceWeight, LabelsOnly, SelectError};
 
 /// Options of PriorAL; the defaults are the published rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub struct PriorAlConfig {
     pub query: String,
     /// Which free labels the clean set carries.
     pub clean: CleanRule,
+    /// What keeps a bad prior from doing harm; none as published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<GuardConfig>,
 }
 
 /// Which free labels the clean set carries.
@@ -51,6 +55,7 @@ impl Default for PriorAlConfig {
             weight: ImbalanceWeight::default(),
             query: ENTROPY.into(),
             clean: CleanRule::default(),
+            guard: None,
         }
     }
 }
@@ -59,6 +64,24 @@ impl Default for PriorAlConfig {
 const ENTROPY: &str = "entropy";
 
 impl PriorAlConfig {
+    /// The guarded form with its default options: margin in a noise set of a fifth, soft free labels.
+    pub fn guarded() -> Self {
+        Self {
+            noise_fraction: 0.2,
+            query: "margin".into(),
+            clean: CleanRule::Soft,
+            guard: Some(GuardConfig::default()),
+            ..Self::default()
+        }
+    }
+
+    /// Sets the guard's options.
+    #[must_use]
+    pub fn with_guard(mut self, guard: GuardConfig) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+
     /// Sets `rho`.
     #[must_use]
     pub fn with_noise_fraction(mut self, noise_fraction: f64) -> Self {
@@ -108,11 +131,27 @@ impl PriorAlConfig {
         {
             return Err(SelectError::MixtureWeight { value });
         }
+        if let Some(guard) = &self.guard {
+            guard.check()?;
+        }
         let query = match self.query.as_str() {
             ENTROPY => None,
             name => Some(find(name)?),
         };
         Ok(PriorAl { config: self.clone(), query })
+    }
+
+    /// The weight of each class, from what the experts say of every row.
+    pub(crate) fn class_weights(
+        &self,
+        rows: &[CoDecision],
+        pool: &Pool<'_>,
+        classes: usize,
+    ) -> Vec<f32> {
+        let prior_label = |row: usize| rows[row].prior_label as usize;
+        let unlabelled = pool.candidates().iter().map(|row| prior_label(*row));
+        let labelled = pool.labelled().map(|(row, class)| (prior_label(row), class));
+        self.weight.of_classes(classes, unlabelled, labelled)
     }
 }
 
@@ -129,6 +168,8 @@ pub struct PriorAl {
 pub struct Decision {
     /// The items to ask, most wanted first, at most the budget.
     pub queries: Vec<Pick>,
+    /// How many of them, the last ones, were drawn at random.
+    pub explored: usize,
     /// `D_N`, ascending: the uncertain share, out of which the queries come.
     pub noise: Vec<usize>,
     /// `D_C`, ascending: the rest of the unlabelled rows.
@@ -148,6 +189,9 @@ impl PriorAl {
     /// Both experts, and what the query rule needs.
     pub(crate) fn needs(&self) -> Vec<Input> {
         let mut needs = vec![Input::Model, Input::Prior];
+        if self.config.guard.is_some() {
+            needs.push(Input::LabelsOnly);
+        }
         let query = self.query.iter().flat_map(|query| query.needs());
         needs.extend(query.filter(|input| !matches!(input, Input::Model | Input::Prior)));
         needs
@@ -168,15 +212,51 @@ impl PriorAl {
     ) -> Result<Decision, SelectError> {
         let (strategy, input) = (crate::PRIORAL, Input::Model);
         let model = pool.model().ok_or(AcquireError::MissingInput { strategy, input })?;
-        let rows = co_decide(prior, model, self.config.joint)?;
-        let candidates = pool.candidates();
-        let weighted_entropy = self.weighted_entropy(&rows, pool, prior.classes());
-        let noise_size = noise_size(self.config.noise_fraction, candidates.len(), budget);
-        let (noise, clean) = split_largest(&weighted_entropy, noise_size);
-        let to_rows = |at: Vec<usize>| at.into_iter().map(|at| candidates[at]).collect();
-        let (noise, clean): (Vec<usize>, Vec<usize>) = (to_rows(noise), to_rows(clean));
+        let (rows, weighted_entropy) = self.score(prior, model, self.config.joint, pool)?;
+        let candidates = pool.candidates().len();
+        let noise_size = noise_size(self.config.noise_fraction, candidates, budget);
+        let (noise, clean) = self.split(&weighted_entropy, noise_size, pool);
         let queries = self.query(&rows, &noise, pool, budget, seed)?;
-        Ok(Decision { queries, noise, clean, weighted_entropy, rows })
+        Ok(Decision { queries, explored: 0, noise, clean, weighted_entropy, rows })
+    }
+
+    /// One guarded round; `random` says of a labelled row that it was asked at random.
+    ///
+    /// Time and memory as [`decide`](PriorAl::decide), `12 N K` bytes for the calibrated experts, and
+    /// `O(n K)` some fifty times for the `n` labels.
+    pub(crate) fn decide_guarded(
+        &self,
+        guard: &GuardConfig,
+        (prior, own): (Predictions<'_>, Option<LabelsOnly<'_>>),
+        pool: &Pool<'_>,
+        random: impl Fn(usize) -> bool,
+        budget: usize,
+        seed: &SeedTree,
+    ) -> Result<(Decision, Verdict), SelectError> {
+        let own = own.ok_or_else(guard::missing)?;
+        let verdict = guard.weigh(&self.config, prior, &own, pool, random)?;
+        let probabilities = |matrix| Predictions::new(matrix, ScoreKind::Probabilities);
+        let (prior, model): (MatrixView<'_>, MatrixView<'_>) =
+            (verdict.prior.view(), verdict.model.view());
+        let (rows, weighted_entropy) =
+            self.score(probabilities(prior)?, probabilities(model)?, Joint::Product, pool)?;
+        let candidates = pool.candidates().len();
+        let noise_size = (candidates - verdict.clean).max(budget).min(candidates);
+        let (noise, clean) = self.split(&weighted_entropy, noise_size, pool);
+
+        // Without free labels there is no error to state, and nothing to explore for.
+        let explored = if verdict.clean == 0 { 0 } else { guard.explored(budget) };
+        let mut queries = self.query(&rows, &noise, pool, budget.saturating_sub(explored), seed)?;
+        let taken: Vec<usize> = queries.iter().map(|pick| pick.row).collect();
+        let others = pool.candidates().iter().copied().filter(|row| !taken.contains(row));
+        let random =
+            Random.select(&pool.restricted_to(others), explored, &seed.child("explore"))?;
+        let explored = random.len();
+        queries.extend(random);
+        // What is asked is not given a free label in the same breath.
+        let asked: Vec<usize> = queries.iter().map(|pick| pick.row).collect();
+        let clean = clean.into_iter().filter(|row| !asked.contains(row)).collect();
+        Ok((Decision { queries, explored, noise, clean, weighted_entropy, rows }, verdict))
     }
 
     /// The free labels of a decision's clean set and the joint probability of each.
@@ -195,14 +275,48 @@ impl PriorAl {
         decision.clean.par_iter().map(label).unzip()
     }
 
-    /// `H_b[i] = weight(prior label of i) * H(pbar_i)` for the candidates.
-    fn weighted_entropy(&self, rows: &[CoDecision], pool: &Pool<'_>, classes: usize) -> Vec<f32> {
-        let prior_label = |row: usize| rows[row].prior_label as usize;
-        let unlabelled = pool.candidates().iter().map(|row| prior_label(*row));
-        let labelled = pool.labelled().map(|(row, class)| (prior_label(row), class));
-        let weights = self.config.weight.of_classes(classes, unlabelled, labelled);
-        let weighted = |row: &usize| weights[prior_label(*row)] * rows[*row].joint_entropy;
-        pool.candidates().par_iter().map(weighted).collect()
+    /// Which of the clean rows are the `count` surest ones.
+    pub(crate) fn surest(decision: &Decision, pool: &Pool<'_>, count: usize) -> Vec<bool> {
+        let entropy = |row: &usize| {
+            let at = pool.candidates().binary_search(row).unwrap_or_default();
+            decision.weighted_entropy[at]
+        };
+        let entropies: Vec<f32> = decision.clean.iter().map(entropy).collect();
+        let (_, surest) = split_largest(&entropies, entropies.len().saturating_sub(count));
+        let mut certified = vec![false; entropies.len()];
+        surest.into_iter().for_each(|at| certified[at] = true);
+        certified
+    }
+
+    /// What both experts say of every row, and `H_b[i] = weight(prior label of i) * H(pbar_i)` of the candidates.
+    fn score(
+        &self,
+        prior: Predictions<'_>,
+        model: Predictions<'_>,
+        joint: Joint,
+        pool: &Pool<'_>,
+    ) -> Result<(Vec<CoDecision>, Vec<f32>), SelectError> {
+        let rows = co_decide(prior, model, joint)?;
+        let weights = self.config.class_weights(&rows, pool, prior.classes());
+        let weighted = |row: &usize| {
+            let row = &rows[*row];
+            weights[row.prior_label as usize] * row.joint_entropy
+        };
+        let weighted_entropy = pool.candidates().par_iter().map(weighted).collect();
+        Ok((rows, weighted_entropy))
+    }
+
+    /// Noise set and clean set, as rows of the pool.
+    fn split(
+        &self,
+        weighted_entropy: &[f32],
+        noise_size: usize,
+        pool: &Pool<'_>,
+    ) -> (Vec<usize>, Vec<usize>) {
+        let (noise, clean) = split_largest(weighted_entropy, noise_size);
+        let to_rows =
+            |at: Vec<usize>| at.into_iter().map(|at| pool.candidates()[at]).collect::<Vec<_>>();
+        (to_rows(noise), to_rows(clean))
     }
 
     fn query(

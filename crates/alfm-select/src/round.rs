@@ -2,7 +2,7 @@ use alfm_acquire::{Averaged, LinearHead};
 use alfm_core::{ClassId, MatrixView, Predictions, SampleId};
 use serde::Serialize;
 
-use crate::CleanSet;
+use crate::{CleanSet, Trust};
 
 /// What is known of the pool when a batch is asked for; rows are in the order of the selector's items.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,6 +14,25 @@ pub struct PoolState<'a> {
     pub(crate) passes: Option<&'a [Predictions<'a>]>,
     pub(crate) averaged: Option<Averaged<'a>>,
     pub(crate) surprisal: Option<MatrixView<'a>>,
+    pub(crate) labels_only: Option<LabelsOnly<'a>>,
+}
+
+/// The small model trained on the oracle's labels alone, without any free label.
+///
+/// It is the evidence that a guard needs: free labels come from the prior, and a model that has learned from
+/// them can't testify for or against the prior.
+#[derive(Clone, Copy, Debug)]
+pub struct LabelsOnly<'a> {
+    pub(crate) pool: Predictions<'a>,
+    pub(crate) out_of_fold: Predictions<'a>,
+}
+
+impl<'a> LabelsOnly<'a> {
+    /// Its predictions on the pool (`N x K`), and those on the `n` labelled items by ascending row
+    /// (`n x K`), each by a model that has not seen the item's label.
+    pub fn new(pool: Predictions<'a>, out_of_fold: Predictions<'a>) -> Self {
+        Self { pool, out_of_fold }
+    }
 }
 
 impl<'a> PoolState<'a> {
@@ -65,6 +84,13 @@ impl<'a> PoolState<'a> {
         self.surprisal = Some(surprisal);
         self
     }
+
+    /// Adds what the small model says without free labels.
+    #[must_use]
+    pub fn with_labels_only(mut self, labels_only: LabelsOnly<'a>) -> Self {
+        self.labels_only = Some(labels_only);
+        self
+    }
 }
 
 /// An item to ask the annotator about.
@@ -86,6 +112,8 @@ pub struct Query {
     pub model_label: Option<ClassId>,
     /// Entropy of both experts' joint distribution in nats, if the strategy co-decides.
     pub joint_entropy: Option<f32>,
+    /// Whether it was drawn at random, to keep estimates honest, not chosen.
+    pub explored: bool,
 }
 
 /// What a selector suggests for one round.
@@ -102,6 +130,8 @@ pub struct Round {
     pub noise_size: usize,
     /// Whether the batch was drawn at random because there was no model yet.
     pub cold_start: bool,
+    /// How far the prior is trusted, and why, if the strategy is guarded.
+    pub trust: Option<Trust>,
 }
 
 impl Round {

@@ -5,7 +5,7 @@ use alfm_acquire::{Acquisition, Input, Summary, find};
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
 
-use crate::{CleanRule, ImbalanceWeight, PriorAl, PriorAlConfig, SelectError};
+use crate::{CleanRule, GuardConfig, ImbalanceWeight, PriorAl, PriorAlConfig, SelectError};
 
 /// The name of the published PriorAL rule.
 pub const PRIORAL: &str = "prioral";
@@ -17,6 +17,18 @@ pub const PRIORAL_SUMMARY: Summary = Summary::new(
     "Zhang, Li, Zhang & Zhu 2026, arXiv 2606.07630",
     ["N K", "N"],
     "imbalanced, noisy pools with a prior that is worth something",
+);
+
+/// The name of the guarded form, which withdraws its trust in the prior by evidence.
+pub const PRIORAL_GUARDED: &str = "prioral-guarded";
+
+/// What a user needs to choose the guarded form.
+pub const PRIORAL_GUARDED_SUMMARY: Summary = Summary::new(
+    PRIORAL_GUARDED,
+    &[Input::Model, Input::Prior, Input::LabelsOnly, Input::Embeddings],
+    "PriorAL, guarded (ARCHITECTURE.md)",
+    ["N K", "N K"],
+    "a prior of unknown quality",
 );
 
 /// A strategy by name, with its options and the label under which results show it.
@@ -51,14 +63,17 @@ impl Strategy {
     /// # Errors
     /// An unknown name; the error lists the known ones.
     pub fn named(name: &str) -> Result<Self, SelectError> {
-        let strategy = Self { name: name.into(), label: None, prioral: PriorAlConfig::default() };
+        let strategy = Self { name: name.into(), label: None, prioral: default_options(name) };
         strategy.check()?;
         Ok(strategy)
     }
 
     /// PriorAL with options of its own.
+    ///
+    /// With a guard it is called `prioral-guarded`.
     pub fn prioral(config: PriorAlConfig) -> Self {
-        Self { name: PRIORAL.into(), label: None, prioral: config }
+        let name = if config.guard.is_some() { PRIORAL_GUARDED } else { PRIORAL };
+        Self { name: name.into(), label: None, prioral: config }
     }
 
     /// The same strategy under another label.
@@ -80,7 +95,7 @@ impl Strategy {
 
     /// Whether it decides together with a prior.
     pub fn needs_prior(&self) -> bool {
-        self.name == PRIORAL
+        is_engine(&self.name)
     }
 
     /// What it cannot do without, once there are labels.
@@ -103,7 +118,7 @@ impl Strategy {
     }
 
     pub(crate) fn engine(&self) -> Result<Engine, SelectError> {
-        if self.name == PRIORAL {
+        if is_engine(&self.name) {
             return Ok(Engine::PriorAl(Box::new(self.prioral.check()?)));
         }
         let acquisition = find(&self.name).map_err(with_engines)?;
@@ -114,11 +129,19 @@ impl Strategy {
     }
 }
 
+fn is_engine(name: &str) -> bool {
+    [PRIORAL, PRIORAL_GUARDED].contains(&name)
+}
+
+fn default_options(name: &str) -> PriorAlConfig {
+    if name == PRIORAL_GUARDED { PriorAlConfig::guarded() } else { PriorAlConfig::default() }
+}
+
 /// The registry knows the strategies that need no prior; this crate adds the engine.
 fn with_engines(error: alfm_acquire::AcquireError) -> SelectError {
     match error {
         alfm_acquire::AcquireError::UnknownStrategy { name, known } => {
-            let known = format!("{known}, {PRIORAL}");
+            let known = format!("{known}, {PRIORAL}, {PRIORAL_GUARDED}");
             alfm_acquire::AcquireError::UnknownStrategy { name, known }.into()
         }
         other => other.into(),
@@ -142,11 +165,13 @@ struct Table {
     query: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     clean: Option<CleanRule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    guard: Option<GuardConfig>,
 }
 
 impl From<Strategy> for Table {
     fn from(strategy: Strategy) -> Self {
-        let own = strategy.name == PRIORAL;
+        let own = is_engine(&strategy.name);
         let options = strategy.prioral;
         Self {
             name: strategy.name,
@@ -156,6 +181,7 @@ impl From<Strategy> for Table {
             weight: own.then_some(options.weight),
             query: own.then_some(options.query),
             clean: own.then_some(options.clean),
+            guard: options.guard,
         }
     }
 }
@@ -164,13 +190,14 @@ impl TryFrom<Table> for Strategy {
     type Error = SelectError;
 
     fn try_from(table: Table) -> Result<Self, SelectError> {
-        let default = PriorAlConfig::default();
+        let default = default_options(&table.name);
         let prioral = PriorAlConfig {
             noise_fraction: table.noise_fraction.unwrap_or(default.noise_fraction),
             joint: table.joint.unwrap_or(default.joint),
             weight: table.weight.unwrap_or(default.weight),
             query: table.query.unwrap_or(default.query),
             clean: table.clean.unwrap_or(default.clean),
+            guard: table.guard.or(default.guard),
         };
         let strategy = Self { name: table.name, label: table.label, prioral };
         strategy.check()?;

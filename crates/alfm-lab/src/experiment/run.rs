@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use alfm_core::{ClassId, CoreError, Label, Matrix, Predictions, SampleId, ScoreKind, SeedTree};
 use alfm_data::{Oracle, SimulatedOracle};
-use alfm_learn::{Classifier, Examples, Learner, LinearLayer};
+use alfm_learn::{Classifier, Examples, Learner, LinearLayer, out_of_fold};
 use alfm_select::acquire::{Input, LinearHead};
-use alfm_select::{CleanSet, PoolState, Round, Selector, Strategy};
+use alfm_select::{CleanSet, LabelsOnly, PoolState, Round, Selector, Strategy};
 
 use super::config::{Dropout, ExperimentConfig};
 use super::prepare::Task;
@@ -67,6 +67,9 @@ pub(super) fn written(
     }))
 }
 
+/// Folds of the out-of-fold predictions.
+const FOLDS: usize = 5;
+
 struct Run<'a> {
     config: &'a ExperimentConfig,
     task: &'a Task,
@@ -75,8 +78,25 @@ struct Run<'a> {
     selector: Selector,
     oracle: SimulatedOracle,
     majority: ClassId,
-    /// The small model and its predictions on the pool, `N x K`; none before the first training.
-    model: Option<(Box<dyn Classifier>, Matrix)>,
+    /// None before the first training.
+    trained: Option<Trained>,
+}
+
+/// The small model after a round.
+struct Trained {
+    model: Box<dyn Classifier>,
+    /// Its predictions, `N x K`.
+    pool: Matrix,
+    /// Only for strategies that ask for it.
+    evidence: Option<OwnVoice>,
+}
+
+/// What the small model says when it has learned from the oracle alone.
+struct OwnVoice {
+    /// `N x K`.
+    pool: Matrix,
+    /// `n x K`, by ascending row.
+    out_of_fold: Matrix,
 }
 
 /// What some strategies need of the small model beside its predictions.
@@ -102,7 +122,7 @@ impl<'a> Run<'a> {
             selector: Selector::new(strategy.clone(), task.schema.clone(), ids, seed)?,
             oracle: SimulatedOracle::new(&task.ids, &task.observed)?,
             majority: majority_class(&task.facts.pool),
-            model: None,
+            trained: None,
         })
     }
 
@@ -113,26 +133,43 @@ impl<'a> Run<'a> {
         let acquisition = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
-        let training = Training::new(self, &suggested.clean)?;
+        let training = Training::new(self, &suggested.clean);
         let seed = self.seed.child("learner").index(number as u64);
         let model = self.learner.fit(&training.examples(self.classes()), &seed)?;
+        let evidence = match self.selector.strategy().needs()?.contains(&Input::LabelsOnly) {
+            true => Some(self.own_voice(&seed)?),
+            false => None,
+        };
         let time = Seconds { acquisition, training: started.elapsed().as_secs_f64() };
         let (pool, test) =
             (model.predict(self.task.pool.view())?, model.predict(self.task.test.view())?);
         let record = self.measure(number, &suggested, &pool, &test)?;
-        self.model = Some((model, pool));
+        self.trained = Some(Trained { model, pool, evidence });
         Ok((record, time))
+    }
+
+    /// The small model without free labels, on the pool and on held-out folds of the labels.
+    fn own_voice(&self, seed: &SeedTree) -> Result<OwnVoice, LabError> {
+        let training = Training::new(self, &CleanSet::default());
+        let examples = training.examples(self.classes());
+        let model = self.learner.fit(&examples, seed)?;
+        let folds = out_of_fold(&*self.learner, &examples, FOLDS, &seed.child("folds"))?;
+        Ok(OwnVoice { pool: model.predict(self.task.pool.view())?, out_of_fold: folds })
     }
 
     /// Strategies that ask within the batch get their answers there.
     fn suggest_and_ask(&mut self, number: usize) -> Result<Round, LabError> {
         let extras = self.extras(number)?;
-        let Self { config, task, selector, oracle, model, .. } = self;
+        let Self { config, task, selector, oracle, trained, .. } = self;
         let mut state = PoolState::default()
             .with_prior(probabilities(&task.prior)?)
             .with_embeddings(task.pool.view());
-        if let Some((_, model)) = model {
-            state = state.with_model(probabilities(model)?);
+        if let Some(Trained { pool, evidence, .. }) = trained {
+            state = state.with_model(probabilities(pool)?);
+            if let Some(OwnVoice { pool, out_of_fold }) = evidence {
+                let own = LabelsOnly::new(probabilities(pool)?, probabilities(out_of_fold)?);
+                state = state.with_labels_only(own);
+            }
         }
         if let Some(layer) = &extras.layer {
             state = state.with_head(LinearHead::new(layer.weights.view(), &layer.bias)?);
@@ -148,7 +185,7 @@ impl<'a> Run<'a> {
 
     /// What the small model must say beside its predictions, for the strategies that need it.
     fn extras(&self, number: usize) -> Result<Extras, LabError> {
-        let Some((model, _)) = &self.model else { return Ok(Extras::default()) };
+        let Some(Trained { model, .. }) = &self.trained else { return Ok(Extras::default()) };
         let needs = self.selector.strategy().needs()?;
         let mut extras = Extras::default();
         if needs.contains(&Input::Head) {
@@ -192,17 +229,25 @@ impl<'a> Run<'a> {
             answered: class_counts(&answered, classes)?,
             queries_by_prior: suggested.queries_by_prior_label(classes).unwrap_or_default(),
             free: self.free_labels(&suggested.clean),
+            trust: suggested.trust.clone(),
         })
     }
 
     fn free_labels(&self, clean: &CleanSet) -> FreeLabels {
         let zeros = || vec![0; self.classes()];
-        let mut free = FreeLabels { given: zeros(), wrong: zeros(), covered: zeros() };
+        let mut free = FreeLabels {
+            given: zeros(),
+            wrong: zeros(),
+            covered: zeros(),
+            ..FreeLabels::default()
+        };
         for item in clean.iter() {
             let truth = self.task.clean[item.row];
             free.given[item.class.index()] += 1;
             free.covered[truth.index()] += 1;
             free.wrong[item.class.index()] += usize::from(item.class != truth);
+            free.certified += usize::from(item.certified);
+            free.certified_wrong += usize::from(item.certified && item.class != truth);
         }
         free
     }
@@ -228,38 +273,29 @@ struct Training {
     embeddings: Matrix,
     labels: Vec<ClassId>,
     weights: Vec<f32>,
+    /// Class distributions of the last items, if the free labels are soft.
+    soft: Option<Matrix>,
 }
 
 impl Training {
-    fn new(run: &Run<'_>, clean: &CleanSet) -> Result<Self, LabError> {
-        let mut examples: Vec<(usize, ClassId, f32)> =
-            run.labelled_rows().into_iter().map(|(row, class)| (row, class, 1.0)).collect();
-        let weight = run.config.pseudo_label_weight;
-        match clean.soft() {
-            None => examples.extend(clean.iter().map(|item| (item.row, item.class, weight))),
-            // A soft target is its item once for each class, weighted by the class's probability.
-            Some(soft) => {
-                for (item, target) in clean.iter().zip(soft.view().iter()) {
-                    let of_class = |(class, p): (usize, &f32)| {
-                        (item.row, ClassId::from_index(class), weight * p)
-                    };
-                    examples.extend(target.iter().enumerate().map(of_class));
-                }
-            }
+    fn new(run: &Run<'_>, clean: &CleanSet) -> Self {
+        let (mut rows, mut labels): (Vec<usize>, Vec<ClassId>) =
+            run.labelled_rows().into_iter().unzip();
+        let mut weights = vec![1.0; rows.len()];
+        rows.extend(clean.iter().map(|item| item.row));
+        weights.resize(rows.len(), run.config.pseudo_label_weight * clean.weight());
+        if clean.soft().is_none() {
+            labels.extend(clean.iter().map(|item| item.class));
         }
-        Ok(Self {
-            embeddings: run.task.pool.view().gather(examples.iter().map(|example| example.0)),
-            labels: examples.iter().map(|example| example.1).collect(),
-            weights: examples.iter().map(|example| example.2).collect(),
-        })
+        let embeddings = run.task.pool.view().gather(rows);
+        Self { embeddings, labels, weights, soft: clean.soft().cloned() }
     }
 
     fn examples(&self, classes: usize) -> Examples<'_> {
-        Examples {
-            embeddings: self.embeddings.view(),
-            labels: &self.labels,
-            weights: &self.weights,
-            classes,
+        let hard = Examples::new(self.embeddings.view(), &self.labels, &self.weights, classes);
+        match &self.soft {
+            None => hard,
+            Some(soft) => hard.with_soft(soft.view()),
         }
     }
 }

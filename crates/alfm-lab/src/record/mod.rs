@@ -10,6 +10,7 @@ mod table;
 use std::collections::BTreeMap;
 
 use alfm_core::Digest;
+use alfm_select::Trust;
 use serde::{Deserialize, Serialize};
 
 pub use files::{read_runs, write_runs};
@@ -69,6 +70,12 @@ pub struct FreeLabels {
     pub wrong: Vec<usize>,
     /// Items of each clean class that were given any class for free.
     pub covered: Vec<usize>,
+    /// Free labels whose error was stated to be below a limit.
+    #[serde(default)]
+    pub certified: usize,
+    /// Those of them that are wrong.
+    #[serde(default)]
+    pub certified_wrong: usize,
 }
 
 impl FreeLabels {
@@ -106,6 +113,9 @@ pub struct RoundRecord {
     pub queries_by_prior: Vec<usize>,
     /// The labels that training got for free.
     pub free: FreeLabels,
+    /// How far the prior was trusted, if the strategy is guarded and had labels to judge by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<Trust>,
     /// Whether the training looks as if it had failed ([`crate::metrics::diverged`]).
     pub diverged: bool,
 }

@@ -1,11 +1,12 @@
 mod ask;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use alfm_acquire::{Acquisition, Pick, Pool, Random};
 use alfm_core::{
-    ClassId, ClassSchema, CoreError, Label, LabelStore, Predictions, Provenance, SampleId, SeedTree,
+    ClassId, ClassSchema, CoreError, Label, LabelStore, Predictions, Provenance, SampleId,
+    ScoreKind, SeedTree,
 };
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -29,6 +30,8 @@ pub struct Selector {
     labels: LabelStore,
     round: u32,
     told: bool,
+    /// The items that were asked at random.
+    random: BTreeSet<SampleId>,
     #[serde(skip)]
     engine: Engine,
     #[serde(skip)]
@@ -64,6 +67,7 @@ impl Selector {
             labels: LabelStore::new(schema),
             round: 0,
             told: false,
+            random: BTreeSet::new(),
             strategy,
             seed,
             ids,
@@ -95,6 +99,12 @@ impl Selector {
             Engine::PriorAl(engine) => self.co_decide(engine, state, budget, &seed)?,
         };
         (self.round, self.told) = (number, false);
+        for query in &round.queries {
+            match query.explored || round.cold_start {
+                true => self.random.insert(query.id.clone()),
+                false => self.random.remove(&query.id),
+            };
+        }
         Ok(Round { number, ..round })
     }
 
@@ -218,6 +228,7 @@ impl Selector {
             prior_label: label(state.prior, pick.row),
             model_label: label(state.model, pick.row),
             joint_entropy: None,
+            explored: false,
         };
         let queries = picks.iter().enumerate().map(query).collect();
         Round { queries, noise_size: pool.candidates().len(), ..Round::default() }
@@ -238,13 +249,35 @@ impl Selector {
             labels: self.labels.len(),
         })?;
         let pool = self.pool(state)?;
-        let decision = engine.decide(prior, &pool, budget, seed)?;
+        let (decision, verdict) = match &engine.config().guard {
+            None => (engine.decide(prior, &pool, budget, seed)?, None),
+            Some(guard) => {
+                let random = |row: usize| self.random.contains(&self.ids[row]);
+                let experts = (prior, state.labels_only);
+                let (decision, verdict) =
+                    engine.decide_guarded(guard, experts, &pool, random, budget, seed)?;
+                (decision, Some(verdict))
+            }
+        };
         let mut round = self.asking(&decision.queries, state, &pool);
+        let chosen = round.queries.len() - decision.explored;
         for query in &mut round.queries {
             query.joint_entropy = Some(decision.rows[query.row].joint_entropy);
+            query.explored = query.rank >= chosen;
         }
         round.noise_size = decision.noise.len();
-        round.clean = self.clean_set(engine, decision, prior, model)?;
+        match verdict {
+            None => round.clean = self.clean_set(engine, decision, (prior, model))?,
+            Some(verdict) => {
+                let certified = PriorAl::surest(&decision, &pool, verdict.trust.certified);
+                let of = |matrix| Predictions::new(matrix, ScoreKind::Probabilities);
+                let experts = (of(verdict.prior.view())?, of(verdict.model.view())?);
+                round.clean = self.clean_set(engine, decision, experts)?;
+                round.clean.weight = verdict.trust.weight;
+                round.clean.certified = certified;
+                round.trust = Some(verdict.trust);
+            }
+        }
         Ok(round)
     }
 
@@ -252,8 +285,7 @@ impl Selector {
         &self,
         engine: &PriorAl,
         decision: Decision,
-        prior: Predictions<'_>,
-        model: Predictions<'_>,
+        (prior, model): (Predictions<'_>, Predictions<'_>),
     ) -> Result<CleanSet, SelectError> {
         let config = engine.config();
         if config.clean == CleanRule::Off {
@@ -265,7 +297,14 @@ impl Selector {
             CleanRule::Soft => Some(joint_probabilities(prior, model, config.joint, &rows)?),
             _ => None,
         };
-        Ok(CleanSet { ids: Arc::clone(&self.ids), rows, classes, confidences, soft })
+        Ok(CleanSet {
+            ids: Arc::clone(&self.ids),
+            rows,
+            classes,
+            confidences,
+            soft,
+            ..CleanSet::default()
+        })
     }
 }
 
@@ -283,6 +322,8 @@ struct Saved {
     labels: LabelStore,
     round: u32,
     told: bool,
+    #[serde(default)]
+    random: BTreeSet<SampleId>,
 }
 
 impl TryFrom<Saved> for Selector {
@@ -297,6 +338,7 @@ impl TryFrom<Saved> for Selector {
             selector.observed[row] = Some(label.class);
         }
         (selector.labels, selector.round, selector.told) = (saved.labels, saved.round, saved.told);
+        selector.random = saved.random;
         Ok(selector)
     }
 }
