@@ -21,6 +21,12 @@ pub enum LearnError {
         /// Number of examples given.
         rows: usize,
     },
+    /// Too few examples to leave one out.
+    #[error("{rows} example cannot be predicted by the others: label at least two items first")]
+    TooFewExamples {
+        /// Number of examples given.
+        rows: usize,
+    },
     /// Items of another width than the examples had.
     #[error(
         "items have {got} columns, the model was fitted on {expected}: use one encoder for both"

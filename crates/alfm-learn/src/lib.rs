@@ -4,6 +4,8 @@
 //! * [`Mlp`]: one or two hidden layers, for classes that no hyperplane separates.
 //! * [`LearnerConfig`]: either of them, by `kind`, as a configuration file names it.
 //!
+//! [`out_of_fold`] predicts each example by a model that has not seen it.
+//!
 //! Both minimise the same loss with the same full-batch method, on one thread: experiments run many fits
 //! at once. The same examples and seed give the same bytes whatever the number of threads.
 //!
@@ -36,6 +38,7 @@ mod logistic;
 mod loss;
 mod mlp;
 mod network;
+mod out_of_fold;
 mod trained;
 
 pub use config::LearnerConfig;
@@ -44,3 +47,4 @@ pub use examples::Examples;
 pub use learner::{Classifier, Fit, Learner, LinearLayer, Stop};
 pub use logistic::{LogisticRegression, LogisticRegressionConfig};
 pub use mlp::{Activation, Mlp, MlpConfig};
+pub use out_of_fold::out_of_fold;
