@@ -25,6 +25,7 @@ pub(super) fn from_table(
     missing: Missing,
     input: &NoiseInput<'_>,
 ) -> Result<Vec<ClassId>, DataError> {
+    check_merge(input)?;
     check_length("ids", input.ids.len(), input)?;
     check_length("texts", input.texts.len(), input)?;
     let table = read(path, columns, original(input))?;
@@ -50,6 +51,7 @@ pub(super) fn from_rows(
     input: &NoiseInput<'_>,
 ) -> Result<Vec<ClassId>, DataError> {
     let (rows, split_rows) = input.rows.unwrap_or_default();
+    check_merge(input)?;
     check_length("rows", rows.len(), input)?;
     let find = |array: &ArraySpec| {
         let labels = arrays::read_labels(array)?;
@@ -78,6 +80,16 @@ fn check_length(what: &'static str, got: usize, input: &NoiseInput<'_>) -> Resul
     match got == expected {
         true => Ok(()),
         false => Err(CoreError::RowCount { what, expected, got }.into()),
+    }
+}
+
+fn check_merge(input: &NoiseInput<'_>) -> Result<(), DataError> {
+    match input.merged_from {
+        Some((schema, map)) if map.len() != schema.len() => {
+            let (expected, got) = (schema.len(), map.len());
+            Err(CoreError::ColumnCount { what: "class map", expected, got }.into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -297,6 +309,16 @@ mod tests {
         let error = apply_columns(&content.replace("b,y,y", "b,y,z"), keys()).unwrap_err();
         let message = error.to_string();
         assert!(message.contains("1 of 4 items, the first is `b`: z, not y"), "{message}");
+    }
+
+    #[test]
+    fn a_class_map_must_cover_the_original_classes() {
+        let original = ClassSchema::numbered(3).unwrap();
+        let merged = ClassSchema::numbered(2).unwrap();
+        let (clean, map) = ([ClassId::new(0)], [0, 1].map(ClassId::new));
+        let input = NoiseInput::new(&clean, &merged).with_merge(&original, &map);
+        let error = noise(json!({ "file": "absent.csv" })).apply(&input).unwrap_err();
+        assert!(error.to_string().starts_with("`class map` has 2 columns"), "{error}");
     }
 
     /// Items 3 and 0 of a split of four, whose classes 1 and 2 were merged.
