@@ -292,15 +292,12 @@ pub enum DataError {
     },
     /// Clean labels beside human ones that are not those of the pool.
     #[error(
-        "{path}: the clean labels in `{column}` are not those of the data set for {differing} of {items} items, \
-         the first is `{first}`: {found}, not {expected}; rows or classes may be in another order",
-        path = path.display()
+        "{labels}: the clean labels are not those of the data set for {differing} of {items} items, the first is \
+         `{first}`: {found}, not {expected}; rows or classes may be in another order"
     )]
     CleanLabel {
-        /// The file.
-        path: PathBuf,
-        /// Its column or array.
-        column: String,
+        /// File and column or key.
+        labels: String,
         /// Items that differ.
         differing: usize,
         /// Items of the pool.

@@ -38,7 +38,7 @@ pub(super) fn from_table(
         Ok::<Vec<Option<ClassId>>, DataError>(keys.map(find).collect())
     };
     if let (Some(clean), Some(column)) = (&table.clean, columns.clean) {
-        check_clean(path, column, &find(clean)?, input)?;
+        check_clean(format!("{}:{column}", path.display()), &find(clean)?, input)?;
     }
     settle(path, &find(&table.labels)?, missing, input)
 }
@@ -70,7 +70,7 @@ pub(super) fn from_rows(
         Ok(rows.iter().map(|row| labels[*row]).collect::<Vec<_>>())
     };
     if let Some(clean) = clean {
-        check_clean(clean.path(), clean.key().unwrap_or_default(), &find(clean)?, input)?;
+        check_clean(clean.to_string(), &find(clean)?, input)?;
     }
     settle(labels.path(), &find(labels)?, missing, input)
 }
@@ -110,8 +110,7 @@ fn name(at: usize, input: &NoiseInput<'_>) -> SampleId {
 
 /// Refuses clean labels that are not those of the pool: rows or classes in another order would pass for noise.
 fn check_clean(
-    path: &Path,
-    column: &str,
+    labels: String,
     found: &[Option<ClassId>],
     input: &NoiseInput<'_>,
 ) -> Result<(), DataError> {
@@ -122,8 +121,7 @@ fn check_clean(
     let Some(first) = differing.iter().position(|differs| *differs) else { return Ok(()) };
     let class = |class: ClassId| input.schema.name(class).map(str::to_owned);
     Err(DataError::CleanLabel {
-        path: path.into(),
-        column: column.to_owned(),
+        labels,
         differing: differing.iter().filter(|differs| **differs).count(),
         items: found.len(),
         first: name(first, input),
