@@ -290,6 +290,31 @@ pub enum DataError {
         /// The first of them.
         first: SampleId,
     },
+    /// Clean labels beside human ones that are not those of the pool.
+    #[error(
+        "{labels}: the clean labels are not those of the data set for {differing} of {items} items, the first is \
+         `{first}`: {found}, not {expected}; rows or classes may be in another order"
+    )]
+    CleanLabel {
+        /// File and column or key.
+        labels: String,
+        /// Items that differ.
+        differing: usize,
+        /// Items of the pool.
+        items: usize,
+        /// The first that differs.
+        first: SampleId,
+        /// Its class in the file, after merging.
+        found: String,
+        /// Its class in the pool.
+        expected: String,
+    },
+    /// Human labels of nobody.
+    #[error("{path}: `label` is an empty list: name the column of at least one annotator", path = path.display())]
+    NoAnnotator {
+        /// The file.
+        path: PathBuf,
+    },
     /// Two rows for one item that disagree.
     #[error("{path}: row {row} contradicts an earlier row for `{key}`: keep one", path = path.display())]
     Contradiction {

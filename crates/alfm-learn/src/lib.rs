@@ -4,7 +4,8 @@
 //! * [`Mlp`]: one or two hidden layers, for classes that no hyperplane separates.
 //! * [`LearnerConfig`]: either of them, by `kind`, as a configuration file names it.
 //!
-//! [`out_of_fold`] predicts each example by a model that has not seen it.
+//! [`out_of_fold`] predicts each example by a model that has not seen it, and [`LabelQuality`] reads from such
+//! predictions which labels are probably wrong, how many, and how much each may weigh.
 //!
 //! Both minimise the same loss with the same full-batch method, on one thread: experiments run many fits
 //! at once. The same examples and seed give the same bytes whatever the number of threads.
@@ -27,6 +28,7 @@
 mod config;
 mod error;
 mod examples;
+mod label_quality;
 mod lbfgs;
 mod learner;
 mod logistic;
@@ -39,6 +41,7 @@ mod trained;
 pub use config::LearnerConfig;
 pub use error::LearnError;
 pub use examples::Examples;
+pub use label_quality::{LabelQuality, Suspect};
 pub use learner::{Classifier, Fit, Learner, LinearLayer, Stop};
 pub use logistic::{LogisticRegression, LogisticRegressionConfig};
 pub use mlp::{Activation, Mlp, MlpConfig};

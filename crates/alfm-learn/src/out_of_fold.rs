@@ -14,6 +14,8 @@ use crate::{Examples, LearnError, Learner};
 /// A class whose items all lie in one fold, such as a class with one label, is unseen by the model that predicts
 /// them: they get the probability `1 / (n + K)` of [`Classifier::predict`](crate::Classifier::predict).
 ///
+/// Soft items train every fold and are not predicted.
+///
 /// Folds are fitted in parallel, `O(folds)` fits in all, each on a copy of its examples; the bytes do not depend
 /// on the threads.
 ///

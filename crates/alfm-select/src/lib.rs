@@ -18,6 +18,6 @@ pub use error::SelectError;
 pub use guard::{GuardConfig, LEAST_TRUST, StatedError, Trust};
 pub use imbalance::ImbalanceWeight;
 pub use prioral::{CleanRule, Decision, PriorAl, PriorAlConfig};
-pub use round::{LabelsOnly, PoolState, Query, Round};
+pub use round::{LabelsOnly, PoolState, Query, Round, Suspect};
 pub use selector::Selector;
 pub use strategy::{PRIORAL, PRIORAL_GUARDED, PRIORAL_GUARDED_SUMMARY, PRIORAL_SUMMARY, Strategy};

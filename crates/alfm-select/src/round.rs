@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use alfm_acquire::{Averaged, LinearHead};
 use alfm_core::{ClassId, MatrixView, Predictions, SampleId};
 use serde::Serialize;
@@ -132,9 +134,33 @@ pub struct Round {
     pub cold_start: bool,
     /// How far the prior is trusted, and why, if the strategy is guarded.
     pub trust: Option<Trust>,
+    /// Labels that both experts contradict, the least credible first: worth asking again.
+    pub suspects: Vec<Suspect>,
+    /// What labels of the labelled and of the asked rows may weigh, by class.
+    pub(crate) credence: HashMap<usize, Vec<f32>>,
+}
+
+/// An oracle's label that is more probably wrong than right.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Suspect {
+    /// The item.
+    pub id: SampleId,
+    /// What the oracle said.
+    pub label: ClassId,
+    /// The probability that it is right, given both experts and the noise rate.
+    pub credence: f32,
 }
 
 impl Round {
+    /// What an oracle's label should weigh in training: the probability that it is right, given what both
+    /// experts, neither of which has seen it, say of the row. 1 for strategies without a guard.
+    ///
+    /// Known for the rows that were labelled before this round and those that it asks.
+    pub fn label_weight(&self, row: usize, class: ClassId) -> f32 {
+        self.credence.get(&row).and_then(|of| of.get(class.index())).copied().unwrap_or(1.0)
+    }
+
     /// Number of queries by prior label; `None` without a prior.
     pub fn queries_by_prior_label(&self, classes: usize) -> Option<Vec<usize>> {
         let mut counts = vec![0; classes];

@@ -1,44 +1,142 @@
-//! Labels that people gave, looked up by id or text.
+//! Labels that people gave, looked up by id, text or row.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use alfm_core::{ClassId, ClassSchema};
+use alfm_core::{ClassId, ClassSchema, CoreError, SampleId};
 
-use super::noise::{Missing, NoiseInput};
+use super::noise::{LabelColumns, Missing, NoiseInput};
 use crate::DataError;
+use crate::arrays::{self, ArraySpec};
 use crate::dataset::read_labels;
 use crate::table::{self, Wanted};
 
-/// The file's columns.
+/// The columns of a table.
 pub(super) struct Columns<'a> {
     pub(super) key: Option<&'a str>,
-    pub(super) label: &'a str,
+    pub(super) label: &'a LabelColumns,
+    pub(super) clean: Option<&'a str>,
 }
 
-/// The human label of each item, after merging.
-pub(super) fn apply(
+/// The human label of each item, after merging, by its id or text.
+pub(super) fn from_table(
     path: &Path,
-    columns: Columns<'_>,
+    columns: &Columns<'_>,
     missing: Missing,
     input: &NoiseInput<'_>,
 ) -> Result<Vec<ClassId>, DataError> {
-    for (what, got) in [("ids", input.ids.len()), ("texts", input.texts.len())] {
-        if got != input.clean.len() {
-            let expected = input.clean.len();
-            return Err(alfm_core::CoreError::RowCount { what, expected, got }.into());
-        }
+    check_merge(input)?;
+    check_length("ids", input.ids.len(), input)?;
+    check_length("texts", input.texts.len(), input)?;
+    let table = read(path, columns, original(input))?;
+    let find = |labels: &[Option<ClassId>]| {
+        let known = index(path, &table.keys, labels)?;
+        let keys = input.ids.iter().zip(input.texts);
+        let find = |(id, text): (&SampleId, &&str)| {
+            known.get(id.as_str()).or_else(|| known.get(*text)).copied()
+        };
+        Ok::<Vec<Option<ClassId>>, DataError>(keys.map(find).collect())
+    };
+    if let (Some(clean), Some(column)) = (&table.clean, columns.clean) {
+        check_clean(format!("{}:{column}", path.display()), &find(clean)?, input)?;
     }
-    let schema = input.merged_from.map_or(input.schema, |(schema, _)| schema);
-    let known = read(path, &columns, schema)?;
-    let keys = input.ids.iter().zip(input.texts);
-    let found: Vec<Option<ClassId>> = keys
-        .map(|(id, text)| known.get(id.as_str()).or_else(|| known.get(*text)).copied())
-        .map(|class| match (class, input.merged_from) {
-            (Some(class), Some((_, map))) => map.get(class.index()).copied(),
-            (class, _) => class,
-        })
-        .collect();
+    settle(path, &find(&table.labels)?, missing, input)
+}
+
+/// The human label of each item, after merging, by its row in the split.
+pub(super) fn from_rows(
+    labels: &ArraySpec,
+    clean: Option<&ArraySpec>,
+    missing: Missing,
+    input: &NoiseInput<'_>,
+) -> Result<Vec<ClassId>, DataError> {
+    let (rows, split_rows) = input.rows.unwrap_or_default();
+    check_merge(input)?;
+    check_length("rows", rows.len(), input)?;
+    let find = |array: &ArraySpec| {
+        let labels = arrays::read_labels(array)?;
+        if labels.len() != split_rows {
+            let (what, got) = ("human labels", labels.len());
+            let source = CoreError::RowCount { what, expected: split_rows, got };
+            return Err(DataError::Content { path: array.path().into(), source });
+        }
+        let schema = original(input);
+        let unknown =
+            |label: &Option<ClassId>| label.is_some_and(|class| schema.check(class).is_err());
+        if let Some(row) = labels.iter().position(unknown) {
+            let value = labels[row].map_or(-1, |class| class.index() as i64);
+            return Err(DataError::LabelValue { array: array.to_string(), row, value });
+        }
+        Ok(rows.iter().map(|row| labels[*row]).collect::<Vec<_>>())
+    };
+    if let Some(clean) = clean {
+        check_clean(clean.to_string(), &find(clean)?, input)?;
+    }
+    settle(labels.path(), &find(labels)?, missing, input)
+}
+
+fn check_length(what: &'static str, got: usize, input: &NoiseInput<'_>) -> Result<(), DataError> {
+    let expected = input.clean.len();
+    match got == expected {
+        true => Ok(()),
+        false => Err(CoreError::RowCount { what, expected, got }.into()),
+    }
+}
+
+fn check_merge(input: &NoiseInput<'_>) -> Result<(), DataError> {
+    match input.merged_from {
+        Some((schema, map)) if map.len() != schema.len() => {
+            let (expected, got) = (schema.len(), map.len());
+            Err(CoreError::ColumnCount { what: "class map", expected, got }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The classes that files speak of.
+fn original<'a>(input: &NoiseInput<'a>) -> &'a ClassSchema {
+    input.merged_from.map_or(input.schema, |(schema, _)| schema)
+}
+
+fn merged(class: ClassId, input: &NoiseInput<'_>) -> ClassId {
+    input.merged_from.map_or(class, |(_, map)| map[class.index()])
+}
+
+/// The item as errors call it: its id, or its row where only rows are known.
+fn name(at: usize, input: &NoiseInput<'_>) -> SampleId {
+    let row = || input.rows.map_or(at, |(rows, _)| rows[at]);
+    input.ids.get(at).cloned().unwrap_or_else(|| format!("row {}", row()).into())
+}
+
+/// Refuses clean labels that are not those of the pool: rows or classes in another order would pass for noise.
+fn check_clean(
+    labels: String,
+    found: &[Option<ClassId>],
+    input: &NoiseInput<'_>,
+) -> Result<(), DataError> {
+    let differs = |(class, clean): (&Option<ClassId>, &ClassId)| {
+        class.is_some_and(|class| merged(class, input) != *clean)
+    };
+    let differing: Vec<bool> = found.iter().zip(input.clean).map(differs).collect();
+    let Some(first) = differing.iter().position(|differs| *differs) else { return Ok(()) };
+    let class = |class: ClassId| input.schema.name(class).map(str::to_owned);
+    Err(DataError::CleanLabel {
+        labels,
+        differing: differing.iter().filter(|differs| **differs).count(),
+        items: found.len(),
+        first: name(first, input),
+        found: class(found[first].map_or(input.clean[first], |class| merged(class, input)))?,
+        expected: class(input.clean[first])?,
+    })
+}
+
+/// What was found, after merging, with `missing` for the rest.
+fn settle(
+    path: &Path,
+    found: &[Option<ClassId>],
+    missing: Missing,
+    input: &NoiseInput<'_>,
+) -> Result<Vec<ClassId>, DataError> {
     if missing == Missing::Error
         && let Some(first) = found.iter().position(Option::is_none)
     {
@@ -46,33 +144,64 @@ pub(super) fn apply(
             path: path.into(),
             missing: found.iter().filter(|class| class.is_none()).count(),
             items: found.len(),
-            first: input.ids[first].clone(),
+            first: name(first, input),
         });
     }
-    Ok(found.iter().zip(input.clean).map(|(class, clean)| class.unwrap_or(*clean)).collect())
+    let answer = |(class, clean): (&Option<ClassId>, &ClassId)| {
+        class.map_or(*clean, |class| merged(class, input))
+    };
+    Ok(found.iter().zip(input.clean).map(answer).collect())
 }
 
-/// The label of each key; rows without label are left out.
-fn read(
-    path: &Path,
-    columns: &Columns<'_>,
-    schema: &ClassSchema,
-) -> Result<HashMap<String, ClassId>, DataError> {
-    let required = |name| Wanted { name, required: true };
-    let keyed_by = |key| table::read(path, &[required(columns.label), required(key)]);
+/// Row by row: the key, what people say, and the clean label where there is such a column.
+struct Table {
+    keys: Vec<String>,
+    labels: Vec<Option<ClassId>>,
+    clean: Option<Vec<Option<ClassId>>>,
+}
+
+fn read(path: &Path, columns: &Columns<'_>, schema: &ClassSchema) -> Result<Table, DataError> {
+    let names = columns.label.names();
+    if names.is_empty() {
+        return Err(DataError::NoAnnotator { path: path.into() });
+    }
+    let keyed_by = |key| {
+        let names = [key].into_iter().chain(names.iter().map(String::as_str)).chain(columns.clean);
+        let wanted: Vec<_> = names.map(|name| Wanted { name, required: true }).collect();
+        table::read(path, &wanted)
+    };
     let cells = match (columns.key, keyed_by(columns.key.unwrap_or("id"))) {
         (None, Err(DataError::MissingColumn { column, .. })) if column == "id" => keyed_by("text"),
         (_, cells) => cells,
     };
     let mut cells = cells?.into_iter().map(Option::unwrap_or_default);
-    let labels = cells.next().unwrap_or_default();
-    let labels = read_labels(path, columns.label, &labels, schema)?;
+    let keys: Vec<String> =
+        cells.next().unwrap_or_default().iter().map(ToString::to_string).collect();
+    let mut next = |column| read_labels(path, column, &cells.next().unwrap_or_default(), schema);
+    let votes = names.iter().map(|name| next(name)).collect::<Result<Vec<_>, _>>()?;
+    let clean = columns.clean.map(next).transpose()?;
+    let vote = |row: usize| majority(votes.iter().filter_map(|column| column[row]));
+    let labels = (0..keys.len()).map(vote).collect();
+    Ok(Table { keys, labels, clean })
+}
+
+/// The class with most votes; of several, the one that got its first vote first.
+fn majority(votes: impl Iterator<Item = ClassId> + Clone) -> Option<ClassId> {
+    let count = |class: ClassId| votes.clone().filter(|vote| *vote == class).count();
+    votes.clone().reduce(|best, vote| if count(vote) > count(best) { vote } else { best })
+}
+
+/// The label of each key; rows without label are left out.
+fn index<'a>(
+    path: &Path,
+    keys: &'a [String],
+    labels: &[Option<ClassId>],
+) -> Result<HashMap<&'a str, ClassId>, DataError> {
     let mut known = HashMap::new();
-    for (row, (key, label)) in cells.flatten().zip(labels).enumerate() {
+    for (row, (key, label)) in keys.iter().zip(labels).enumerate() {
         let Some(label) = label else { continue };
-        let key = key.to_string();
-        if known.insert(key.clone(), label).is_some_and(|earlier| earlier != label) {
-            return Err(DataError::Contradiction { path: path.into(), row, key });
+        if known.insert(key.as_str(), *label).is_some_and(|earlier| earlier != *label) {
+            return Err(DataError::Contradiction { path: path.into(), row, key: key.clone() });
         }
     }
     Ok(known)
@@ -80,7 +209,8 @@ fn read(
 
 #[cfg(test)]
 mod tests {
-    use alfm_core::SampleId;
+    use npyz::WriterBuilder;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::simulate::Noise;
@@ -98,7 +228,25 @@ mod tests {
         let clean = [0, 1, 1].map(ClassId::new);
         let input =
             NoiseInput::new(&clean, &merged).with_items(&ids, &texts).with_merge(&original, &map);
-        Noise::Human { file, key: None, label: "noisy_label".to_owned(), missing }.apply(&input)
+        noise(json!({ "file": file, "missing": missing })).apply(&input)
+    }
+
+    /// Human noise as a configuration writes it.
+    fn noise(mut keys: Value) -> Noise {
+        keys["kind"] = "human".into();
+        serde_json::from_value(keys).unwrap()
+    }
+
+    /// Labels of four items without merging, the file keyed by id.
+    fn apply_columns(content: &str, mut keys: Value) -> Result<Vec<ClassId>, DataError> {
+        let folder = tempfile::tempdir().unwrap();
+        keys["file"] = folder.path().join("labels.csv").to_str().unwrap().into();
+        std::fs::write(folder.path().join("labels.csv"), content).unwrap();
+        let schema = ClassSchema::new(["x", "y", "z"]).unwrap();
+        let clean = [0, 1, 2, 0].map(ClassId::new);
+        let input = NoiseInput::new(&clean, &schema);
+        let ids = ["a", "b", "c", "d"].map(SampleId::from);
+        noise(keys).apply(&input.with_items(&ids, &["", "", "", ""]))
     }
 
     #[test]
@@ -132,5 +280,84 @@ mod tests {
         );
         let unknown = error("id,noisy_label\na,7\n");
         assert!(matches!(unknown, DataError::Cell { row: 0, .. }), "{unknown}");
+    }
+
+    /// a: two to one. b: all differ, so the first column. c: one abstains, the others differ. d: one vote.
+    #[test]
+    fn the_majority_decides_and_the_first_column_a_tie() {
+        let content = "id,one,two,three\na,x,z,z\nb,y,x,z\nc,,z,1\nd,-1,,y\n";
+        let found = apply_columns(content, json!({ "label": ["one", "two", "three"] })).unwrap();
+        assert_eq!(found, [2, 1, 2, 1].map(ClassId::new));
+        let found = apply_columns(content, json!({ "label": ["three", "two", "one"] })).unwrap();
+        assert_eq!(found, [2, 2, 1, 1].map(ClassId::new));
+        let error = apply_columns(content, json!({ "label": "one" })).unwrap_err();
+        assert!(matches!(error, DataError::HumanLabels { missing: 2, .. }), "{error}");
+        let keys = json!({ "label": "one", "missing": "clean" });
+        assert_eq!(apply_columns(content, keys).unwrap(), [0, 1, 2, 0].map(ClassId::new));
+        let error = apply_columns(content, json!({ "label": [] })).unwrap_err();
+        assert!(matches!(error, DataError::NoAnnotator { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_clean_column_must_be_that_of_the_pool() {
+        let keys = || json!({ "clean": "truth" });
+        // Where the file knows no truth, nothing is compared.
+        let content = "id,noisy_label,truth\na,y,x\nb,y,y\nc,y,\nd,y,0\n";
+        assert_eq!(apply_columns(content, keys()).unwrap(), [1; 4].map(ClassId::new));
+        let error = apply_columns(&content.replace("b,y,y", "b,y,z"), keys()).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("1 of 4 items, the first is `b`: z, not y"), "{message}");
+    }
+
+    #[test]
+    fn a_class_map_must_cover_the_original_classes() {
+        let original = ClassSchema::numbered(3).unwrap();
+        let merged = ClassSchema::numbered(2).unwrap();
+        let (clean, map) = ([ClassId::new(0)], [0, 1].map(ClassId::new));
+        let input = NoiseInput::new(&clean, &merged).with_merge(&original, &map);
+        let error = noise(json!({ "file": "absent.csv" })).apply(&input).unwrap_err();
+        assert!(error.to_string().starts_with("`class map` has 2 columns"), "{error}");
+    }
+
+    /// Items 3 and 0 of a split of four, whose classes 1 and 2 were merged.
+    #[test]
+    fn labels_are_found_by_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, labels: [i64; 4]| {
+            let path = folder.path().join(name);
+            let file = std::fs::File::create(&path).unwrap();
+            let options = npyz::WriteOptions::new().default_dtype().shape(&[4]);
+            let mut writer = options.writer(file).begin_nd().unwrap();
+            writer.extend(labels).unwrap();
+            writer.finish().unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let labels = write("labels.npy", [2, 0, -1, 1]);
+        let apply = |mut keys: Value, split_rows| {
+            keys["kind"] = "human-rows".into();
+            let noise: Noise = serde_json::from_value(keys).unwrap();
+            let original = ClassSchema::new(["x", "y", "z"]).unwrap();
+            let schema = ClassSchema::new(["x", "other"]).unwrap();
+            let map = [0, 1, 1].map(ClassId::new);
+            let clean = [0, 1, 0].map(ClassId::new);
+            let input = NoiseInput::new(&clean[..2], &schema).with_merge(&original, &map);
+            noise.apply(&input.with_rows(&[3, 0], split_rows))
+        };
+        let found = apply(json!({ "labels": labels }), 4).unwrap();
+        assert_eq!(found, [1, 1].map(ClassId::new));
+        let right = write("right.npy", [1, 0, 0, 0]);
+        assert!(apply(json!({ "labels": labels, "clean": right }), 4).is_ok());
+        let wrong = write("wrong.npy", [0, 0, 0, 0]);
+        let message =
+            apply(json!({ "labels": labels, "clean": wrong }), 4).unwrap_err().to_string();
+        assert!(message.contains("1 of 2 items, the first is `row 0`: x, not other"), "{message}");
+        let message = apply(json!({ "labels": labels }), 5).unwrap_err().to_string();
+        assert!(message.contains("`human labels` has 4 rows"), "{message}");
+        let unknown = write("unknown.npy", [0, 0, 3, 0]);
+        let error = apply(json!({ "labels": unknown }), 4).unwrap_err();
+        assert!(matches!(error, DataError::LabelValue { row: 2, value: 3, .. }), "{error}");
+        let none = write("none.npy", [0, 0, 0, -1]);
+        let error = apply(json!({ "labels": none }), 4).unwrap_err();
+        assert!(error.to_string().contains("1 of 2 items, the first is `row 3`"), "{error}");
     }
 }

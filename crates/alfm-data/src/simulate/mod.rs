@@ -8,7 +8,7 @@ pub mod imbalance;
 pub mod noise;
 
 pub use imbalance::{Construction, Imbalance};
-pub use noise::{Noise, NoiseInput};
+pub use noise::{LabelColumns, Missing, Noise, NoiseInput};
 
 use alfm_core::{ClassId, SeedTree};
 use rand::seq::SliceRandom;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{floor, human};
 use crate::DataError;
+use crate::arrays::ArraySpec;
 
 /// How the labels of a pool are made wrong.
 ///
@@ -62,13 +63,55 @@ pub enum Noise {
         /// Its column of ids or texts; `id` if there is such a column, else `text`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<String>,
-        /// Its column of labels, by number or name, as before any merging of classes.
-        #[serde(default = "human_label")]
-        label: String,
-        /// What to do with items that the file does not hold.
+        /// Its column of labels, by number or name, as before any merging of classes; of several, the majority.
+        #[serde(default)]
+        label: LabelColumns,
+        /// Its column of clean labels, which must be those of the pool; it may have gaps.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clean: Option<String>,
+        /// What to do with items that people did not label.
         #[serde(default)]
         missing: Missing,
     },
+    /// The labels that people gave, from an array with one label for each row of the split.
+    HumanRows {
+        /// The array: class numbers as before any merging of classes, -1 for unlabelled.
+        labels: ArraySpec,
+        /// An array of clean labels, which must be those of the pool.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clean: Option<ArraySpec>,
+        /// What to do with items that people did not label.
+        #[serde(default)]
+        missing: Missing,
+    },
+}
+
+/// Which columns hold labels of people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "`label` is a column, or a list of columns")]
+#[non_exhaustive]
+pub enum LabelColumns {
+    /// One annotator; `noisy_label` unless said otherwise.
+    One(String),
+    /// Several annotators, of whom the majority decides; of classes with as many votes, the one that the
+    /// earliest column names. Who gave no label has no vote.
+    Majority(Vec<String>),
+}
+
+impl LabelColumns {
+    /// The columns in order.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Majority(names) => names,
+        }
+    }
+}
+
+impl Default for LabelColumns {
+    fn default() -> Self {
+        Self::One("noisy_label".to_owned())
+    }
 }
 
 /// What becomes of an item that people did not label.
@@ -88,10 +131,6 @@ fn noise_seed() -> u64 {
     321
 }
 
-fn human_label() -> String {
-    "noisy_label".to_owned()
-}
-
 /// A pool that noise is applied to.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -100,10 +139,12 @@ pub struct NoiseInput<'a> {
     pub clean: &'a [ClassId],
     /// The classes after merging.
     pub schema: &'a ClassSchema,
-    /// Ids of the items; only human labels need them.
+    /// Ids of the items; only human labels from a table need them.
     pub ids: &'a [SampleId],
-    /// Texts of the items; only human labels that are keyed by text need them.
+    /// Texts of the items; only human labels from a table need them.
     pub texts: &'a [&'a str],
+    /// The row of each item in its split, and the number of rows there; only human labels by row need them.
+    pub rows: Option<(&'a [usize], usize)>,
     /// The classes before merging and the class that each became; only human labels need them.
     pub merged_from: Option<(&'a ClassSchema, &'a [ClassId])>,
 }
@@ -111,13 +152,22 @@ pub struct NoiseInput<'a> {
 impl<'a> NoiseInput<'a> {
     /// What simulated noise needs.
     pub fn new(clean: &'a [ClassId], schema: &'a ClassSchema) -> Self {
-        Self { clean, schema, ids: &[], texts: &[], merged_from: None }
+        Self { clean, schema, ids: &[], texts: &[], rows: None, merged_from: None }
     }
 
-    /// What human labels need as well: ids and texts, one for each label.
+    /// What human labels from a table need as well: ids and texts, one for each label.
     #[must_use]
     pub fn with_items(mut self, ids: &'a [SampleId], texts: &'a [&'a str]) -> Self {
         (self.ids, self.texts) = (ids, texts);
+        self
+    }
+
+    /// What human labels by row need as well: the row of each item in its split of `split_rows` rows.
+    ///
+    /// Applying panics if a row is not below `split_rows`, as indexing does.
+    #[must_use]
+    pub fn with_rows(mut self, rows: &'a [usize], split_rows: usize) -> Self {
+        self.rows = Some((rows, split_rows));
         self
     }
 
@@ -139,8 +189,9 @@ impl Noise {
     ///
     /// # Errors
     /// [`DataError::NoiseRate`], [`DataError::NoiseMatrix`], [`DataError::Core`] for a label outside the
-    /// schema; for human labels an unreadable file, [`DataError::HumanLabels`],
-    /// [`DataError::Contradiction`].
+    /// schema; for human labels an unreadable file, [`DataError::NoAnnotator`], [`DataError::HumanLabels`],
+    /// [`DataError::Contradiction`], [`DataError::CleanLabel`], [`DataError::LabelValue`], and
+    /// [`DataError::Content`] for an array of another length than the split.
     pub fn apply(&self, input: &NoiseInput<'_>) -> Result<Vec<ClassId>, DataError> {
         let NoiseInput { clean, schema, .. } = *input;
         for &label in clean {
@@ -161,9 +212,12 @@ impl Noise {
                 let mut rng = SeedTree::new(*seed).child("class-dependent").rng();
                 Ok(clean.iter().map(|label| sample(&matrix[label.index()], rng.random())).collect())
             }
-            Self::Human { file, key, label, missing } => {
-                let columns = human::Columns { key: key.as_deref(), label };
-                human::apply(file, columns, *missing, input)
+            Self::Human { file, key, label, clean, missing } => {
+                let (key, clean) = (key.as_deref(), clean.as_deref());
+                human::from_table(file, &human::Columns { key, label, clean }, *missing, input)
+            }
+            Self::HumanRows { labels, clean, missing } => {
+                human::from_rows(labels, clean.as_ref(), *missing, input)
             }
         }
     }
@@ -218,6 +272,8 @@ fn sample(distribution: &[f64], u: f64) -> ClassId {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn apply(noise: &Noise, clean: &[ClassId], classes: usize) -> Result<Vec<ClassId>, DataError> {
@@ -343,7 +399,20 @@ mod tests {
         assert_eq!(read(r#"{"kind":"none"}"#).unwrap(), Noise::None);
         assert!(read(r#"{"kind":"pair-flip","rate":0.2}"#).is_ok());
         assert!(read(r#"{"kind":"class-dependent","matrix":[[1,0],[0,1]]}"#).is_ok());
-        assert!(read(r#"{"kind":"human","file":"a.csv"}"#).is_ok());
+        let human = |label| {
+            serde_json::from_value::<Noise>(
+                json!({ "kind": "human", "file": "a.csv", "label": label }),
+            )
+        };
+        assert_eq!(
+            read(r#"{"kind":"human","file":"a.csv"}"#).unwrap(),
+            human(json!("noisy_label")).unwrap()
+        );
+        assert!(human(json!(["one", "two"])).is_ok());
+        let message = human(json!(3)).unwrap_err().to_string();
+        assert!(message.contains("`label` is a column, or a list of columns"), "{message}");
+        assert!(read(r#"{"kind":"human-rows","labels":"a.npz:worse_label"}"#).is_ok());
+        assert!(read(r#"{"kind":"human-rows","labels":"a.npz"}"#).is_err());
         assert!(read(r#"{"kind":"uniform","rat":0.2}"#).is_err());
     }
 }

@@ -151,8 +151,10 @@ impl Source {
             built.kept.iter().map(|row| self.pool.ids()[*row].clone()).collect();
         let texts: Vec<&str> =
             built.kept.iter().map(|row| self.pool.texts()[*row].as_str()).collect();
+        let rows: Vec<usize> = built.kept.iter().map(|row| self.pool_rows[*row]).collect();
         let input = NoiseInput::new(&built.labels, &built.schema)
             .with_items(&ids, &texts)
+            .with_rows(&rows, self.split_rows)
             .with_merge(self.data.schema(), &built.class_map);
         Ok(noise.apply(&input)?)
     }
@@ -301,6 +303,8 @@ fn noise_label(noise: &Noise) -> String {
         Noise::None => "none".into(),
         Noise::Uniform { rate, .. } => format!("uniform({rate})"),
         Noise::PairFlip { rate, .. } => format!("pair-flip({rate})"),
+        Noise::Human { label, .. } => format!("human({})", label.names().join("+")),
+        Noise::HumanRows { labels, .. } => format!("human({})", labels.key().unwrap_or("rows")),
         other => tag(other),
     }
 }

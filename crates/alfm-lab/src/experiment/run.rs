@@ -133,11 +133,11 @@ impl<'a> Run<'a> {
         let acquisition = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
-        let training = Training::new(self, &suggested.clean);
+        let training = Training::new(self, &suggested, &suggested.clean);
         let seed = self.seed.child("learner").index(number as u64);
         let model = self.learner.fit(&training.examples(self.classes()), &seed)?;
         let evidence = match self.selector.strategy().needs()?.contains(&Input::LabelsOnly) {
-            true => Some(self.own_voice(&seed)?),
+            true => Some(self.own_voice(&suggested, &seed)?),
             false => None,
         };
         let time = Seconds { acquisition, training: started.elapsed().as_secs_f64() };
@@ -149,8 +149,8 @@ impl<'a> Run<'a> {
     }
 
     /// The small model without free labels, on the pool and on held-out folds of the labels.
-    fn own_voice(&self, seed: &SeedTree) -> Result<OwnVoice, LabError> {
-        let training = Training::new(self, &CleanSet::default());
+    fn own_voice(&self, suggested: &Round, seed: &SeedTree) -> Result<OwnVoice, LabError> {
+        let training = Training::new(self, suggested, &CleanSet::default());
         let examples = training.examples(self.classes());
         let model = self.learner.fit(&examples, seed)?;
         let folds = out_of_fold(&*self.learner, &examples, FOLDS, &seed.child("folds"))?;
@@ -278,10 +278,13 @@ struct Training {
 }
 
 impl Training {
-    fn new(run: &Run<'_>, clean: &CleanSet) -> Self {
+    /// The oracle's labels, as far as the round believes them, and a clean set.
+    fn new(run: &Run<'_>, round: &Round, clean: &CleanSet) -> Self {
         let (mut rows, mut labels): (Vec<usize>, Vec<ClassId>) =
             run.labelled_rows().into_iter().unzip();
-        let mut weights = vec![1.0; rows.len()];
+        let oracle = rows.iter().zip(&labels);
+        let mut weights: Vec<f32> =
+            oracle.map(|(row, class)| round.label_weight(*row, *class)).collect();
         rows.extend(clean.iter().map(|item| item.row));
         weights.resize(rows.len(), run.config.pseudo_label_weight * clean.weight());
         if clean.soft().is_none() {

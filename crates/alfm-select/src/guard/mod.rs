@@ -23,8 +23,12 @@ pub struct GuardConfig {
     pub weigh: bool,
     /// The small model's temperature and a bias for each class are fitted as well.
     pub calibrate: bool,
+    /// The prior is given up where the joint distribution labels worse than the small model alone.
+    pub champion: bool,
     /// The oracle's labels may be wrong: their noise rate is fitted.
     pub noise_aware: bool,
+    /// Labels that contradict both experts weigh less in training.
+    pub robust: bool,
     /// The share of every batch that is drawn at random, so that estimates stay honest.
     pub explore: f64,
     /// What a free label weighs in training while the prior is fully trusted, an oracle label weighing 1.
@@ -40,7 +44,9 @@ impl Default for GuardConfig {
         Self {
             weigh: true,
             calibrate: true,
+            champion: true,
             noise_aware: true,
+            robust: true,
             explore: 0.1,
             weight: 0.5,
             epsilon: 0.05,
@@ -82,6 +88,25 @@ pub(crate) struct Verdict {
     /// How many of the unlabelled items become clean.
     pub(crate) clean: usize,
     pub(crate) trust: Trust,
+    pub(crate) robust: bool,
+    opinion: Opinion,
+    /// The labelled rows with their class and the probability that it is right.
+    pub(crate) labelled: Vec<(usize, ClassId, f32)>,
+}
+
+impl Verdict {
+    /// For each class, the probability that it is right if the oracle says so of this row.
+    pub(crate) fn credence(&self, row: usize) -> Vec<f32> {
+        credence(self.prior.view().row(row), self.model.view().row(row), self.opinion.noise)
+    }
+}
+
+/// For each class, the probability that a label of that class is right, given both calibrated experts.
+#[expect(clippy::cast_possible_truncation, reason = "probabilities")]
+fn credence(prior: &[f32], model: &[f32], noise: f64) -> Vec<f32> {
+    let joint = || prior.iter().zip(model).map(|(l, f)| f64::from(l * f));
+    let mass = joint().sum::<f64>().max(f64::MIN_POSITIVE);
+    joint().map(|p| opinion::right(p / mass, noise, prior.len()) as f32).collect()
 }
 
 /// Exponent of the prior below which it is given up: free labels would only repeat what the small model says.
@@ -153,7 +178,9 @@ impl GuardConfig {
         let scored = experts.score(&opinion, engine, pool)?;
 
         // As the prior loses its say, free labels turn into the small model's own opinion, and weigh less.
-        let trusted = opinion.prior >= LEAST_TRUST;
+        let rights = Rights::new(&scored.labelled, &labels, &weights);
+        let beaten = self.champion && rights.joint - rights.model < -rights.deviation;
+        let trusted = opinion.prior >= LEAST_TRUST && !beaten;
         let clean = if trusted { largest_clean } else { 0 };
         let weight = self.weight * opinion.prior.min(1.0) as f32;
         let stated = |size: usize, delta: f64| {
@@ -172,8 +199,13 @@ impl GuardConfig {
         let delta = self.delta / CERTIFIED_SHARES.len() as f64;
         let mut sizes = CERTIFIED_SHARES.map(|part| share(part, clean)).into_iter();
         let certified = sizes.find(|size| stated(*size, delta).bound <= self.epsilon).unwrap_or(0);
-        let rights = Rights::new(&scored.labelled, &labels, &weights);
+        let rows = scored.labelled_prior.view();
+        let credences = rows.iter().zip(scored.labelled_model.view().iter());
+        let labelled = labelled.iter().zip(credences).map(|((row, class), (l, f))| {
+            (*row, *class, credence(l, f, opinion.noise)[class.index()])
+        });
         Ok(Verdict {
+            labelled: labelled.collect(),
             trust: Trust {
                 prior_exponent: opinion.prior,
                 model_exponent: opinion.model,
@@ -188,6 +220,8 @@ impl GuardConfig {
             prior: scored.prior,
             model: scored.model,
             clean,
+            robust: self.robust,
+            opinion,
         })
     }
 }
@@ -206,6 +240,8 @@ struct Scored {
     model: Matrix,
     /// `H_b` of the unlabelled items, ascending.
     sorted: Vec<f32>,
+    labelled_prior: Matrix,
+    labelled_model: Matrix,
     labelled: Vec<CoDecision>,
     /// `H_b` of the labelled items.
     labelled_entropy: Vec<f32>,
@@ -233,7 +269,15 @@ impl Experts<'_> {
             pool.candidates().par_iter().map(|row| weighted(&rows[*row])).collect();
         sorted.par_sort_unstable_by(f32::total_cmp);
         let labelled_entropy = labelled.iter().map(weighted).collect();
-        Ok(Scored { prior, model, sorted, labelled, labelled_entropy })
+        Ok(Scored {
+            prior,
+            model,
+            sorted,
+            labelled_prior,
+            labelled_model,
+            labelled,
+            labelled_entropy,
+        })
     }
 }
 
@@ -253,6 +297,8 @@ struct Rights {
     prior: f64,
     joint: f64,
     model: f64,
+    /// Standard deviation of `joint - model`, which differ on few items.
+    deviation: f64,
 }
 
 impl Rights {
@@ -263,7 +309,13 @@ impl Rights {
             let right = of.filter(|((row, class), _)| label(row) as usize == class.index());
             right.map(|(_, weight)| weight).sum::<f64>() / total
         };
+        let differ = rows.iter().zip(labels).zip(weights).filter(|((row, class), _)| {
+            let right = |label: u32| label as usize == class.index();
+            right(row.joint_label) != right(row.model_label)
+        });
+        let variance: f64 = differ.map(|(_, weight)| weight * weight).sum();
         Self {
+            deviation: variance.sqrt() / total,
             prior: share(|row| row.prior_label),
             joint: share(|row| row.joint_label),
             model: share(|row| row.model_label),

@@ -10,9 +10,12 @@ use alfm_core::{
 };
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::guard::Verdict;
 use crate::prioral::{Decision, joint_probabilities};
 use crate::strategy::Engine;
-use crate::{CleanRule, CleanSet, PoolState, PriorAl, Query, Round, SelectError, Strategy};
+use crate::{
+    CleanRule, CleanSet, PoolState, PriorAl, Query, Round, SelectError, Strategy, Suspect,
+};
 
 /// Suggests batches and is told labels.
 ///
@@ -273,12 +276,35 @@ impl Selector {
                 let of = |matrix| Predictions::new(matrix, ScoreKind::Probabilities);
                 let experts = (of(verdict.prior.view())?, of(verdict.model.view())?);
                 round.clean = self.clean_set(engine, decision, experts)?;
+                self.doubt(&mut round, &verdict);
                 round.clean.weight = verdict.trust.weight;
                 round.clean.certified = certified;
                 round.trust = Some(verdict.trust);
             }
         }
         Ok(round)
+    }
+
+    /// What the oracle's labels may weigh: those that are there, and those that this round asks for.
+    fn doubt(&self, round: &mut Round, verdict: &Verdict) {
+        let doubtful = verdict.labelled.iter().filter(|(.., credence)| *credence < 0.5);
+        round.suspects = doubtful
+            .map(|(row, label, credence)| Suspect {
+                id: self.ids[*row].clone(),
+                label: *label,
+                credence: *credence,
+            })
+            .collect();
+        round.suspects.sort_by(|a, b| a.credence.total_cmp(&b.credence));
+        if verdict.robust {
+            let asked = round.queries.iter().map(|query| (query.row, verdict.credence(query.row)));
+            round.credence = asked.collect();
+            for (row, class, credence) in &verdict.labelled {
+                let mut of_class = vec![1.0; self.labels.schema().len()];
+                of_class[class.index()] = *credence;
+                round.credence.insert(*row, of_class);
+            }
+        }
     }
 
     fn clean_set(
