@@ -187,6 +187,12 @@ fn rules_of_trec() {
         let fitted = GenerativeModel::default().fit(&votes).unwrap();
         assert!(fitted.converged);
         measure(&fitted.prior, generative);
+        // Weaker pulls, as the documentation of the model has them.
+        for (strength, accuracy) in [(10.0, [0.483, 0.642]), (1.0, [0.423, 0.582])] {
+            let weaker = GenerativeModel::default().with_strength(strength).fit(&votes).unwrap();
+            let found = PriorQuality::measure(weaker.prior.view(), &truth).unwrap().accuracy;
+            close(found, accuracy[usize::from(split == "test")], 5e-4);
+        }
     }
 }
 

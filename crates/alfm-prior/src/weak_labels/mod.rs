@@ -7,8 +7,34 @@ pub use generative::{FittedRules, GenerativeModel};
 pub use majority::MajorityVote;
 
 use alfm_core::{ClassId, CoreError, Matrix, ScoreKind};
+use serde::{Deserialize, Serialize};
 
 use crate::PriorError;
+
+/// Which model turns votes into class probabilities, each with its defaults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum RuleModel {
+    /// [`MajorityVote`].
+    #[default]
+    Majority,
+    /// [`GenerativeModel`].
+    Generative,
+}
+
+impl RuleModel {
+    /// The class probabilities `N x K`.
+    ///
+    /// # Errors
+    /// None that the checks of [`Votes`] leave; as [`MajorityVote::apply`] and [`GenerativeModel::fit`].
+    pub fn prior(self, votes: &Votes) -> Result<Matrix, PriorError> {
+        match self {
+            Self::Majority => MajorityVote::default().apply(votes),
+            Self::Generative => Ok(GenerativeModel::default().fit(votes)?.prior),
+        }
+    }
+}
 
 /// The votes of `M` rules on `N` items, checked once; a rule may abstain.
 ///
