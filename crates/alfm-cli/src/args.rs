@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use alfm_data::arrays::ArraySpec;
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand};
 
 /// Label a large, imbalanced, noisy pool with few annotations.
 #[derive(Debug, Parser)]
@@ -37,10 +37,13 @@ pub(crate) enum Command {
                             alfm embed --surprisal --model distilbert/distilroberta-base --dataset trec \
                             --out surprisal.safetensors")]
     Embed(EmbedArgs),
-    /// Zero-shot class probabilities from class prompts.
-    #[command(after_help = "Example:\n  alfm prior --embeddings trec.safetensors:train \
-                            --classes classes.json --out prior.safetensors")]
-    Prior(PriorArgs),
+    /// Class probabilities: zero-shot from class prompts, from the votes of rules, or from a language model.
+    #[command(after_help = "Examples:\n  alfm prior --embeddings trec.safetensors:train \
+                            --classes classes.json --out prior.safetensors\n  \
+                            alfm prior --weak-labels votes.npy --classes classes.json --out prior.safetensors\n  \
+                            alfm prior --llm http://localhost:8000/v1 --llm-model qwen2.5-7b-instruct \
+                            --texts texts.txt --classes classes.json --out prior.safetensors")]
+    Prior(Box<PriorArgs>),
     /// One batch from files.
     #[command(after_help = "Example:\n  alfm select --strategy prioral --budget 100 \
                             --model-probs model.npy --prior prior.npy --labels labels.npy")]
@@ -114,28 +117,78 @@ pub(crate) struct EmbedArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(group = ArgGroup::new("source").required(true).args(["embeddings", "weak_labels", "llm"]))]
 pub(crate) struct PriorArgs {
-    /// Embeddings of the items.
+    /// Zero-shot: embeddings of the items.
     #[arg(long)]
-    pub embeddings: ArraySpec,
-    /// Class names and prompts: a JSON list.
+    pub embeddings: Option<ArraySpec>,
+    /// Weak labels: the votes of rules, items x rules, class numbers from 0, -1 where a rule abstains.
+    #[arg(long)]
+    pub weak_labels: Option<ArraySpec>,
+    /// A language model: the base URL of an OpenAI-compatible endpoint, to which /chat/completions is appended.
+    #[arg(long, value_name = "URL", requires = "llm_model")]
+    pub llm: Option<String>,
+    /// Class names, descriptions and prompts: a JSON list.
     #[arg(long)]
     pub classes: PathBuf,
-    /// What the cosine is multiplied with.
+    /// Zero-shot: what the cosine is multiplied with.
     #[arg(long, default_value_t = alfm_prior::DEFAULT_TEMPERATURE)]
     pub temperature: f64,
-    /// The encoder's repository; the one that made the embeddings.
+    /// Zero-shot: the encoder's repository; the one that made the embeddings.
     #[arg(long, default_value = crate::encode::MINILM)]
     pub model: String,
+    /// Weak labels: weighs rules by how well they agree, where the default counts each alike.
+    #[arg(long, requires = "weak_labels")]
+    pub generative: bool,
     /// The safetensors file to write, key `prior`.
     #[arg(long)]
     pub out: PathBuf,
     /// Half precision.
     #[arg(long)]
     pub f16: bool,
-    /// Where embeddings of prompts are kept.
+    /// Where embeddings of prompts and answers of language models are kept.
     #[arg(long, env = "ALFM_CACHE", default_value = ".alfm-cache")]
     pub cache: PathBuf,
+    #[command(flatten)]
+    pub language_model: LlmArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "A language model")]
+pub(crate) struct LlmArgs {
+    /// The model's name at the endpoint.
+    #[arg(long, requires = "llm", value_name = "NAME")]
+    pub llm_model: Option<String>,
+    /// The environment variable that holds the endpoint's key, in capitals; never the key itself.
+    #[arg(long, requires = "llm", value_name = "VARIABLE")]
+    pub key_variable: Option<String>,
+    /// The items: a file with one text a line.
+    #[arg(long, requires = "llm", conflicts_with = "dataset")]
+    pub texts: Option<PathBuf>,
+    /// The items: a known data set or a file of texts with columns.
+    #[arg(long, requires_all = ["llm", "split"])]
+    pub dataset: Option<String>,
+    /// The split of the data set.
+    #[arg(long, requires = "dataset")]
+    pub split: Option<String>,
+    /// A prompt of one's own: a file with {classes} and {text} in it.
+    #[arg(long, requires = "llm")]
+    pub template: Option<PathBuf>,
+    /// Most requests of this run; what is answered is kept, and the next run goes on.
+    #[arg(long, requires = "llm")]
+    pub max_requests: Option<u64>,
+    /// Most tokens of this run, prompts among them.
+    #[arg(long, requires = "llm")]
+    pub max_tokens: Option<u64>,
+    /// Requests a minute, evenly spaced.
+    #[arg(long, requires = "llm", value_parser = clap::value_parser!(u32).range(1..))]
+    pub requests_per_minute: Option<u32>,
+    /// Requests at a time.
+    #[arg(long, requires = "llm", default_value_t = 4)]
+    pub concurrency: usize,
+    /// Asks so often where the endpoint gives no token log-probabilities.
+    #[arg(long, requires = "llm", default_value_t = 5)]
+    pub votes: usize,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -5,6 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use alfm_prior::llm::LlmError;
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -16,6 +18,8 @@ pub(crate) enum Failure {
     Embed(#[from] alfm_embed::EmbedError),
     #[error(transparent)]
     Prior(#[from] alfm_prior::PriorError),
+    #[error(transparent)]
+    Llm(#[from] LlmError),
     #[error(transparent)]
     Select(#[from] alfm_select::SelectError),
     #[error(transparent)]
@@ -30,6 +34,10 @@ pub(crate) enum Failure {
     Missing { missing: &'static str, remedy: &'static str },
     #[error("item `{id}` was asked, and --oracle has -1 for it: give the labels of all items")]
     Unanswered { id: alfm_core::SampleId },
+    #[error(
+        "{left} of {items} items were not asked, and no prior is written: run again to go on from the cache"
+    )]
+    Unasked { left: usize, items: usize },
     #[error("Ctrl-C cannot be handled")]
     Signal(#[from] ctrlc::Error),
 }
@@ -39,6 +47,13 @@ impl Failure {
     pub(crate) fn code(&self) -> ExitCode {
         match self {
             Self::File { .. } | Self::Json(_) | Self::Output(_) | Self::Signal(_) => 1.into(),
+            Self::Unasked { .. } => 1.into(),
+            Self::Llm(
+                LlmError::Cache { .. }
+                | LlmError::Client(_)
+                | LlmError::Refused { .. }
+                | LlmError::GaveUp { .. },
+            ) => 1.into(),
             Self::Lab(alfm_lab::LabError::Stopped { .. } | alfm_lab::LabError::File { .. }) => {
                 1.into()
             }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use alfm_core::{ClassId, Matrix, ScoreKind};
 use alfm_data::DataError;
 use alfm_data::arrays::{
-    ArraySpec, FloatMatrix, Precision, matrix_from_safetensors, read_labels, read_matrix,
-    write_safetensors,
+    ArraySpec, FloatMatrix, Precision, matrix_from_safetensors, read_label_matrix, read_labels,
+    read_matrix, write_safetensors,
 };
 use arrow::array::{ArrayRef, FixedSizeListArray, Float64Array, Int64Array, ListArray};
 use arrow::datatypes::{Float32Type, Float64Type};
@@ -275,4 +275,21 @@ fn half_precision_predictions_are_read_where_they_lie() {
     let bad = matrix(&folder.path().join("bad.npy"), None).unwrap();
     let error = bad.predictions(ScoreKind::Probabilities).unwrap_err().to_string();
     assert!(error.starts_with("row 0 sums to 2"), "{error}");
+}
+
+#[test]
+fn labels_of_several_annotators_are_a_matrix() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("votes.npy");
+    npy(&path, "|i1", false, "(2, 3)", &[0, 0xff, 2, 0xff, 0xff, 1]);
+    let read = read_label_matrix(&spec(&path, None)).unwrap();
+    let classes = [Some(0), None, Some(2), None, None, Some(1)].map(|c| c.map(ClassId::new));
+    assert_eq!((read.rows, read.columns, read.labels), (2, 3, classes.to_vec()));
+
+    npy(&path, "|i1", false, "(2, 3)", &[0, 0, 0, 0, 0xfe, 0]);
+    let error = read_label_matrix(&spec(&path, None)).unwrap_err().to_string();
+    assert!(error.contains("votes.npy: row 1 is -2"), "{error}");
+    npy(&path, "|i1", false, "(2,)", &[0, 0]);
+    let error = read_label_matrix(&spec(&path, None)).unwrap_err().to_string();
+    assert!(error.contains("a matrix, N x K"), "{error}");
 }

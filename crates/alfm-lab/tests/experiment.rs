@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use alfm_core::Matrix;
-use alfm_data::Hub;
+use alfm_data::{Dataset, Hub};
 use alfm_lab::LabError;
 use alfm_lab::experiment::{Embedder, ExperimentConfig, Schedule, Task, prepare, run_all, threads};
 use alfm_lab::record::FinishedRun;
@@ -149,4 +149,67 @@ fn merged_classes_keep_the_prior_a_distribution() {
     for row in tasks[0].prior.view().iter() {
         assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
     }
+}
+
+/// One rule that knows the class of every other item and abstains on the rest, one that says 0 of everything.
+fn votes_of_the_pool(path: &Path) {
+    let data = Dataset::load("support-inbox", &Hub::new("unused").with_offline(true)).unwrap();
+    let labels = data.split("pool").unwrap().all_labels().unwrap();
+    let vote = |(row, label): (usize, &alfm_core::ClassId)| {
+        [if row % 2 == 0 { u8::try_from(label.index()).unwrap() } else { u8::MAX }, 0]
+    };
+    let votes: Vec<u8> = labels.iter().enumerate().flat_map(vote).collect();
+    let header =
+        format!("{{'descr': '|i1', 'fortran_order': False, 'shape': ({}, 2), }}", labels.len());
+    let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    bytes.extend(format!("{header:<117}\n").bytes());
+    bytes.extend(votes);
+    fs::write(path, bytes).unwrap();
+}
+
+/// The labels of the kept items are row for row those that the rule was given; an ensemble is the mean of its
+/// members; the label shift moves towards the class that the second rule is so sure of.
+#[test]
+fn priors_of_weak_labels_and_of_priors() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("votes.npy");
+    votes_of_the_pool(&path);
+    let rules = format!("kind = \"weak-labels\", file = \"{}\"", path.display());
+    let text = CONFIG.replace(
+        "strategies",
+        &format!(
+            "prior = [
+                {{ {rules} }},
+                {{ kind = \"uniform\" }},
+                {{ kind = \"ensemble\", of = [{{ {rules} }}, {{ kind = \"uniform\" }}], weights = [3, 1] }},
+                {{ kind = \"label-shift\", of = {{ {rules} }} }},
+                {{ {rules}, model = \"generative\" }},
+            ]
+            strategies"
+        ),
+    );
+    let config = ExperimentConfig::from_toml(&text).unwrap();
+    assert_eq!(ExperimentConfig::from_toml(&config.to_toml().unwrap()).unwrap(), config);
+    let tasks = tasks(&config);
+    let [rules, uniform, ensemble, shifted, generative] = &tasks[..] else { panic!("five priors") };
+
+    let known = rules.prior.view().iter().zip(&rules.clean).filter(|(row, class)| {
+        // Two votes of three, the third of which is spread: 1 + 1/12 for a class of one's own.
+        let own = if class.index() == 0 { 25.0 } else { 13.0 } / 36.0;
+        (row[class.index()] - own).abs() < 1e-6
+    });
+    let known = known.count();
+    assert!((100..=200).contains(&known), "{known} of 300: one item in two");
+    let values = |task: &Task| task.prior.view().values().to_vec();
+    for ((mixed, one), other) in values(ensemble).iter().zip(values(rules)).zip(values(uniform)) {
+        assert!((mixed - (0.75 * one + 0.25 * other)).abs() < 1e-6);
+    }
+    let first = |task: &Task| task.prior.view().iter().map(|row| row[0]).sum::<f32>();
+    assert!(first(shifted) > first(rules) + 1.0, "{} {}", first(shifted), first(rules));
+    assert_ne!(values(generative), values(rules));
+    let label = &ensemble.setting.prior;
+    assert!(
+        label.starts_with("ensemble(3 weak-labels(") && label.ends_with("1 uniform)"),
+        "{label}"
+    );
 }

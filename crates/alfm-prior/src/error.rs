@@ -63,4 +63,14 @@ pub enum PriorError {
         /// Rows of the prior.
         rows: usize,
     },
+    /// An ensemble of nothing, or with members that have no weight.
+    #[error(
+        "{priors} prior(s) and {weights} weight(s) given: an ensemble needs one weight for each of its priors"
+    )]
+    Members {
+        /// Priors given.
+        priors: usize,
+        /// Weights given.
+        weights: usize,
+    },
 }

@@ -2,20 +2,28 @@
 //!
 //! * [`zero_shot`]: similarity of item and class-prompt embeddings.
 //! * [`from_hard_labels`]: the labels of another annotator or model, as sure as they are [`Reliability`].
+//! * [`weak_labels`]: rules that vote or abstain, by majority or a generative model.
+//! * `llm`: a language model behind an endpoint, with the feature of that name.
 //! * [`from_matrix`]: probabilities computed elsewhere.
+//! * [`ensemble`]: several of these to one.
 //! * [`uniform`] and [`rotated`]: priors that know nothing, and that are wrong on purpose.
 //! * [`calibrate`]: a [`Calibrator`] sharpens or softens any of them; [`PriorQuality`] says how good it is.
 //!
-//! Embeddings and labels are inputs: this crate runs no model and opens no file.
+//! Embeddings and labels are inputs: but for `llm`, this crate opens no file and no connection.
 
 pub mod calibrate;
+mod ensemble;
 mod error;
 mod hard_labels;
+#[cfg(feature = "llm")]
+pub mod llm;
 mod quality;
 mod simple;
+pub mod weak_labels;
 mod zero_shot;
 
-pub use calibrate::{Calibrator, Temperature};
+pub use calibrate::{Calibrator, LabelShift, Temperature, VectorScaling};
+pub use ensemble::{Pool, ensemble};
 pub use error::PriorError;
 pub use hard_labels::{Reliability, from_hard_labels};
 pub use quality::PriorQuality;

@@ -134,15 +134,9 @@ fn similarities(
 /// The softmax of each row.
 pub(crate) fn softmax_rows(logits: MatrixView<'_>) -> Result<Matrix, PriorError> {
     let predictions = Predictions::new(logits, ScoreKind::Logits)?;
-    let classes = predictions.classes();
-    let mut output = vec![0.0; logits.values().len()];
-    output.par_chunks_exact_mut(classes).enumerate().for_each_init(
-        Vec::new,
-        |buffer, (row, out)| {
-            out.copy_from_slice(predictions.row(row, buffer));
-        },
-    );
-    Ok(Matrix::new(output, logits.rows(), classes)?)
+    let mut values = Vec::new();
+    predictions.read(0..logits.rows(), &mut values);
+    Ok(Matrix::new(values, logits.rows(), logits.columns())?)
 }
 
 /// Euclidean length; `None` for the zero vector.

@@ -5,8 +5,9 @@
 use std::path::{Path, PathBuf};
 
 use alfm_core::{ClassId, Matrix, ScoreKind};
+use alfm_prior::weak_labels::{GenerativeModel, MajorityVote, Votes};
 use alfm_prior::{
-    Calibrator, ClassPrompts, PriorQuality, Reliability, Temperature, from_hard_labels,
+    Calibrator, ClassPrompts, LabelShift, PriorQuality, Reliability, Temperature, from_hard_labels,
     from_matrix, zero_shot,
 };
 
@@ -110,5 +111,120 @@ fn an_llm_s_labels_of_banking77() {
         assert!(loss(&measured) < guessed, "{name}: {measured:?}");
         let per_class = Reliability::estimate_per_class(&pairs, 77, 2.0).unwrap();
         assert!(loss(&per_class) < loss(&measured), "{name}");
+    }
+}
+
+/// CLIP again, on the images of classes 0 to 4 and four of each other class: its even shares are not the pool's.
+/// Numbers by numpy, from the calibrated prior.
+#[test]
+fn a_label_shift_is_found_without_labels() {
+    let Some(folder) = folder("cifar10") else { return };
+    let file = |name: &str| folder.join(format!("clip_vit_b32_{name}.npy"));
+    let (labels, ..) = npy::<i64>(&file("test_first500_labels"));
+    let mut seen = [0; 10];
+    let kept: Vec<usize> = labels
+        .iter()
+        .enumerate()
+        .filter_map(|(row, label)| {
+            let count = &mut seen[usize::try_from(*label).unwrap()];
+            *count += 1;
+            (*label < 5 || *count <= 4).then_some(row)
+        })
+        .collect();
+    let truth = labelled(&kept.iter().map(|row| labels[*row]).collect::<Vec<_>>());
+    let prior = matrix(&file("test_first500_zeroshot_probs")).view().gather(kept);
+    let prior = Temperature::new(0.577_798).unwrap().apply(prior.view()).unwrap();
+    let before = PriorQuality::measure(prior.view(), &truth).unwrap();
+    assert_eq!(before.labels, 258);
+    close(before.accuracy, 0.879_845, 1e-6);
+    close(before.negative_log_likelihood, 0.370_202, 1e-4);
+
+    let shift = LabelShift::fit(prior.view(), None).unwrap();
+    close(shift.target()[0], 0.2046, 1e-4);
+    close(shift.target()[6], 0.0075, 1e-4);
+    let after = shift.apply(prior.view()).unwrap();
+    let after = PriorQuality::measure(after.view(), &truth).unwrap();
+    close(after.accuracy, 0.903_101, 1e-6);
+    close(after.negative_log_likelihood, 0.265_267, 1e-4);
+}
+
+/// The coarse classes of TREC, as its authors wrote them: `DESC:manner How did ...`.
+fn trec(hub: &Path, split: &str) -> Vec<i64> {
+    let file = if split == "train" { "train_5500.label" } else { "TREC_10.label" };
+    let path = hub.join("datasets--CogComp--trec/snapshots/local-trec-v1").join(file);
+    let bytes = std::fs::read(path).unwrap();
+    let names = ["ABBR", "ENTY", "DESC", "HUM", "LOC", "NUM"];
+    let class = |line: &str| names.iter().position(|name| line.starts_with(name)).unwrap() as i64;
+    String::from_utf8_lossy(&bytes).lines().map(class).collect()
+}
+
+/// 68 human-written rules on the questions of TREC; an answer of -1 abstains. Numbers by numpy.
+#[test]
+fn rules_of_trec() {
+    let (Some(rules), Some(hub)) = (folder("trec"), std::env::var_os("ALFM_HUB_DIR")) else {
+        return;
+    };
+    // File, coverage; accuracy, negative log-likelihood and calibration error of both models.
+    let cases = [
+        ("train", 0.950_293, [0.502_568, 1.3578, 0.1353], [0.530_631, 1.3971, 0.1257]),
+        ("test", 0.962, [0.606, 1.2017, 0.0536], [0.642, 1.1876, 0.1262]),
+    ];
+    for (split, coverage, majority, generative) in cases {
+        let (numbers, items, columns) =
+            npy::<i8>(&rules.join(format!("rule_weak_labels_{split}.npy")));
+        let class = |number: &i8| u32::try_from(*number).ok().map(ClassId::new);
+        let given: Vec<_> = numbers.iter().map(class).collect();
+        let votes = Votes::new(&given, items, columns, 6).unwrap();
+        close(votes.coverage(), coverage, 1e-6);
+        let truth = labelled(&trec(Path::new(&hub), split));
+        let measure = |prior: &Matrix, expected: [f64; 3]| {
+            let found = PriorQuality::measure(prior.view(), &truth).unwrap();
+            close(found.accuracy, expected[0], 1e-6);
+            close(found.negative_log_likelihood, expected[1], 1e-4);
+            close(found.calibration_error, expected[2], 1e-3);
+        };
+        measure(&MajorityVote::default().apply(&votes).unwrap(), majority);
+        let fitted = GenerativeModel::default().fit(&votes).unwrap();
+        assert!(fitted.converged);
+        measure(&fitted.prior, generative);
+        // Weaker pulls, as the documentation of the model has them.
+        for (strength, accuracy) in [(10.0, [0.483, 0.642]), (1.0, [0.423, 0.582])] {
+            let weaker = GenerativeModel::default().with_strength(strength).fit(&votes).unwrap();
+            let found = PriorQuality::measure(weaker.prior.view(), &truth).unwrap().accuracy;
+            close(found, accuracy[usize::from(split == "test")], 5e-4);
+        }
+    }
+}
+
+/// LLaMA's zero-shot labels: biased, and their reliability with it.
+#[test]
+fn an_llm_s_labels_of_trec_and_sst2() {
+    let cases = [
+        ("trec", "llama_zero_shot_test.csv", 6, 164, 500),
+        ("sst2", "llama_zero_shot_socher_test.csv", 2, 1093, 1821),
+    ];
+    for (name, file, classes, right, items) in cases {
+        let Some(folder) = folder(name) else { return };
+        let mut rows = csv::Reader::from_path(folder.join(file)).unwrap();
+        let pairs: Vec<(Option<ClassId>, ClassId)> = rows
+            .records()
+            .map(|row| {
+                let row = row.unwrap();
+                (Some(ClassId::new(row[1].parse().unwrap())), ClassId::new(row[2].parse().unwrap()))
+            })
+            .collect();
+        let answers: Vec<_> = pairs.iter().map(|(answer, _)| *answer).collect();
+        let truth: Vec<_> = pairs.iter().map(|(_, truth)| *truth).enumerate().collect();
+        let measured = Reliability::estimate(&pairs).unwrap();
+        let probability = (f64::from(right) + 1.0) / (f64::from(items) + 2.0);
+        assert_eq!(measured, Reliability::Scalar { probability });
+        let prior = from_hard_labels(&answers, classes, &measured).unwrap();
+        let quality = PriorQuality::measure(prior.view(), &truth).unwrap();
+        close(quality.accuracy, f64::from(right) / f64::from(items), 1e-9);
+        // What each label means, measured, tells more than how often labels are right.
+        let per_class = Reliability::estimate_per_class(&pairs, classes, 2.0).unwrap();
+        let prior = from_hard_labels(&answers, classes, &per_class).unwrap();
+        let better = PriorQuality::measure(prior.view(), &truth).unwrap();
+        assert!(better.negative_log_likelihood < quality.negative_log_likelihood - 0.01, "{name}");
     }
 }

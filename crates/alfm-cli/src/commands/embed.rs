@@ -1,11 +1,9 @@
-use std::fs;
-
 use alfm_core::Matrix;
 use alfm_data::Dataset;
 use alfm_data::arrays::{Precision, write_safetensors};
 use serde_json::json;
 
-use super::Context;
+use super::{Context, read_text};
 use crate::args::EmbedArgs;
 use crate::encode::{Encoder, LanguageModel, prompts};
 use crate::failure::Failure;
@@ -51,12 +49,8 @@ fn arrays(
 /// The texts of every array to write, with its key.
 fn texts(args: &EmbedArgs, context: &Context) -> Result<Vec<(String, Vec<String>)>, Failure> {
     if let Some(path) = &args.texts {
-        let text = fs::read_to_string(path).map_err(|source| Failure::File {
-            action: "cannot read",
-            path: path.clone(),
-            source,
-        })?;
-        return Ok(vec![("texts".into(), text.lines().map(str::to_owned).collect())]);
+        let lines = read_text(path)?.lines().map(str::to_owned).collect();
+        return Ok(vec![("texts".into(), lines)]);
     }
     let name = args.dataset.as_deref().unwrap_or_default();
     let data = Dataset::load(name, &context.hub)?;

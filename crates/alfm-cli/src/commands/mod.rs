@@ -2,9 +2,14 @@
 
 mod data;
 mod embed;
+mod llm;
 mod prior;
 mod run;
 mod select;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use alfm_data::Hub;
 use clap::CommandFactory;
@@ -34,4 +39,20 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// Set by Ctrl-C.
+fn stop_on_signal() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let on_signal = Arc::clone(&stop);
+    ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed))?;
+    Ok(stop)
+}
+
+fn read_text(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|source| Failure::File {
+        action: "cannot read",
+        path: path.into(),
+        source,
+    })
 }

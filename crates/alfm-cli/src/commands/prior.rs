@@ -1,10 +1,11 @@
-use alfm_core::ClassId;
-use alfm_data::arrays::{Precision, read_matrix, write_safetensors};
-use alfm_data::read_classes;
+use alfm_core::{ClassId, Matrix};
+use alfm_data::arrays::{ArraySpec, Precision, read_label_matrix, read_matrix, write_safetensors};
+use alfm_data::{ClassEntry, read_classes};
+use alfm_prior::weak_labels::{RuleModel, Votes};
 use alfm_prior::{ClassPrompts, zero_shot};
 use serde_json::json;
 
-use super::Context;
+use super::{Context, llm};
 use crate::args::PriorArgs;
 use crate::encode::Encoder;
 use crate::failure::Failure;
@@ -12,7 +13,37 @@ use crate::output::{result, say};
 
 pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Failure> {
     let classes = read_classes(&args.classes)?;
-    let items = read_matrix(&args.embeddings)?;
+    let (prior, model, report) = match (&args.embeddings, &args.weak_labels, &args.llm) {
+        (Some(items), ..) => {
+            (from_prompts(args, items, &classes, context)?, Some(args.model.as_str()), None)
+        }
+        (_, Some(votes), _) => (from_votes(votes, args.generative, classes.len())?, None, None),
+        (.., Some(url)) => {
+            let answers = llm::ask(url, args, &classes, context)?;
+            (answers.prior, args.language_model.llm_model.as_deref(), Some(answers.report))
+        }
+        _ => {
+            let remedy = "give --embeddings, --weak-labels or --llm";
+            return Err(Failure::Missing { missing: "a source of the prior", remedy });
+        }
+    };
+    let precision = if args.f16 { Precision::F16 } else { Precision::F32 };
+    write_safetensors(&args.out, &[("prior", prior.view())], precision, model)?;
+    say(&format!("{} x {} probabilities in {}", prior.rows(), prior.columns(), args.out.display()));
+    if context.json {
+        let (rows, classes) = (prior.rows(), prior.columns());
+        result(&json!({ "file": args.out, "rows": rows, "classes": classes, "answers": report }))?;
+    }
+    Ok(())
+}
+
+fn from_prompts(
+    args: &PriorArgs,
+    items: &ArraySpec,
+    classes: &[ClassEntry],
+    context: &Context,
+) -> Result<Matrix, Failure> {
+    let items = read_matrix(items)?;
     let encoder = Encoder::load(&args.model, &context.hub, &args.cache)?;
     let mut class_of_prompt = Vec::new();
     let mut prompts = Vec::new();
@@ -26,12 +57,17 @@ pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Failure> {
     let texts: Vec<&str> = prompts.iter().map(String::as_str).collect();
     let embedded = encoder.embed_texts(&texts)?;
     let prompts = ClassPrompts::new(embedded.view(), &class_of_prompt, classes.len())?;
-    let prior = zero_shot(items.view()?, &prompts, args.temperature)?;
-    let precision = if args.f16 { Precision::F16 } else { Precision::F32 };
-    write_safetensors(&args.out, &[("prior", prior.view())], precision, Some(&args.model))?;
-    say(&format!("{} x {} probabilities in {}", prior.rows(), prior.columns(), args.out.display()));
-    if context.json {
-        result(&json!({ "file": args.out, "rows": prior.rows(), "classes": prior.columns() }))?;
-    }
-    Ok(())
+    Ok(zero_shot(items.view()?, &prompts, args.temperature)?)
+}
+
+fn from_votes(votes: &ArraySpec, generative: bool, classes: usize) -> Result<Matrix, Failure> {
+    let read = read_label_matrix(votes)?;
+    let votes = Votes::new(&read.labels, read.rows, read.columns, classes)?;
+    say(&format!(
+        "{} rules, {:.1} % of the items covered",
+        votes.rules(),
+        100.0 * votes.coverage()
+    ));
+    let model = if generative { RuleModel::Generative } else { RuleModel::Majority };
+    Ok(model.prior(&votes)?)
 }

@@ -1,7 +1,5 @@
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use alfm_lab::experiment::{Embedder, ExperimentConfig, Schedule, Seeds, prepare, run_all};
 use alfm_lab::record::{FinishedRun, RunRecord};
@@ -11,7 +9,7 @@ use alfm_lab::versus::savings_table;
 use comfy_table::{Table, TableStyle};
 use serde_json::json;
 
-use super::Context;
+use super::{Context, read_text, stop_on_signal};
 use crate::args::{DemoArgs, RunArgs};
 use crate::encode::{Bundled, LazyEncoder};
 use crate::failure::Failure;
@@ -29,12 +27,7 @@ pub(crate) fn demo(args: &DemoArgs, context: &Context) -> Result<(), Failure> {
 }
 
 pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), Failure> {
-    let text = fs::read_to_string(&args.config).map_err(|source| Failure::File {
-        action: "cannot read",
-        path: args.config.clone(),
-        source,
-    })?;
-    let config = ExperimentConfig::from_toml(&text)?;
+    let config = ExperimentConfig::from_toml(&read_text(&args.config)?)?;
     let mut embedder = LazyEncoder {
         model: config.encoder.model.clone(),
         hub: &context.hub,
@@ -70,9 +63,7 @@ fn execute(
         })?;
     }
     let tasks = prepare(config, &context.hub, embedder)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let on_signal = Arc::clone(&stop);
-    ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed))?;
+    let stop = stop_on_signal()?;
     let bar = Progress::new("runs");
     let progress = |done: usize, total: usize| bar.show(done, total);
     let runs =

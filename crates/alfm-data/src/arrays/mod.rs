@@ -83,10 +83,49 @@ pub fn read_labels(spec: &ArraySpec) -> Result<Vec<Option<ClassId>>, DataError> 
         ArraySpec::Safetensors { path, key } => safetensors::read(path, key)?.integers()?,
         ArraySpec::Parquet { path, column } => parquet::read_integers(path, column)?,
     };
-    let label = |(row, value): (usize, i64)| match u32::try_from(value) {
-        Ok(class) => Ok(Some(ClassId::new(class))),
-        Err(_) if value == -1 => Ok(None),
-        Err(_) => Err(DataError::LabelValue { array: name.clone(), row, value }),
+    labels(&name, &numbers, 1)
+}
+
+/// Labels that several annotators or rules gave to the same items.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelMatrix {
+    /// Row by row; none where one gave no label.
+    pub labels: Vec<Option<ClassId>>,
+    /// Number of items.
+    pub rows: usize,
+    /// Number of annotators or rules.
+    pub columns: usize,
+}
+
+/// Reads a matrix of labels: whole numbers, one row an item, one column an annotator or rule, -1 for none.
+///
+/// A parquet column of whole numbers is a matrix of one column.
+///
+/// # Errors
+/// As [`read_labels`].
+pub fn read_label_matrix(spec: &ArraySpec) -> Result<LabelMatrix, DataError> {
+    let raw = match spec {
+        ArraySpec::Npy { path } => npy::read_npy(path)?,
+        ArraySpec::Npz { path, key } => npy::read_npz(path, key)?,
+        ArraySpec::Safetensors { path, key } => safetensors::read(path, key)?,
+        ArraySpec::Parquet { .. } => {
+            let labels = read_labels(spec)?;
+            return Ok(LabelMatrix { rows: labels.len(), labels, columns: 1 });
+        }
     };
-    numbers.into_iter().enumerate().map(label).collect()
+    let (rows, columns) = raw.header.matrix_shape()?;
+    let (name, numbers) = raw.numbers()?;
+    Ok(LabelMatrix { labels: labels(&name, &numbers, columns)?, rows, columns })
+}
+
+fn labels(array: &str, numbers: &[i64], columns: usize) -> Result<Vec<Option<ClassId>>, DataError> {
+    let label = |(at, value): (usize, &i64)| match u32::try_from(*value) {
+        Ok(class) => Ok(Some(ClassId::new(class))),
+        Err(_) if *value == -1 => Ok(None),
+        Err(_) => {
+            let (array, row) = (array.to_owned(), at / columns);
+            Err(DataError::LabelValue { array, row, value: *value })
+        }
+    };
+    numbers.iter().enumerate().map(label).collect()
 }

@@ -78,6 +78,11 @@ impl RawArray {
         if !matches!(self.header.shape[..], [_] | [_, 1]) {
             return Err(self.header.wrong_shape("a vector of length N"));
         }
+        self.numbers()
+    }
+
+    /// The array's name and its whole numbers, row by row.
+    pub(super) fn numbers(self) -> Result<(String, Vec<i64>), DataError> {
         let numbers = self.header.element.to_i64(&self.header.name, self.bytes())?;
         Ok((self.header.name, numbers))
     }

@@ -1,14 +1,12 @@
 //! The experiment file: `alfm run CONFIG.toml`.
 
-use std::path::PathBuf;
-
-use alfm_data::arrays::ArraySpec;
 use alfm_data::simulate::{Imbalance, Noise};
 use alfm_learn::LearnerConfig;
 use alfm_select::Strategy;
 use serde::{Deserialize, Serialize};
 
 use super::one_or_many::one_or_many;
+use super::prior::PriorConfig;
 use crate::LabError;
 
 /// A simulation: the product of everything that is listed.
@@ -130,46 +128,6 @@ pub struct Encoder {
     pub model: String,
 }
 
-/// Where the prior comes from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum PriorConfig {
-    /// Softmax of temperature times cosine to the class prompts.
-    ZeroShot {
-        /// The temperature.
-        #[serde(default = "temperature")]
-        temperature: f64,
-    },
-    /// The zero-shot prior, wrong on purpose: class `k` is called `k + 1`.
-    Rotated {
-        /// The temperature.
-        #[serde(default = "temperature")]
-        temperature: f64,
-    },
-    /// Class probabilities that were computed elsewhere, one row for each row of the pool's split.
-    File {
-        /// The array, `prior.safetensors:prior` for example.
-        file: ArraySpec,
-        /// Its rows are logits.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        logits: bool,
-    },
-    /// The labels of another model or annotator, one for each row of the pool's split.
-    HardLabels {
-        /// A CSV, JSONL or parquet file.
-        file: PathBuf,
-        /// Its column of labels: class names or numbers, -1 for none.
-        #[serde(default = "label_column")]
-        label: String,
-        /// The probability that such a label is right; the rest is spread over the other classes.
-        #[serde(default = "reliability")]
-        reliability: f64,
-    },
-    /// Says nothing.
-    Uniform,
-}
-
 impl Default for Encoder {
     fn default() -> Self {
         Self { model: "sentence-transformers/all-MiniLM-L6-v2".into() }
@@ -184,20 +142,8 @@ fn one() -> f32 {
     1.0
 }
 
-fn temperature() -> f64 {
-    alfm_prior::DEFAULT_TEMPERATURE
-}
-
-fn label_column() -> String {
-    "label".into()
-}
-
-fn reliability() -> f64 {
-    0.8
-}
-
 fn zero_shot() -> Vec<PriorConfig> {
-    vec![PriorConfig::ZeroShot { temperature: temperature() }]
+    vec![PriorConfig::default()]
 }
 
 fn linear() -> Vec<LearnerConfig> {
@@ -219,21 +165,6 @@ impl Seeds {
             Self::One(seed) => vec![*seed],
             Self::List(seeds) => seeds.clone(),
             Self::Range { from, count } => (*from..from.saturating_add(*count)).collect(),
-        }
-    }
-}
-
-impl PriorConfig {
-    /// Its name in results.
-    pub fn label(&self) -> String {
-        match self {
-            Self::ZeroShot { temperature } => format!("zero-shot({temperature})"),
-            Self::Rotated { temperature } => format!("rotated({temperature})"),
-            Self::File { file, .. } => format!("file({file})"),
-            Self::HardLabels { file, label, reliability } => {
-                format!("hard-labels({}:{label}, {reliability})", file.display())
-            }
-            Self::Uniform => "uniform".into(),
         }
     }
 }

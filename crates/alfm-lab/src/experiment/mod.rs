@@ -7,10 +7,12 @@
 mod config;
 mod one_or_many;
 mod prepare;
+mod prior;
 mod run;
 mod schedule;
 
-pub use config::{DatasetConfig, Dropout, Encoder, ExperimentConfig, PriorConfig, Seeds, Subset};
+pub use config::{DatasetConfig, Dropout, Encoder, ExperimentConfig, Seeds, Subset};
 pub use prepare::{Embedder, Task, prepare};
+pub use prior::PriorConfig;
 pub use run::run_one;
 pub use schedule::{Schedule, run_all, threads};

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use alfm_core::{ClassId, ClassSchema, Digest, Matrix, Predictions, SampleId, ScoreKind, SeedTree};
-use alfm_data::arrays::read_matrix;
+use alfm_data::arrays::{read_label_matrix, read_matrix};
 use alfm_data::simulate::{Construction, Imbalance, Noise, NoiseInput};
 use alfm_data::{Dataset, Hub, Split, read_label_column, subset};
 use alfm_learn::LearnerConfig;
+use alfm_prior::weak_labels::Votes;
 use alfm_prior::{
-    ClassPrompts, Reliability, from_hard_labels, from_matrix, rotated, uniform, zero_shot,
+    Calibrator, ClassPrompts, LabelShift, Reliability, ensemble, from_hard_labels, from_matrix,
+    rotated, uniform, zero_shot,
 };
 
-use super::config::{DatasetConfig, ExperimentConfig, PriorConfig, Subset};
+use super::config::{DatasetConfig, ExperimentConfig, Subset};
+use super::prior::PriorConfig;
 use crate::LabError;
 use crate::metrics::{Scores, class_counts, majority_class};
 use crate::record::{DataFacts, Setting};
@@ -159,8 +162,25 @@ impl Source {
         Ok(noise.apply(&input)?)
     }
 
-    /// The prior over the original classes, summed over those that were merged.
+    /// The prior, summed over classes that were merged.
     fn prior(&self, config: &PriorConfig, built: &Construction) -> Result<Matrix, LabError> {
+        let prior = self.unmerged_prior(config, built)?;
+        let classes = built.schema.len();
+        let mut merged = vec![0.0; prior.rows() * classes];
+        for (row, out) in prior.view().iter().zip(merged.chunks_exact_mut(classes)) {
+            for (p, class) in row.iter().zip(&built.class_map) {
+                out[class.index()] += p;
+            }
+        }
+        Ok(Matrix::new(merged, prior.rows(), classes)?)
+    }
+
+    /// The prior over the original classes.
+    fn unmerged_prior(
+        &self,
+        config: &PriorConfig,
+        built: &Construction,
+    ) -> Result<Matrix, LabError> {
         let schema = self.data.schema();
         let similar = |temperature| {
             let items = self.pool_embeddings.view().gather(built.kept.iter().copied());
@@ -168,7 +188,7 @@ impl Source {
         };
         // Files speak of the whole split: the pool's part of it, and of that what the imbalance kept.
         let kept = || built.kept.iter().map(|row| self.pool_rows[*row]);
-        let prior = match config {
+        Ok(match config {
             PriorConfig::ZeroShot { temperature } => similar(*temperature)?,
             PriorConfig::Rotated { temperature } => rotated(similar(*temperature)?.view())?,
             PriorConfig::File { file, logits } => {
@@ -188,16 +208,29 @@ impl Source {
                 let reliability = Reliability::Scalar { probability: *reliability };
                 from_hard_labels(&labels, schema.len(), &reliability)?
             }
-            PriorConfig::Uniform => uniform(built.kept.len(), schema.len())?,
-        };
-        let classes = built.schema.len();
-        let mut merged = vec![0.0; prior.rows() * classes];
-        for (row, out) in prior.view().iter().zip(merged.chunks_exact_mut(classes)) {
-            for (p, class) in row.iter().zip(&built.class_map) {
-                out[class.index()] += p;
+            PriorConfig::WeakLabels { file, model } => {
+                let read = read_label_matrix(file)?;
+                let (expected, got) = (self.split_rows, read.rows);
+                if got != expected {
+                    return Err(LabError::Length { what: "rows of votes", expected, got });
+                }
+                // The rules are known by all that they say, in the part of the split that is left out, too.
+                let votes = Votes::new(&read.labels, read.rows, read.columns, schema.len())?;
+                model.prior(&votes)?.view().gather(kept())
             }
-        }
-        Ok(Matrix::new(merged, prior.rows(), classes)?)
+            PriorConfig::Ensemble { of, weights, pool } => {
+                let members = of.iter().map(|member| self.unmerged_prior(member, built));
+                let members = members.collect::<Result<Vec<Matrix>, LabError>>()?;
+                let views: Vec<_> = members.iter().map(Matrix::view).collect();
+                let even = vec![1.0; members.len()];
+                ensemble(&views, if weights.is_empty() { &even } else { weights }, *pool)?
+            }
+            PriorConfig::LabelShift { of } => {
+                let prior = self.unmerged_prior(of, built)?;
+                LabelShift::fit(prior.view(), None)?.apply(prior.view())?
+            }
+            PriorConfig::Uniform => uniform(built.kept.len(), schema.len())?,
+        })
     }
 
     fn task(

@@ -1,22 +1,9 @@
-//! Calibration: the same ranking of classes, with honest confidence.
-
-use alfm_core::{ClassId, CoreError, Matrix, MatrixView, Predictions, ScoreKind};
+use alfm_core::{ClassId, Matrix, MatrixView, Predictions, ScoreKind};
 use serde::{Deserialize, Serialize};
 
+use super::{Calibrator, check_labels, log_row};
 use crate::PriorError;
 use crate::zero_shot::softmax_rows;
-
-/// Below this, a probability counts as this: `ln` stays finite.
-const FLOOR: f32 = 1e-30;
-
-/// A map from class probabilities to better ones.
-pub trait Calibrator: Send + Sync {
-    /// Applies it to a matrix of probabilities `N x K`.
-    ///
-    /// # Errors
-    /// [`PriorError::Input`] if `prior` is not a matrix of probabilities.
-    fn apply(&self, prior: MatrixView<'_>) -> Result<Matrix, PriorError>;
-}
 
 /// Temperature scaling: `p'[i,k]` is proportional to `p[i,k]^(1 / T)`.
 ///
@@ -89,32 +76,6 @@ impl Calibrator for Temperature {
         let logits: Vec<f32> = prior.iter().flat_map(scaled).collect();
         softmax_rows(MatrixView::new(&logits, prior.rows(), prior.columns())?)
     }
-}
-
-/// Checks that labelled rows exist and their classes are known.
-pub(crate) fn check_labels(
-    prior: MatrixView<'_>,
-    labels: &[(usize, ClassId)],
-    purpose: &'static str,
-) -> Result<(), PriorError> {
-    if labels.is_empty() {
-        return Err(PriorError::NoLabels { purpose });
-    }
-    let (rows, classes) = (prior.rows(), prior.columns());
-    for &(row, class) in labels {
-        if row >= rows {
-            return Err(PriorError::UnknownRow { row, rows });
-        }
-        if class.index() >= classes {
-            return Err(CoreError::UnknownClass { class, classes }.into());
-        }
-    }
-    Ok(())
-}
-
-/// Natural logarithms of a row of probabilities, floored.
-pub(crate) fn log_row(row: &[f32]) -> impl Iterator<Item = f64> + '_ {
-    row.iter().map(|p| f64::from(p.max(FLOOR)).ln())
 }
 
 /// `-ln softmax(inverse * logs)[class]`.

@@ -1,0 +1,120 @@
+use std::fs;
+
+use alfm_data::{ClassEntry, Dataset};
+use alfm_prior::llm::{
+    AnswerCache, Budget, ClassText, DEFAULT_TEMPLATE, Endpoint, LlmAnswers, LlmPrior, LlmReport,
+    Question, Watch,
+};
+
+use super::{Context, read_text, stop_on_signal};
+use crate::args::{LlmArgs, PriorArgs};
+use crate::failure::Failure;
+use crate::output::{Progress, say};
+
+/// Asks a language model; fails unless every item was asked.
+pub(super) fn ask(
+    url: &str,
+    args: &PriorArgs,
+    classes: &[ClassEntry],
+    context: &Context,
+) -> Result<LlmAnswers, Failure> {
+    let wanted = &args.language_model;
+    let texts = texts(wanted, context)?;
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let template = match &wanted.template {
+        Some(path) => read_text(path)?,
+        None => DEFAULT_TEMPLATE.to_owned(),
+    };
+    let described: Vec<ClassText> = classes.iter().map(class_text).collect();
+    let question = Question::with_template(&described, &template)?.with_votes(wanted.votes, 1.0);
+    let prior =
+        LlmPrior::new(endpoint(url, wanted), question)?.with_budget(budget(wanted, context));
+
+    fs::create_dir_all(&args.cache).map_err(|source| Failure::File {
+        action: "cannot make",
+        path: args.cache.clone(),
+        source,
+    })?;
+    let cache = AnswerCache::open(&args.cache.join("answers.sqlite"))?;
+    let stop = stop_on_signal()?;
+    let bar = Progress::new("asking");
+    let progress = |done: usize, total: usize| bar.show(done, total);
+    let answers = prior.ask(&texts, &cache, &Watch { stop: &stop, progress: &progress });
+    bar.finish();
+    let answers = answers?;
+    tell(&answers.report);
+    match answers.report.unanswered.len() {
+        0 => Ok(answers),
+        left => Err(Failure::Unasked { left, items: answers.report.items }),
+    }
+}
+
+fn endpoint(url: &str, wanted: &LlmArgs) -> Endpoint {
+    let mut endpoint = Endpoint::new(url, wanted.llm_model.as_deref().unwrap_or_default())
+        .with_concurrency(wanted.concurrency);
+    endpoint.key_variable.clone_from(&wanted.key_variable);
+    endpoint.requests_per_minute = wanted.requests_per_minute;
+    endpoint
+}
+
+fn budget(wanted: &LlmArgs, context: &Context) -> Budget {
+    let mut budget = Budget::default();
+    // Offline, the cache answers or nobody.
+    budget.requests = if context.hub.offline() { Some(0) } else { wanted.max_requests };
+    budget.tokens = wanted.max_tokens;
+    budget
+}
+
+fn class_text(entry: &ClassEntry) -> ClassText {
+    let class = ClassText::new(&entry.name);
+    match &entry.description {
+        Some(description) => class.with_description(description),
+        None => class,
+    }
+}
+
+fn texts(wanted: &LlmArgs, context: &Context) -> Result<Vec<String>, Failure> {
+    match (&wanted.texts, &wanted.dataset, &wanted.split) {
+        (Some(path), ..) => Ok(read_text(path)?.lines().map(str::to_owned).collect()),
+        (_, Some(name), Some(split)) => {
+            Ok(Dataset::load(name, &context.hub)?.split(split)?.texts().to_vec())
+        }
+        _ => {
+            let remedy = "give --texts, or --dataset with --split";
+            Err(Failure::Missing { missing: "the items' text", remedy })
+        }
+    }
+}
+
+fn tell(report: &LlmReport) {
+    say(&format!(
+        "{} items: {} by log-probabilities, {} by votes; {} answers were cached; {} requests, {} of them retries, \
+         {} tokens",
+        report.items,
+        report.by_logprobs,
+        report.by_votes,
+        report.cached,
+        report.requests,
+        report.retries,
+        report.tokens
+    ));
+    let uniform = [
+        ("malformed", &report.malformed),
+        ("refused", &report.refused),
+        ("without a class", &report.no_class),
+    ];
+    for (what, items) in uniform {
+        if let Some(first) = items.first() {
+            say(&format!(
+                "{} answers {what}, left uniform; the first is item {first}",
+                items.len()
+            ));
+        }
+    }
+    for failed in report.failed.iter().take(3) {
+        say(&format!("item {} has no answer and is left uniform: {}", failed.item, failed.fault));
+    }
+    if report.failed.len() > 3 {
+        say(&format!("and so have {} more", report.failed.len() - 3));
+    }
+}

@@ -1,0 +1,127 @@
+use std::path::PathBuf;
+
+use alfm_data::arrays::ArraySpec;
+use alfm_prior::Pool;
+use alfm_prior::weak_labels::RuleModel;
+use serde::{Deserialize, Serialize};
+
+use super::one_or_many::one_or_many;
+
+/// Where the prior comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum PriorConfig {
+    /// Softmax of temperature times cosine to the class prompts.
+    ZeroShot {
+        /// The temperature.
+        #[serde(default = "temperature")]
+        temperature: f64,
+    },
+    /// The zero-shot prior, wrong on purpose: class `k` is called `k + 1`.
+    Rotated {
+        /// The temperature.
+        #[serde(default = "temperature")]
+        temperature: f64,
+    },
+    /// Class probabilities that were computed elsewhere, one row for each row of the pool's split.
+    File {
+        /// The array, `prior.safetensors:prior` for example.
+        file: ArraySpec,
+        /// Its rows are logits.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        logits: bool,
+    },
+    /// The labels of another model or annotator, one for each row of the pool's split.
+    HardLabels {
+        /// A CSV, JSONL or parquet file.
+        file: PathBuf,
+        /// Its column of labels: class names or numbers, -1 for none.
+        #[serde(default = "label_column")]
+        label: String,
+        /// The probability that such a label is right; the rest is spread over the other classes.
+        #[serde(default = "reliability")]
+        reliability: f64,
+    },
+    /// The votes of rules, one row for each row of the pool's split, one column a rule.
+    WeakLabels {
+        /// The array of class numbers, `votes.npy` for example; -1 abstains.
+        file: ArraySpec,
+        /// What makes class probabilities of them.
+        #[serde(default)]
+        model: RuleModel,
+    },
+    /// Several of these as one.
+    Ensemble {
+        /// Its members.
+        #[serde(deserialize_with = "one_or_many")]
+        of: Vec<PriorConfig>,
+        /// What each counts; by default all the same.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        weights: Vec<f64>,
+        /// How they are combined.
+        #[serde(default)]
+        pool: Pool,
+    },
+    /// One of these, corrected for the class shares of the pool, which are found without labels. It is taken to
+    /// assume equal ones.
+    LabelShift {
+        /// The prior to correct.
+        of: Box<PriorConfig>,
+    },
+    /// Says nothing.
+    Uniform,
+}
+
+impl Default for PriorConfig {
+    fn default() -> Self {
+        Self::ZeroShot { temperature: temperature() }
+    }
+}
+
+impl PriorConfig {
+    /// Its name in results.
+    pub fn label(&self) -> String {
+        match self {
+            Self::ZeroShot { temperature } => format!("zero-shot({temperature})"),
+            Self::Rotated { temperature } => format!("rotated({temperature})"),
+            Self::File { file, .. } => format!("file({file})"),
+            Self::HardLabels { file, label, reliability } => {
+                format!("hard-labels({}:{label}, {reliability})", file.display())
+            }
+            Self::WeakLabels { file, model } => {
+                let model = match model {
+                    RuleModel::Generative => "generative",
+                    _ => "majority",
+                };
+                format!("weak-labels({file}, {model})")
+            }
+            Self::Ensemble { of, weights, pool } => {
+                let members: Vec<String> = match weights.as_slice() {
+                    [] => of.iter().map(Self::label).collect(),
+                    _ => of
+                        .iter()
+                        .zip(weights)
+                        .map(|(of, w)| format!("{w} {}", of.label()))
+                        .collect(),
+                };
+                let joint = if *pool == Pool::Logarithmic { " x " } else { " + " };
+                format!("ensemble({})", members.join(joint))
+            }
+            Self::LabelShift { of } => format!("label-shift({})", of.label()),
+            Self::Uniform => "uniform".into(),
+        }
+    }
+}
+
+fn temperature() -> f64 {
+    alfm_prior::DEFAULT_TEMPERATURE
+}
+
+fn label_column() -> String {
+    "label".into()
+}
+
+fn reliability() -> f64 {
+    0.8
+}

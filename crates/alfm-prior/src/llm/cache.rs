@@ -1,0 +1,87 @@
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use alfm_core::Digest;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::LlmError;
+
+/// Of the tables; a cache of another version is not read.
+const VERSION: i32 = 1;
+
+/// Raw answers, kept in an SQLite file under the SHA-256 of the request's body: prompt, model and settings.
+///
+/// The address of the endpoint is not part of it: the same model elsewhere is the same model. An answer is kept the
+/// moment it comes, faults of the model among them. The table is `answers (request, body)`; what should be asked
+/// again is deleted from it.
+#[derive(Debug)]
+pub struct AnswerCache {
+    connection: Mutex<Connection>,
+    path: PathBuf,
+}
+
+impl AnswerCache {
+    /// Opens a cache, or begins one.
+    ///
+    /// # Errors
+    /// [`LlmError::Cache`]; [`LlmError::CacheFormat`] for a database of something else.
+    pub fn open(path: &Path) -> Result<Self, LlmError> {
+        let failed = |source| failed(path, "opened", source);
+        let connection = Connection::open(path).map_err(failed)?;
+        let number =
+            |sql| connection.query_row(sql, [], |row| row.get::<_, i32>(0)).map_err(failed);
+        let version = number("PRAGMA user_version")?;
+        if version == 0 && number("SELECT count(*) FROM sqlite_schema")? == 0 {
+            let tables = format!(
+                "BEGIN IMMEDIATE;
+                 CREATE TABLE IF NOT EXISTS answers (request TEXT PRIMARY KEY, body TEXT NOT NULL)
+                     WITHOUT ROWID;
+                 PRAGMA user_version = {VERSION};
+                 COMMIT;"
+            );
+            connection.execute_batch(&tables).map_err(failed)?;
+        } else if version != VERSION {
+            return Err(LlmError::CacheFormat { path: path.into(), expected: VERSION });
+        }
+        Ok(Self { connection: Mutex::new(connection), path: path.into() })
+    }
+
+    /// Number of answers.
+    ///
+    /// # Errors
+    /// [`LlmError::Cache`].
+    pub fn count(&self) -> Result<usize, LlmError> {
+        let sql = "SELECT count(*) FROM answers";
+        let count: i64 = self.with("read", |cache| cache.query_row(sql, [], |row| row.get(0)))?;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
+    pub(super) fn get(&self, key: &Digest) -> Result<Option<String>, LlmError> {
+        self.with("read", |connection| {
+            let mut query = connection.prepare("SELECT body FROM answers WHERE request = ?1")?;
+            query.query_row([key.to_string()], |row| row.get(0)).optional()
+        })
+    }
+
+    /// Keeps an answer; of two to the same request, the first.
+    pub(super) fn put(&self, key: &Digest, body: &str) -> Result<(), LlmError> {
+        self.with("written", |connection| {
+            let sql = "INSERT OR IGNORE INTO answers (request, body) VALUES (?1, ?2)";
+            connection.execute(sql, [&key.to_string(), body]).map(drop)
+        })
+    }
+
+    fn with<T>(
+        &self,
+        action: &'static str,
+        run: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, LlmError> {
+        // A statement that panicked left no transaction open.
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        run(&connection).map_err(|source| failed(&self.path, action, source))
+    }
+}
+
+fn failed(path: &Path, action: &'static str, source: rusqlite::Error) -> LlmError {
+    LlmError::Cache { path: path.into(), action, source: Box::new(source) }
+}

@@ -1,0 +1,195 @@
+use alfm_core::{ClassSchema, Digest};
+use serde::Serialize;
+
+use super::LlmError;
+use super::answer::Answers;
+use crate::PriorError;
+
+/// What an item is asked with, unless another template is given.
+pub const DEFAULT_TEMPLATE: &str = "Which of these classes does the text below belong to?
+
+{classes}
+
+Text:
+{text}
+
+Answer with the number of the one class that fits best, and nothing else.";
+
+/// A class as the prompt shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClassText {
+    /// Its name.
+    pub name: String,
+    /// What it covers.
+    pub description: Option<String>,
+}
+
+impl ClassText {
+    /// A class that its name explains.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), description: None }
+    }
+
+    /// Says what it covers.
+    #[must_use]
+    pub fn with_description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+}
+
+/// What is asked of every item, and how answers become probabilities.
+///
+/// `{classes}` in the template becomes a line for each class, `1. name: description`, numbered from 1; `{text}`
+/// becomes the item's text. The text comes last into its place, so that braces in it stand for themselves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// The prompt before and after the text.
+    around: (String, String),
+    pub(super) answers: Answers,
+    top_logprobs: u8,
+    pub(super) votes: usize,
+    vote_temperature: f64,
+    pub(super) smoothing: f64,
+    max_tokens: u32,
+}
+
+/// One request: its body, and the key of its answer in the cache.
+pub(super) struct Request {
+    pub(super) key: Digest,
+    pub(super) body: String,
+}
+
+/// The body of a request, in the order in which it is written and hashed.
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    messages: [Message<'a>; 1],
+    max_tokens: u32,
+    temperature: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_logprobs: Option<u8>,
+    seed: usize,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
+impl Question {
+    /// The default template over some classes, in column order.
+    ///
+    /// # Errors
+    /// [`LlmError::Input`] for fewer than two classes or a name given twice.
+    pub fn new(classes: &[ClassText]) -> Result<Self, LlmError> {
+        Self::with_template(classes, DEFAULT_TEMPLATE)
+    }
+
+    /// A template of one's own over some classes.
+    ///
+    /// # Errors
+    /// As [`Question::new`], and [`LlmError::Template`] without `{text}` or `{classes}`.
+    pub fn with_template(classes: &[ClassText], template: &str) -> Result<Self, LlmError> {
+        let names = classes.iter().map(|class| class.name.clone());
+        let schema = ClassSchema::new(names).map_err(PriorError::from)?;
+        let answers = Answers::new(schema.names());
+        let Some((before, after)) = template.split_once("{text}") else {
+            return Err(LlmError::Template { placeholder: "{text}" });
+        };
+        if !template.contains("{classes}") {
+            return Err(LlmError::Template { placeholder: "{classes}" });
+        }
+        let line = |(code, class): (&String, &ClassText)| match &class.description {
+            Some(description) => format!("{code}. {}: {description}", class.name),
+            None => format!("{code}. {}", class.name),
+        };
+        let lines: Vec<String> = answers.codes().iter().zip(classes).map(line).collect();
+        let lines = lines.join("\n");
+        let around = (before.replace("{classes}", &lines), after.replace("{classes}", &lines));
+        Ok(Self {
+            around,
+            answers,
+            top_logprobs: 20,
+            votes: 5,
+            vote_temperature: 1.0,
+            smoothing: 1.0,
+            max_tokens: 16,
+        })
+    }
+
+    /// Sets how many alternatives are asked for at each token; default 20, the most that endpoints give. 0 asks for
+    /// none, and every item is voted on.
+    #[must_use]
+    pub fn with_top_logprobs(mut self, top: u8) -> Self {
+        self.top_logprobs = top;
+        self
+    }
+
+    /// Sets how often an item is asked where there are no log-probabilities, and the temperature of all votes but
+    /// the first, which is greedy; default 5 at 1.
+    #[must_use]
+    pub fn with_votes(mut self, votes: usize, temperature: f64) -> Self {
+        self.votes = votes;
+        self.vote_temperature = temperature;
+        self
+    }
+
+    /// Sets `s`, how many votes an even spread over the classes is worth; default 1.
+    #[must_use]
+    pub fn with_smoothing(mut self, smoothing: f64) -> Self {
+        self.smoothing = smoothing;
+        self
+    }
+
+    /// Sets the most tokens of an answer; default 16. A name that does not fit names no class.
+    #[must_use]
+    pub fn with_max_tokens(mut self, max_tokens: u32) -> Self {
+        self.max_tokens = max_tokens;
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<(), LlmError> {
+        let setting = |name, value: String, rule| Err(LlmError::Setting { name, value, rule });
+        if self.votes == 0 {
+            return setting("votes", "0".into(), "at least one answer an item");
+        }
+        if !(self.vote_temperature >= 0.0 && self.vote_temperature.is_finite()) {
+            let value = self.vote_temperature.to_string();
+            return setting("vote_temperature", value, "finite and at least 0");
+        }
+        if !(self.smoothing > 0.0 && self.smoothing.is_finite()) {
+            return setting("smoothing", self.smoothing.to_string(), "finite and above 0");
+        }
+        if self.max_tokens == 0 {
+            return setting("max_tokens", "0".into(), "at least one token");
+        }
+        Ok(())
+    }
+
+    /// The prompt of an item.
+    pub fn prompt(&self, text: &str) -> String {
+        format!("{}{text}{}", self.around.0, self.around.1)
+    }
+
+    /// Request number `vote` of an item: the first is greedy, and asks for log-probabilities if any are wanted.
+    pub(super) fn request(&self, model: &str, text: &str, vote: usize) -> Request {
+        let logprobs = vote == 0 && self.top_logprobs > 0;
+        let body = Body {
+            model,
+            messages: [Message { role: "user", content: &self.prompt(text) }],
+            max_tokens: self.max_tokens,
+            temperature: if vote == 0 { 0.0 } else { self.vote_temperature },
+            logprobs: logprobs.then_some(true),
+            top_logprobs: logprobs.then_some(self.top_logprobs),
+            seed: vote,
+        };
+        // Strings and finite numbers: there is nothing that JSON could not hold.
+        let body = serde_json::to_string(&body).unwrap_or_default();
+        Request { key: Digest::of(&body), body }
+    }
+}

@@ -1,0 +1,69 @@
+use alfm_core::Matrix;
+use serde::Serialize;
+
+use super::Fault;
+
+/// What asking a language model came to.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct LlmAnswers {
+    /// The class probabilities `N x K`: a function of the answers in the cache.
+    pub prior: Matrix,
+    /// How they came about.
+    pub report: LlmReport,
+}
+
+/// How the answers of a run came about. Items are row numbers, in order; those listed have a uniform row.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LlmReport {
+    /// Number of items.
+    pub items: usize,
+    /// Items with class probabilities from token log-probabilities.
+    pub by_logprobs: usize,
+    /// Items with class probabilities from votes.
+    pub by_votes: usize,
+    /// Votes of these that were refused, malformed or named no class, and are not counted.
+    pub lost_votes: usize,
+    /// Items whose answer does not follow the protocol.
+    pub malformed: Vec<usize>,
+    /// Items that the model, or a filter before it, declined.
+    pub refused: Vec<usize>,
+    /// Items whose answer names no class.
+    pub no_class: Vec<usize>,
+    /// Items without an answer after all retries; they are asked again in the next run.
+    pub failed: Vec<FailedItem>,
+    /// Items that a stop left; they are asked in the next run.
+    pub unanswered: Vec<usize>,
+    /// Why the run stopped, if before its end.
+    pub stopped: Option<StopReason>,
+    /// Answers that were in the cache before.
+    pub cached: u64,
+    /// Requests sent, retries among them.
+    pub requests: u64,
+    /// Retries.
+    pub retries: u64,
+    /// Tokens of this run's answers and their prompts, as the endpoint counts them.
+    pub tokens: u64,
+}
+
+/// An item without an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FailedItem {
+    /// Its row.
+    pub item: usize,
+    /// What happened last.
+    pub fault: Fault,
+}
+
+/// Why a run stopped before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum StopReason {
+    /// The budget is used up.
+    Budget,
+    /// The caller stopped it.
+    Interrupted,
+}
