@@ -67,7 +67,6 @@ impl PriorAlConfig {
     /// The guarded form with its default options: margin in a noise set of a fifth, soft free labels.
     pub fn guarded() -> Self {
         Self {
-            noise_fraction: 0.2,
             query: "margin".into(),
             clean: CleanRule::Soft,
             guard: Some(GuardConfig::default()),
@@ -170,6 +169,8 @@ pub struct Decision {
     pub queries: Vec<Pick>,
     /// How many of them, the last ones, were drawn at random.
     pub explored: usize,
+    /// Labelled rows to ask again, the least credible first.
+    pub again: Vec<usize>,
     /// `D_N`, ascending: the uncertain share, out of which the queries come.
     pub noise: Vec<usize>,
     /// `D_C`, ascending: the rest of the unlabelled rows.
@@ -178,6 +179,14 @@ pub struct Decision {
     pub weighted_entropy: Vec<f32>,
     /// What both experts say of every row, labelled ones included.
     pub rows: Vec<CoDecision>,
+}
+
+/// What the engine must know of how labels came about.
+pub(crate) trait History {
+    /// Whether a labelled row was drawn at random.
+    fn at_random(&self, row: usize) -> bool;
+    /// Whether it was asked more than once.
+    fn asked_again(&self, row: usize) -> bool;
 }
 
 impl PriorAl {
@@ -217,10 +226,18 @@ impl PriorAl {
         let noise_size = noise_size(self.config.noise_fraction, candidates, budget);
         let (noise, clean) = self.split(&weighted_entropy, noise_size, pool);
         let queries = self.query(&rows, &noise, pool, budget, seed)?;
-        Ok(Decision { queries, explored: 0, noise, clean, weighted_entropy, rows })
+        Ok(Decision {
+            queries,
+            explored: 0,
+            again: Vec::new(),
+            noise,
+            clean,
+            weighted_entropy,
+            rows,
+        })
     }
 
-    /// One guarded round; `random` says of a labelled row that it was asked at random.
+    /// One guarded round; `history` knows which labels were asked at random, and which twice.
     ///
     /// Time and memory as [`decide`](PriorAl::decide), `12 N K` bytes for the calibrated experts, and
     /// `O(n K)` some fifty times for the `n` labels.
@@ -229,12 +246,15 @@ impl PriorAl {
         guard: &GuardConfig,
         (prior, own): (Predictions<'_>, Option<LabelsOnly<'_>>),
         pool: &Pool<'_>,
-        random: impl Fn(usize) -> bool,
+        history: &dyn History,
         budget: usize,
         seed: &SeedTree,
     ) -> Result<(Decision, Verdict), SelectError> {
         let own = own.ok_or_else(guard::missing)?;
-        let verdict = guard.weigh(&self.config, prior, &own, pool, random)?;
+        let verdict = guard.weigh(&self.config, prior, &own, pool, |row| history.at_random(row))?;
+        let again = guard::rounded(guard.relabel, budget);
+        let again = verdict.doubtful(again, |row| history.asked_again(row));
+        let budget = budget - again.len();
         let probabilities = |matrix| Predictions::new(matrix, ScoreKind::Probabilities);
         let (prior, model): (MatrixView<'_>, MatrixView<'_>) =
             (verdict.prior.view(), verdict.model.view());
@@ -245,7 +265,10 @@ impl PriorAl {
         let (noise, clean) = self.split(&weighted_entropy, noise_size, pool);
 
         // Without free labels there is no error to state, and nothing to explore for.
-        let explored = if verdict.clean == 0 { 0 } else { guard.explored(budget) };
+        let explored = match verdict.clean {
+            0 => 0,
+            _ => guard::rounded(guard.explore, budget),
+        };
         let mut queries = self.query(&rows, &noise, pool, budget.saturating_sub(explored), seed)?;
         let taken: Vec<usize> = queries.iter().map(|pick| pick.row).collect();
         let others = pool.candidates().iter().copied().filter(|row| !taken.contains(row));
@@ -256,7 +279,7 @@ impl PriorAl {
         // What is asked is not given a free label in the same breath.
         let asked: Vec<usize> = queries.iter().map(|pick| pick.row).collect();
         let clean = clean.into_iter().filter(|row| !asked.contains(row)).collect();
-        Ok((Decision { queries, explored, noise, clean, weighted_entropy, rows }, verdict))
+        Ok((Decision { queries, explored, again, noise, clean, weighted_entropy, rows }, verdict))
     }
 
     /// The free labels of a decision's clean set and the joint probability of each.

@@ -116,6 +116,8 @@ pub struct Query {
     pub joint_entropy: Option<f32>,
     /// Whether it was drawn at random, to keep estimates honest, not chosen.
     pub explored: bool,
+    /// Whether the item has a label that both experts contradict, and is asked a second time.
+    pub again: bool,
 }
 
 /// What a selector suggests for one round.

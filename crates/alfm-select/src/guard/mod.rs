@@ -31,6 +31,8 @@ pub struct GuardConfig {
     pub robust: bool,
     /// The share of every batch that is drawn at random, so that estimates stay honest.
     pub explore: f64,
+    /// The share of every batch that asks the least credible labels again, each once.
+    pub relabel: f64,
     /// What a free label weighs in training while the prior is fully trusted, an oracle label weighing 1.
     pub weight: f32,
     /// The share of wrong labels below which free labels are certified.
@@ -48,6 +50,7 @@ impl Default for GuardConfig {
             noise_aware: true,
             robust: true,
             explore: 0.1,
+            relabel: 0.0,
             weight: 0.5,
             epsilon: 0.05,
             delta: 0.1,
@@ -64,6 +67,8 @@ pub struct Trust {
     pub prior_exponent: f64,
     /// Exponent of the small model.
     pub model_exponent: f64,
+    /// The share of the small model's surprise at the labels that the prior takes away.
+    pub gain: f64,
     /// The share of the oracle's labels that seems to be wrong.
     pub noise_rate: f64,
     /// Share of labelled items that the prior gets right, weighted to stand for the pool.
@@ -95,6 +100,18 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
+    /// At most `count` labelled rows that are more probably wrong than right, the least credible first.
+    pub(crate) fn doubtful(&self, count: usize, asked_again: impl Fn(usize) -> bool) -> Vec<usize> {
+        let mut rows: Vec<(f32, usize)> = self
+            .labelled
+            .iter()
+            .filter(|(row, _, credence)| *credence < 0.5 && !asked_again(*row))
+            .map(|(row, _, credence)| (*credence, *row))
+            .collect();
+        rows.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        rows.into_iter().map(|(_, row)| row).take(count).collect()
+    }
+
     /// For each class, the probability that it is right if the oracle says so of this row.
     pub(crate) fn credence(&self, row: usize) -> Vec<f32> {
         credence(self.prior.view().row(row), self.model.view().row(row), self.opinion.noise)
@@ -111,6 +128,8 @@ fn credence(prior: &[f32], model: &[f32], noise: f64) -> Vec<f32> {
 
 /// Exponent of the prior below which it is given up: free labels would only repeat what the small model says.
 pub const LEAST_TRUST: f64 = 0.2;
+/// [`Trust::gain`] below which a joint distribution that also labels worse than the small model is given up.
+const LEAST_GAIN: f64 = 0.05;
 /// Parts of the clean set that may be certified, the largest first.
 const CERTIFIED_SHARES: [f64; 3] = [1.0, 0.5, 0.25];
 /// No labelled item counts more than this, however rare its kind is among the labels.
@@ -125,6 +144,7 @@ impl GuardConfig {
         let weight = f64::from(self.weight);
         for (name, value, low, high) in [
             ("explore", self.explore, 0.0, 1.0),
+            ("relabel", self.relabel, 0.0, 1.0),
             ("weight", weight, f64::MIN_POSITIVE, f64::MAX),
             ("epsilon", self.epsilon, 0.0, 1.0),
             ("delta", self.delta, f64::MIN_POSITIVE, 0.5),
@@ -134,12 +154,6 @@ impl GuardConfig {
             }
         }
         Ok(())
-    }
-
-    /// How many of a batch are drawn at random.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of it")]
-    pub(crate) fn explored(&self, budget: usize) -> usize {
-        (self.explore * budget as f64).round() as usize
     }
 
     /// Weighs both experts by the oracle's labels; `random[row]` says that a label was asked at random.
@@ -179,8 +193,8 @@ impl GuardConfig {
 
         // As the prior loses its say, free labels turn into the small model's own opinion, and weigh less.
         let rights = Rights::new(&scored.labelled, &labels, &weights);
-        let beaten = self.champion && rights.joint - rights.model < -rights.deviation;
-        let trusted = opinion.prior >= LEAST_TRUST && !beaten;
+        let beaten = self.champion && rights.joint < rights.model && opinion.gain < LEAST_GAIN;
+        let trusted = opinion.prior > LEAST_TRUST && !beaten;
         let clean = if trusted { largest_clean } else { 0 };
         let weight = self.weight * opinion.prior.min(1.0) as f32;
         let stated = |size: usize, delta: f64| {
@@ -209,6 +223,7 @@ impl GuardConfig {
             trust: Trust {
                 prior_exponent: opinion.prior,
                 model_exponent: opinion.model,
+                gain: opinion.gain,
                 noise_rate: opinion.noise,
                 prior_right: rights.prior,
                 joint_right: rights.joint,
@@ -297,8 +312,6 @@ struct Rights {
     prior: f64,
     joint: f64,
     model: f64,
-    /// Standard deviation of `joint - model`, which differ on few items.
-    deviation: f64,
 }
 
 impl Rights {
@@ -309,13 +322,7 @@ impl Rights {
             let right = of.filter(|((row, class), _)| label(row) as usize == class.index());
             right.map(|(_, weight)| weight).sum::<f64>() / total
         };
-        let differ = rows.iter().zip(labels).zip(weights).filter(|((row, class), _)| {
-            let right = |label: u32| label as usize == class.index();
-            right(row.joint_label) != right(row.model_label)
-        });
-        let variance: f64 = differ.map(|(_, weight)| weight * weight).sum();
         Self {
-            deviation: variance.sqrt() / total,
             prior: share(|row| row.prior_label),
             joint: share(|row| row.joint_label),
             model: share(|row| row.model_label),
@@ -338,6 +345,12 @@ fn post_stratified(inside: &[bool], clean: usize, unlabelled: usize) -> Vec<f64>
     let total: f64 = weights.clone().sum();
     let scale = inside.len() as f64 / total.max(f64::MIN_POSITIVE);
     weights.map(|weight| weight * scale).collect()
+}
+
+/// `part of whole`, rounded.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most `whole`")]
+pub(crate) fn rounded(part: f64, whole: usize) -> usize {
+    (part * whole as f64).round() as usize
 }
 
 /// `floor(part of whole)`.

@@ -11,7 +11,7 @@ use alfm_core::{
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::guard::Verdict;
-use crate::prioral::{Decision, joint_probabilities};
+use crate::prioral::{Decision, History, joint_probabilities};
 use crate::strategy::Engine;
 use crate::{
     CleanRule, CleanSet, PoolState, PriorAl, Query, Round, SelectError, Strategy, Suspect,
@@ -102,7 +102,7 @@ impl Selector {
             Engine::PriorAl(engine) => self.co_decide(engine, state, budget, &seed)?,
         };
         (self.round, self.told) = (number, false);
-        for query in &round.queries {
+        for query in round.queries.iter().filter(|query| !query.again) {
             match query.explored || round.cold_start {
                 true => self.random.insert(query.id.clone()),
                 false => self.random.remove(&query.id),
@@ -232,6 +232,7 @@ impl Selector {
             model_label: label(state.model, pick.row),
             joint_entropy: None,
             explored: false,
+            again: false,
         };
         let queries = picks.iter().enumerate().map(query).collect();
         Round { queries, noise_size: pool.candidates().len(), ..Round::default() }
@@ -255,10 +256,9 @@ impl Selector {
         let (decision, verdict) = match &engine.config().guard {
             None => (engine.decide(prior, &pool, budget, seed)?, None),
             Some(guard) => {
-                let random = |row: usize| self.random.contains(&self.ids[row]);
                 let experts = (prior, state.labels_only);
                 let (decision, verdict) =
-                    engine.decide_guarded(guard, experts, &pool, random, budget, seed)?;
+                    engine.decide_guarded(guard, experts, &pool, self, budget, seed)?;
                 (decision, Some(verdict))
             }
         };
@@ -268,6 +268,14 @@ impl Selector {
             query.joint_entropy = Some(decision.rows[query.row].joint_entropy);
             query.explored = query.rank >= chosen;
         }
+        let again = decision.again.iter().map(|row| Pick { row: *row, score: 0.0 });
+        let again = self.asking(&again.collect::<Vec<_>>(), state, &pool).queries;
+        let asked = round.queries.len();
+        round.queries.extend(again.into_iter().map(|query| Query {
+            rank: asked + query.rank,
+            again: true,
+            ..query
+        }));
         round.noise_size = decision.noise.len();
         match verdict {
             None => round.clean = self.clean_set(engine, decision, (prior, model))?,
@@ -331,6 +339,16 @@ impl Selector {
             soft,
             ..CleanSet::default()
         })
+    }
+}
+
+impl History for Selector {
+    fn at_random(&self, row: usize) -> bool {
+        self.random.contains(&self.ids[row])
+    }
+
+    fn asked_again(&self, row: usize) -> bool {
+        self.labels.log().iter().filter(|label| label.id == self.ids[row]).count() > 1
     }
 }
 
