@@ -1,5 +1,7 @@
 //! The experiment file: `alfm run CONFIG.toml`.
 
+use std::path::PathBuf;
+
 use alfm_data::simulate::{Imbalance, Noise};
 use alfm_learn::LearnerConfig;
 use alfm_select::Strategy;
@@ -115,6 +117,9 @@ pub struct Subset {
     /// At most so many items, seeded and stratified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+    /// Only items whose text is in this CSV, JSONL or parquet file too: those that people labelled, say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<PathBuf>,
     /// What the pool left of the split.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rest: bool,

@@ -1,6 +1,6 @@
 //! From a configuration to tasks: data, imbalance, noise, embeddings and prior.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
 
 use alfm_core::{ClassId, ClassSchema, Digest, Matrix, Predictions, SampleId, ScoreKind, SeedTree};
@@ -120,10 +120,10 @@ impl Source {
     ) -> Result<Self, LabError> {
         let data = Dataset::load(&dataset.name, hub)?;
         let seed = SeedTree::new(config.data_seed).child("data").child(&dataset.name);
-        let (pool, taken) = part(&data, &dataset.pool, &[], &seed.child("pool"))?;
+        let (pool, taken) = part(&data, &dataset.pool, &[], hub, &seed.child("pool"))?;
         let left = if dataset.test.split == dataset.pool.split { &taken[..] } else { &[] };
         let split_rows = data.split(&dataset.pool.split)?.len();
-        let (test, _) = part(&data, &dataset.test, left, &seed.child("test"))?;
+        let (test, _) = part(&data, &dataset.test, left, hub, &seed.child("test"))?;
         let mut embed = |texts: &[&str]| embedder.embed(texts).map_err(LabError::Embedding);
         let texts = |split: &Split| -> Vec<String> { split.texts().to_vec() };
         let (pool_texts, test_texts) = (texts(&pool), texts(&test));
@@ -303,13 +303,19 @@ fn part(
     data: &Dataset,
     wanted: &Subset,
     taken: &[usize],
+    hub: &Hub,
     seed: &SeedTree,
 ) -> Result<(Split, Vec<usize>), LabError> {
     let split = data.split(&wanted.split)?;
-    let available: Vec<usize> = match wanted.rest {
+    let mut available: Vec<usize> = match wanted.rest {
         true => subset::rest(split.len(), taken),
         false => (0..split.len()).collect(),
     };
+    if let Some(file) = &wanted.within {
+        let file = Dataset::load(&file.to_string_lossy(), hub)?;
+        let known: HashSet<&String> = file.splits().values().flat_map(Split::texts).collect();
+        available.retain(|row| known.contains(&split.texts()[*row]));
+    }
     let rows = match wanted.limit {
         None => available,
         Some(limit) => {
