@@ -23,7 +23,7 @@ pub struct GuardConfig {
     pub weigh: bool,
     /// The small model's temperature and a bias for each class are fitted as well.
     pub calibrate: bool,
-    /// The prior is given up where the joint distribution labels worse than the small model alone.
+    /// The prior is given up where the small model does as well alone.
     pub champion: bool,
     /// The oracle's labels may be wrong: their noise rate is fitted.
     pub noise_aware: bool,
@@ -128,8 +128,10 @@ fn credence(prior: &[f32], model: &[f32], noise: f64) -> Vec<f32> {
 
 /// Exponent of the prior below which it is given up: free labels would only repeat what the small model says.
 pub const LEAST_TRUST: f64 = 0.2;
-/// [`Trust::gain`] below which a joint distribution that also labels worse than the small model is given up.
-const LEAST_GAIN: f64 = 0.05;
+/// [`Trust::gain`] below which the prior is given up: it has nothing to say that the small model does not know.
+const LEAST_GAIN: f64 = 0.01;
+/// The same where the joint distribution also labels fewer items right than the small model alone.
+const LEAST_GAIN_AGAINST: f64 = 0.05;
 /// Parts of the clean set that may be certified, the largest first.
 const CERTIFIED_SHARES: [f64; 3] = [1.0, 0.5, 0.25];
 /// No labelled item counts more than this, however rare its kind is among the labels.
@@ -193,7 +195,8 @@ impl GuardConfig {
 
         // As the prior loses its say, free labels turn into the small model's own opinion, and weigh less.
         let rights = Rights::new(&scored.labelled, &labels, &weights);
-        let beaten = self.champion && rights.joint < rights.model && opinion.gain < LEAST_GAIN;
+        let least_gain = if rights.joint < rights.model { LEAST_GAIN_AGAINST } else { LEAST_GAIN };
+        let beaten = self.champion && opinion.gain < least_gain;
         let trusted = opinion.prior > LEAST_TRUST && !beaten;
         let clean = if trusted { largest_clean } else { 0 };
         let weight = self.weight * opinion.prior.min(1.0) as f32;
