@@ -202,7 +202,7 @@ pub(crate) struct SelectArgs {
     /// How many items to ask.
     #[arg(long, required_unless_present = "list")]
     pub budget: Option<usize>,
-    /// Share of the unlabelled items that becomes the noise set (prioral only).
+    /// Share of the unlabelled items that becomes the noise set (prioral and prioral-guarded).
     #[arg(long)]
     pub rho: Option<f64>,
     /// The seed.
@@ -242,6 +242,18 @@ pub(crate) struct SelectArgs {
     /// --surprisal` makes it.
     #[arg(long)]
     pub surprisal: Option<ArraySpec>,
+    /// Predictions of the model on the labelled items, by row, n x K, each without having seen the item's label:
+    /// cross-validation (prioral-guarded).
+    #[arg(long)]
+    pub out_of_fold: Option<ArraySpec>,
+    /// Class probabilities, N x K, of the model trained on the labels alone; default --model-probs, which then
+    /// must not have learned from free labels (prioral-guarded).
+    #[arg(long, requires = "out_of_fold")]
+    pub labels_only_probs: Option<ArraySpec>,
+    /// The ids, one a line, that were asked at random: the error of free labels is stated from their labels
+    /// (prioral-guarded).
+    #[arg(long, requires = "out_of_fold")]
+    pub random_ids: Option<PathBuf>,
     /// Strategies that ask within the batch (galaxy, direct, balancing) return their first questions only, so
     /// many as annotators work in parallel; tell their answers with --labels, then ask for the rest.
     #[arg(long, conflicts_with = "oracle", value_parser = clap::value_parser!(u64).range(1..))]

@@ -6,7 +6,7 @@ use alfm_core::{ClassId, CoreError, Matrix, MatrixView, Predictions, ScoreKind, 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::guard::{self, GuardConfig, Verdict};
+use crate::guard::{GuardConfig, Verdict, missing, rounded};
 use crate::{ImbalanceWeight, LabelsOnly, SelectError};
 
 /// Options of PriorAL; the defaults are the published rule.
@@ -195,6 +195,10 @@ impl PriorAl {
         &self.config
     }
 
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.config.guard.is_some()
+    }
+
     /// Both experts, and what the query rule needs.
     pub(crate) fn needs(&self) -> Vec<Input> {
         let mut needs = vec![Input::Model, Input::Prior];
@@ -250,9 +254,9 @@ impl PriorAl {
         budget: usize,
         seed: &SeedTree,
     ) -> Result<(Decision, Verdict), SelectError> {
-        let own = own.ok_or_else(guard::missing)?;
+        let own = own.ok_or_else(missing)?;
         let verdict = guard.weigh(&self.config, prior, &own, pool, |row| history.at_random(row))?;
-        let again = guard::rounded(guard.relabel, budget);
+        let again = rounded(guard.relabel, budget);
         let again = verdict.doubtful(again, |row| history.asked_again(row));
         let budget = budget - again.len();
         let probabilities = |matrix| Predictions::new(matrix, ScoreKind::Probabilities);
@@ -267,7 +271,7 @@ impl PriorAl {
         // Without free labels there is no error to state, and nothing to explore for.
         let explored = match verdict.clean {
             0 => 0,
-            _ => guard::rounded(guard.explore, budget),
+            _ => rounded(guard.explore, budget),
         };
         let mut queries = self.query(&rows, &noise, pool, budget.saturating_sub(explored), seed)?;
         let taken: Vec<usize> = queries.iter().map(|pick| pick.row).collect();

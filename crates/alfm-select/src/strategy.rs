@@ -25,8 +25,8 @@ pub const PRIORAL_GUARDED: &str = "prioral-guarded";
 /// What a user needs to choose the guarded form.
 pub const PRIORAL_GUARDED_SUMMARY: Summary = Summary::new(
     PRIORAL_GUARDED,
-    &[Input::Model, Input::Prior, Input::LabelsOnly, Input::Embeddings],
-    "PriorAL, guarded (ARCHITECTURE.md)",
+    &[Input::Model, Input::Prior, Input::LabelsOnly],
+    "ours, docs/guard.md",
     ["N K", "N K"],
     "a prior of unknown quality",
 );

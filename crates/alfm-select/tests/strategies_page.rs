@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
-use alfm_select::PRIORAL_SUMMARY;
 use alfm_select::acquire::{Input, Summary, registry};
+use alfm_select::{PRIORAL_GUARDED_SUMMARY, PRIORAL_SUMMARY};
 
 const HEAD: &str = "# Which strategy when
 
@@ -13,7 +13,8 @@ Made from the registry by the test `strategies_page` of `alfm-select`; `alfm sel
 
 * **A prior that is right more often than not, rare classes, noisy answers:** `prioral`, with `badge` as its
   query rule where near copies are common.
-* **No prior, or one that you have reason to doubt:** `badge`; `margin` where embeddings are no good.
+* **A prior of which you can't say how good it is:** `prioral-guarded`, which finds out.
+* **No prior:** `badge`; `margin` where classes are many or embeddings no good.
 * **Nothing labelled yet:** a `random` batch, which also keeps error estimates honest; `typiclust`,
   `probcover` or `facility-location` where the budget is tiny; `alps` with a masked language model.
 * **Rare classes, answers while you wait:** `direct` (bears wrong answers) or `galaxy` (does not).
@@ -33,7 +34,8 @@ fn needs(inputs: &[Input]) -> String {
 fn page() -> String {
     let mut page = HEAD.to_owned();
     page += "| strategy | needs | time | memory | good for | source |\n|---|---|---|---|---|---|\n";
-    let all = [PRIORAL_SUMMARY].into_iter().chain(registry().map(|entry| entry.summary()));
+    let engines = [PRIORAL_SUMMARY, PRIORAL_GUARDED_SUMMARY];
+    let all = engines.into_iter().chain(registry().map(|entry| entry.summary()));
     for Summary { name, needs: inputs, interactive, paper, time, memory, good_for, .. } in all {
         let star = if interactive { " *" } else { "" };
         page += &format!(

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
@@ -8,7 +8,8 @@ use alfm_core::{ClassId, ClassSchema, CoreError, Predictions, SampleId, ScoreKin
 use alfm_data::arrays::{ArraySpec, FloatMatrix, read_ids, read_labels, read_matrix};
 use alfm_select::acquire::{Averaged, Input, LinearHead, Summary, registry};
 use alfm_select::{
-    MatrixView, PRIORAL_SUMMARY, PoolState, PriorAlConfig, Round, Selector, Strategy,
+    LabelsOnly, MatrixView, PRIORAL, PRIORAL_GUARDED, PRIORAL_GUARDED_SUMMARY, PRIORAL_SUMMARY,
+    PoolState, PriorAlConfig, Round, Selector, Strategy,
 };
 use serde_json::json;
 
@@ -40,7 +41,14 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Failure> {
             .zip(labels)
             .filter_map(|(id, label)| Some((id.clone(), (*label)?)))
             .collect();
-        selector.tell_seed(&known)?;
+        let random: HashSet<SampleId> = match &args.random_ids {
+            Some(path) => read_ids(path)?.into_iter().collect(),
+            None => HashSet::new(),
+        };
+        let (random, chosen): (Vec<_>, Vec<_>) =
+            known.into_iter().partition(|(id, _)| random.contains(id));
+        selector.tell_random(&random)?;
+        selector.tell_seed(&chosen)?;
     }
     let budget = args.budget.unwrap_or_default();
     let views = inputs.views(args.logits)?;
@@ -65,6 +73,8 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Failure> {
             "queries": round.queries.len(),
             "noise_size": noise,
             "clean_size": round.clean.len(),
+            "trust": round.trust,
+            "suspects": round.suspects,
             "queries_by_prior_label": round.queries_by_prior_label(classes),
             "seconds": started.elapsed().as_secs_f64(),
             "peak_memory_bytes": peak_memory(),
@@ -75,8 +85,11 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Failure> {
 
 fn strategy(args: &SelectArgs) -> Result<Strategy, Failure> {
     Ok(match args.rho {
-        Some(rho) if args.strategy == alfm_select::PRIORAL => {
+        Some(rho) if args.strategy == PRIORAL => {
             Strategy::prioral(PriorAlConfig::default().with_noise_fraction(rho))
+        }
+        Some(rho) if args.strategy == PRIORAL_GUARDED => {
+            Strategy::prioral(PriorAlConfig::guarded().with_noise_fraction(rho))
         }
         _ => Strategy::named(&args.strategy)?,
     })
@@ -110,6 +123,8 @@ struct Inputs {
     passes: Vec<FloatMatrix>,
     averaged: Option<[FloatMatrix; 3]>,
     surprisal: Option<FloatMatrix>,
+    labels_only: Option<FloatMatrix>,
+    out_of_fold: Option<FloatMatrix>,
     oracle: Option<Vec<Option<ClassId>>>,
 }
 
@@ -126,6 +141,7 @@ struct Views<'a> {
     passes: Vec<Predictions<'a>>,
     averaged: Option<Averaged<'a>>,
     surprisal: Option<MatrixView<'a>>,
+    labels_only: Option<LabelsOnly<'a>>,
 }
 
 impl Views<'_> {
@@ -152,6 +168,9 @@ impl Views<'_> {
         if let Some(surprisal) = self.surprisal {
             state = state.with_surprisal(surprisal);
         }
+        if let Some(labels_only) = self.labels_only {
+            state = state.with_labels_only(labels_only);
+        }
         state
     }
 }
@@ -177,6 +196,8 @@ impl Inputs {
             passes: args.pass.iter().map(read_matrix).collect::<Result<_, _>>()?,
             averaged,
             surprisal: read(&args.surprisal)?,
+            labels_only: read(&args.labels_only_probs)?,
+            out_of_fold: read(&args.out_of_fold)?,
             oracle: args.oracle.as_ref().map(read_labels).transpose()?,
         };
         let (expected, _) = inputs.shape()?;
@@ -224,7 +245,15 @@ impl Inputs {
             }),
             None => None,
         };
+        let alone = self.labels_only.as_ref().or(self.model.as_ref());
+        let labels_only = match alone.zip(self.out_of_fold.as_ref()) {
+            Some((pool, held_out)) => {
+                Some(LabelsOnly::new(predictions(pool)?, predictions(held_out)?))
+            }
+            None => None,
+        };
         Ok(Views {
+            labels_only,
             model: self.model.as_ref().map(predictions).transpose()?,
             prior: self.prior.as_ref().map(predictions).transpose()?,
             embeddings: self.embeddings.as_ref().map(FloatMatrix::view).transpose()?,
@@ -254,8 +283,11 @@ fn write(args: &SelectArgs, selector: &Selector, round: &Round, json: bool) -> R
     let Some(path) = &args.clean_out else { return Ok(()) };
     save(path, |out| {
         for item in round.clean.iter() {
-            let line =
+            let mut line =
                 json!({ "id": item.id, "pseudo_label": item.class, "confidence": item.confidence });
+            if round.trust.is_some() {
+                line["certified"] = item.certified.into();
+            }
             writeln!(out, "{line}")?;
         }
         Ok(())
@@ -280,13 +312,16 @@ fn flag(input: Input) -> &'static str {
         Input::Passes => "--pass",
         Input::Averaged => "--averaged-probs",
         Input::Surprisal => "--surprisal",
+        Input::LabelsOnly => "--out-of-fold",
         _ => "",
     }
 }
 
 fn list(context: &Context) -> Result<(), Failure> {
-    let all: Vec<Summary> =
-        registry().map(|entry| entry.summary()).chain([PRIORAL_SUMMARY]).collect();
+    let all: Vec<Summary> = registry()
+        .map(|entry| entry.summary())
+        .chain([PRIORAL_SUMMARY, PRIORAL_GUARDED_SUMMARY])
+        .collect();
     if context.json {
         return result(&all);
     }

@@ -249,3 +249,107 @@ fn best(values: &[f64], loss: impl Fn(f64) -> f64) -> f64 {
     let losses = values.iter().map(|value| (*value, loss(*value)));
     losses.min_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(1.0, |(value, _)| value)
 }
+
+#[cfg(test)]
+mod tests {
+    use alfm_core::{Matrix, SeedTree};
+    use rand::RngExt;
+
+    use super::*;
+
+    const ALL: Free = Free { prior: true, calibration: true, noise: true };
+
+    /// `count` items of three classes: an expert gives `sure` to a class that is right `right` of the time.
+    fn expert(truth: &[usize], right: f64, sure: f32, seed: u64) -> Matrix {
+        let mut rng = SeedTree::new(seed).rng();
+        let rows: Vec<[f32; 3]> = truth
+            .iter()
+            .map(|class| {
+                let other = (class + rng.random_range(1..3usize)) % 3;
+                let said = if rng.random_bool(right) { *class } else { other };
+                let mut row = [(1.0 - sure) / 2.0; 3];
+                row[said] = sure;
+                row
+            })
+            .collect();
+        Matrix::from_rows(&rows).unwrap()
+    }
+
+    fn truth(count: usize) -> Vec<usize> {
+        (0..count).map(|item| item % 3).collect()
+    }
+
+    fn fit(prior: &Matrix, model: &Matrix, labels: &[usize]) -> Opinion {
+        let labels: Vec<ClassId> = labels.iter().map(|class| ClassId::from_index(*class)).collect();
+        let weights = vec![1.0; labels.len()];
+        let (prior, model) = (prior.view(), model.view());
+        Opinion::fit(&Evidence { prior, model, labels: &labels, weights: &weights }, ALL)
+    }
+
+    #[test]
+    fn without_evidence_the_published_product_stands() {
+        let (prior, model) = (expert(&[0], 1.0, 0.4, 0), expert(&[0], 1.0, 0.4, 1));
+        let opinion = fit(&prior, &model, &[0]);
+        assert_eq!((opinion.prior, opinion.noise), (1.0, 0.0));
+        assert!(opinion.bias.iter().all(|bias| bias.abs() < 0.5), "{:?}", opinion.bias);
+    }
+
+    #[test]
+    fn calibrated_experts_keep_their_weight() {
+        let truth = truth(400);
+        let opinion = fit(&expert(&truth, 0.8, 0.8, 0), &expert(&truth, 0.7, 0.7, 1), &truth);
+        assert!((0.75..=1.4).contains(&opinion.prior), "{opinion:?}");
+        assert!((0.75..=1.4).contains(&opinion.model), "{opinion:?}");
+        assert!(opinion.gain > 0.2, "{opinion:?}");
+    }
+
+    /// Says 0.8 and is right a third of the time: it knows nothing.
+    #[test]
+    fn a_prior_that_knows_nothing_is_given_no_weight() {
+        let truth = truth(200);
+        let opinion = fit(&expert(&truth, 1.0 / 3.0, 0.8, 0), &expert(&truth, 0.7, 0.7, 1), &truth);
+        assert!(opinion.prior <= 0.1, "{opinion:?}");
+        assert!(opinion.gain < 0.01, "{opinion:?}");
+    }
+
+    #[test]
+    fn wrong_labels_are_told_from_wrong_experts() {
+        let truth = truth(600);
+        let (prior, model) = (expert(&truth, 0.95, 0.95, 0), expert(&truth, 0.9, 0.9, 1));
+        let clean = fit(&prior, &model, &truth);
+        assert!(clean.noise <= 0.02, "{clean:?}");
+        // Every fifth label is wrong.
+        let noisy: Vec<usize> = truth
+            .iter()
+            .enumerate()
+            .map(
+                |(item, class)| if item % 5 == 0 { (class + 1 + item / 5 % 2) % 3 } else { *class },
+            )
+            .collect();
+        let noisy = fit(&prior, &model, &noisy);
+        assert!((0.15..=0.3).contains(&noisy.noise), "{noisy:?}");
+        assert!(noisy.least_noise <= noisy.noise && noisy.least_noise > 0.05, "{noisy:?}");
+        assert!(noisy.prior >= 0.75, "{noisy:?}");
+    }
+
+    /// The prior calls half of class 1 class 0: the bias of class 1 rises above that of class 0.
+    #[test]
+    fn a_class_that_is_named_too_often_is_held_back() {
+        let truth = truth(300);
+        let model = expert(&truth, 0.4, 0.4, 1);
+        let said: Vec<usize> = truth
+            .iter()
+            .enumerate()
+            .map(|(item, class)| if *class == 1 && item % 2 == 0 { 0 } else { *class })
+            .collect();
+        let opinion = fit(&expert(&said, 0.9, 0.6, 2), &model, &truth);
+        assert!(opinion.bias[1] > opinion.bias[0] + 0.1, "{opinion:?}");
+    }
+
+    /// p = 0.9 against a noise of 0.2 among 5 classes: 0.72 / (0.72 + 0.2 * 0.1 / 4).
+    #[test]
+    fn credence_by_hand() {
+        assert!((right(0.9, 0.2, 5) - 0.72 / 0.725).abs() < 1e-12);
+        assert_eq!(right(0.9, 0.0, 5), 1.0);
+    }
+}

@@ -129,6 +129,18 @@ impl Selector {
         self.record(labels, Provenance::Seed)
     }
 
+    /// As [`tell_seed`](Selector::tell_seed), for labels of items that were drawn at random.
+    ///
+    /// Estimates of error rest on them: a label that was asked because it was hard says little of the others.
+    ///
+    /// # Errors
+    /// An unknown item or class.
+    pub fn tell_random(&mut self, labels: &[(SampleId, ClassId)]) -> Result<(), SelectError> {
+        self.tell_seed(labels)?;
+        self.random.extend(labels.iter().map(|(id, _)| id.clone()));
+        Ok(())
+    }
+
     /// The labels so far.
     pub fn labels(&self) -> &LabelStore {
         &self.labels
@@ -144,9 +156,10 @@ impl Selector {
         &self.strategy
     }
 
-    /// Whether there is nothing yet to choose by.
+    /// Whether there is nothing yet to choose by; a guard has nothing before the first label.
     fn is_cold(&self, state: &PoolState<'_>) -> bool {
-        self.labels.is_empty() && state.model.is_none()
+        let guarded = matches!(&self.engine, Engine::PriorAl(engine) if engine.is_guarded());
+        self.labels.is_empty() && (state.model.is_none() || guarded)
     }
 
     /// The number of the round to come and its branch of the seed tree.
@@ -180,9 +193,16 @@ impl Selector {
     }
 
     fn check_shapes(&self, state: &PoolState<'_>) -> Result<(), CoreError> {
-        for (what, given) in [("prior", state.prior), ("model", state.model)] {
+        let (items, labels) = (self.ids.len(), self.labels.len());
+        let own = state.labels_only;
+        for (what, expected, given) in [
+            ("prior", items, state.prior),
+            ("model", items, state.model),
+            ("model of labels only", items, own.map(|own| own.pool)),
+            ("out-of-fold predictions", labels, own.map(|own| own.out_of_fold)),
+        ] {
             let Some(given) = given else { continue };
-            let (expected, got) = (self.ids.len(), given.rows());
+            let got = given.rows();
             if got != expected {
                 return Err(CoreError::RowCount { what, expected, got });
             }

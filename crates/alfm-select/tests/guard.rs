@@ -1,0 +1,265 @@
+//! The guarded form as a user meets it: what it trusts, what it asks, and what it states.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use alfm_select::core::{CoreError, Matrix, ScoreKind, SeedTree};
+use alfm_select::{
+    ClassId, ClassSchema, GuardConfig, LabelsOnly, PoolState, Predictions, PriorAlConfig, Round,
+    SampleId, SelectError, Selector, Strategy,
+};
+
+const CLASSES: usize = 3;
+const ITEMS: usize = 900;
+
+/// A pool whose classes are known to the test alone.
+struct World {
+    truth: Vec<usize>,
+    prior: Matrix,
+    model: Matrix,
+}
+
+/// An expert that gives 0.5 to 0.95 to a class that is right `right` times in a hundred.
+fn expert(truth: &[usize], right: u64, seed: u64) -> Matrix {
+    let draws = SeedTree::new(seed);
+    let row = |(item, class): (usize, &usize)| {
+        let draw = u64::from_le_bytes(digest(&draws, item));
+        let said = if draw % 100 < right { *class } else { (class + 1 + item % 2) % CLASSES };
+        let sure = 0.5 + (draw / 100 % 46) as f32 / 100.0;
+        let mut row = [(1.0 - sure) / 2.0; CLASSES];
+        row[said] = sure;
+        row
+    };
+    let rows: Vec<[f32; CLASSES]> = truth.iter().enumerate().map(row).collect();
+    Matrix::from_rows(&rows).unwrap()
+}
+
+fn digest(tree: &SeedTree, item: usize) -> [u8; 8] {
+    use rand::RngExt;
+    tree.index(item as u64).rng().random()
+}
+
+fn world(prior_right: u64) -> World {
+    let truth: Vec<usize> = (0..ITEMS).map(|item| item % CLASSES).collect();
+    World { prior: expert(&truth, prior_right, 1), model: expert(&truth, 60, 2), truth }
+}
+
+fn predictions(matrix: &Matrix) -> Predictions<'_> {
+    Predictions::new(matrix.view(), ScoreKind::Probabilities).unwrap()
+}
+
+impl World {
+    fn selector(&self, strategy: Strategy) -> Selector {
+        let ids = (0..ITEMS).map(id);
+        Selector::new(strategy, ClassSchema::numbered(CLASSES).unwrap(), ids, 3).unwrap()
+    }
+
+    fn answers(&self, items: impl Iterator<Item = usize>) -> Vec<(SampleId, ClassId)> {
+        items.map(|item| (id(item), ClassId::from_index(self.truth[item]))).collect()
+    }
+
+    /// Labels the first `count` items, as drawn at random, and asks for a batch.
+    fn round(&self, strategy: Strategy, count: usize, budget: usize) -> Round {
+        let mut selector = self.selector(strategy);
+        selector.tell_random(&self.answers(0..count)).unwrap();
+        self.suggest(&mut selector, budget).unwrap()
+    }
+
+    fn suggest(&self, selector: &mut Selector, budget: usize) -> Result<Round, SelectError> {
+        let labelled: Vec<usize> =
+            (0..ITEMS).filter(|item| selector.labels().class(&id(*item)).is_some()).collect();
+        let held_out = self.model.view().gather(labelled);
+        let state = PoolState::default()
+            .with_prior(predictions(&self.prior))
+            .with_model(predictions(&self.model))
+            .with_labels_only(LabelsOnly::new(predictions(&self.model), predictions(&held_out)));
+        selector.suggest(&state, budget)
+    }
+}
+
+fn id(item: usize) -> SampleId {
+    SampleId::from(item.to_string())
+}
+
+fn guarded(change: impl FnOnce(&mut GuardConfig)) -> Strategy {
+    let mut guard = GuardConfig::default();
+    change(&mut guard);
+    Strategy::prioral(PriorAlConfig::guarded().with_guard(guard))
+}
+
+fn wrong(world: &World, round: &Round) -> f64 {
+    let wrong = round.clean.iter().filter(|item| item.class.index() != world.truth[item.row]);
+    wrong.count() as f64 / round.clean.len() as f64
+}
+
+#[test]
+fn a_good_prior_labels_half_of_the_pool_for_free() {
+    let world = world(90);
+    let round = world.round(guarded(|_| ()), 60, 20);
+    let trust = round.trust.as_ref().unwrap();
+    assert!(trust.prior_exponent > 0.5 && trust.gain > 0.3, "{trust:?}");
+    assert!(trust.joint_right > trust.model_right, "{trust:?}");
+    assert_eq!(round.noise_size, 420);
+    assert!(round.clean.len() > 400, "{}", round.clean.len());
+    assert!(wrong(&world, &round) < 0.1);
+    let soft = round.clean.soft().unwrap();
+    assert_eq!((soft.rows(), soft.columns()), (round.clean.len(), CLASSES));
+    for (item, target) in round.clean.iter().zip(soft.view().iter()) {
+        assert!((target[item.class.index()] - item.confidence).abs() < 1e-5);
+    }
+}
+
+/// With nothing to gain the guard asks what margin asks, item by item.
+#[test]
+fn a_useless_prior_leaves_the_query_rule_alone() {
+    let world = world(33);
+    let round = world.round(guarded(|_| ()), 90, 20);
+    assert!(round.clean.is_empty(), "{:?}", round.trust);
+    assert_eq!(round.noise_size, ITEMS - 90);
+    let margin = world.round(Strategy::named("margin").unwrap(), 90, 20);
+    let rows = |round: &Round| round.queries.iter().map(|query| query.row).collect::<Vec<_>>();
+    assert_eq!(rows(&round), rows(&margin));
+    assert!(round.queries.iter().all(|query| !query.explored));
+}
+
+#[test]
+fn a_tenth_of_a_batch_is_drawn_at_random_and_nothing_is_asked_that_is_free() {
+    let world = world(90);
+    let round = world.round(guarded(|_| ()), 60, 20);
+    let explored: Vec<bool> = round.queries.iter().map(|query| query.explored).collect();
+    assert_eq!(explored.iter().filter(|explored| **explored).count(), 2);
+    assert!(explored[18..].iter().all(|explored| *explored), "they come last: {explored:?}");
+    let mut asked: Vec<usize> = round.queries.iter().map(|query| query.row).collect();
+    assert!(round.clean.iter().all(|item| !asked.contains(&item.row)));
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked.len(), 20);
+}
+
+/// A prior and a model that are never wrong: 300 random labels certify, 20 can't, chosen labels never do.
+#[test]
+fn free_labels_are_certified_by_random_labels_alone() {
+    let truth: Vec<usize> = (0..ITEMS).map(|item| item % CLASSES).collect();
+    let world = World { prior: expert(&truth, 100, 1), model: expert(&truth, 100, 2), truth };
+    let few = world.round(guarded(|_| ()), 20, 10).trust.unwrap();
+    assert_eq!(few.certified, 0);
+    assert!(few.stated.bound > 0.05 && few.stated.contradicted == 0, "{few:?}");
+
+    let many = world.round(guarded(|_| ()), 300, 10);
+    let trust = many.trust.as_ref().unwrap();
+    assert!(trust.stated.bound < 0.05 && trust.stated.labels > 100, "{trust:?}");
+    let certified = many.clean.iter().filter(|item| item.certified).count();
+    assert!(certified > 250 && certified <= trust.certified, "{certified}");
+
+    let mut selector = world.selector(guarded(|_| ()));
+    selector.tell_seed(&world.answers(0..300)).unwrap();
+    let chosen = world.suggest(&mut selector, 10).unwrap().trust.unwrap();
+    assert_eq!((chosen.stated.labels, chosen.stated.bound, chosen.certified), (0, 1.0, 0));
+}
+
+/// 200 labels of which every fifth is wrong; both experts are nearly always right.
+fn with_wrong_labels(relabel: f64) -> (World, Selector, Round) {
+    let truth: Vec<usize> = (0..ITEMS).map(|item| item % CLASSES).collect();
+    let world = World { prior: expert(&truth, 97, 1), model: expert(&truth, 97, 2), truth };
+    let mut selector = world.selector(guarded(|guard| guard.relabel = relabel));
+    let mut answers = world.answers(0..200);
+    for (_, class) in answers.iter_mut().step_by(5) {
+        *class = ClassId::from_index((class.index() + 1) % CLASSES);
+    }
+    selector.tell_random(&answers).unwrap();
+    let round = world.suggest(&mut selector, 20).unwrap();
+    (world, selector, round)
+}
+
+#[test]
+fn labels_that_both_experts_contradict_weigh_less_and_are_listed() {
+    let (world, selector, round) = with_wrong_labels(0.0);
+    assert!(round.trust.as_ref().unwrap().noise_rate > 0.1, "{:?}", round.trust);
+    let weight = |item: usize| {
+        let class = selector.labels().class(&id(item)).unwrap();
+        round.label_weight(item, class)
+    };
+    let mean = |items: &mut dyn Iterator<Item = usize>| {
+        let weights: Vec<f32> = items.map(weight).collect();
+        weights.iter().sum::<f32>() / weights.len() as f32
+    };
+    let wrong = mean(&mut (0..200).step_by(5));
+    let right = mean(&mut (0..200).filter(|item| item % 5 != 0));
+    assert!(wrong < 0.4 && right > 0.9, "{wrong} {right}");
+    let truly_wrong = round
+        .suspects
+        .iter()
+        .filter(|suspect| suspect.id.as_str().parse::<usize>().unwrap() % 5 == 0);
+    assert!(truly_wrong.count() * 10 > round.suspects.len() * 8, "{:?}", round.suspects);
+    assert!(round.suspects.is_sorted_by(|a, b| a.credence <= b.credence));
+    // A row that is neither labelled nor asked is not known, and asked rows are.
+    let query = &round.queries[0];
+    let true_class = ClassId::from_index(world.truth[query.row]);
+    assert!(round.label_weight(query.row, true_class) > 0.5);
+}
+
+#[test]
+fn suspects_are_asked_again_once() {
+    let (world, mut selector, round) = with_wrong_labels(0.25);
+    let again: Vec<usize> =
+        round.queries.iter().filter(|query| query.again).map(|query| query.row).collect();
+    assert_eq!(again.len(), 5);
+    assert_eq!(round.queries.len(), 20);
+    assert!(again.iter().all(|row| selector.labels().class(&id(*row)).is_some()));
+    selector.tell(&world.answers(again.iter().copied())).unwrap();
+    let next = world.suggest(&mut selector, 20).unwrap();
+    let asked = next.queries.iter().filter(|query| query.again);
+    assert!(asked.clone().count() > 0);
+    assert!(asked.clone().all(|query| !again.contains(&query.row)));
+}
+
+#[test]
+fn before_the_first_label_it_draws_at_random() {
+    let world = world(90);
+    let mut selector = world.selector(guarded(|_| ()));
+    let state = PoolState::default()
+        .with_prior(predictions(&world.prior))
+        .with_model(predictions(&world.model));
+    let round = selector.suggest(&state, 7).unwrap();
+    assert!(round.cold_start && round.queries.len() == 7 && round.trust.is_none());
+}
+
+#[test]
+fn saved_and_resumed_it_knows_which_labels_were_random() {
+    let world = world(90);
+    let mut selector = world.selector(guarded(|_| ()));
+    selector.tell_random(&world.answers(0..60)).unwrap();
+    let text = serde_json::to_string(&selector).unwrap();
+    let mut resumed: Selector = serde_json::from_str(&text).unwrap();
+    let (a, b) =
+        (world.suggest(&mut selector, 9).unwrap(), world.suggest(&mut resumed, 9).unwrap());
+    assert_eq!(a.trust, b.trust);
+    assert_eq!(a.queries, b.queries);
+    assert!(a.trust.unwrap().stated.labels > 0);
+}
+
+#[test]
+fn what_is_missing_or_out_of_range_is_named() {
+    let world = world(90);
+    let mut selector = world.selector(guarded(|_| ()));
+    selector.tell(&world.answers(0..30)).unwrap();
+    let state = PoolState::default()
+        .with_prior(predictions(&world.prior))
+        .with_model(predictions(&world.model));
+    let error = selector.suggest(&state, 5).unwrap_err().to_string();
+    assert!(error.contains("out-of-fold predictions"), "{error}");
+
+    let short = world.model.view().gather(0..29);
+    let own = LabelsOnly::new(predictions(&world.model), predictions(&short));
+    let error = selector.suggest(&state.with_labels_only(own), 5).unwrap_err();
+    let expected = CoreError::RowCount { what: "out-of-fold predictions", expected: 30, got: 29 };
+    assert_eq!(error, SelectError::Input(expected));
+
+    let error = guarded(|guard| guard.explore = 1.5).check().unwrap_err();
+    assert_eq!(error.to_string(), "the guard's explore is 1.5: it must be from 0 to 1");
+    let unknown = r#"{"name": "prioral-guarded", "guard": {"explor": 0.2}}"#;
+    let error = serde_json::from_str::<Strategy>(unknown).unwrap_err().to_string();
+    assert!(error.contains("unknown field `explor`"), "{error}");
+    let one = r#"{"name": "prioral-guarded", "guard": {"explore": 0.2}}"#;
+    let read: Strategy = serde_json::from_str(one).unwrap();
+    assert_eq!(read, guarded(|guard| guard.explore = 0.2));
+}
