@@ -111,3 +111,13 @@ fn round(round: usize, quality: f64, with_free_labels: bool) -> RoundRecord {
         diverged: false,
     }
 }
+
+/// What a guard found, with a bound of its own.
+pub(crate) fn trust(bound: f64) -> alfm_select::Trust {
+    let found = serde_json::json!({
+        "prior_exponent": 0.75, "model_exponent": 2.0, "gain": 0.2, "noise_rate": 0.0,
+        "prior_right": 0.6, "joint_right": 0.7, "model_right": 0.5, "weight": 0.4,
+        "stated": { "labels": 20, "contradicted": 2, "bound": bound }, "certified": 0,
+    });
+    serde_json::from_value(found).unwrap()
+}

@@ -62,7 +62,8 @@ fn run(
 
 #[test]
 fn a_stopped_experiment_goes_on_to_the_same_bytes() {
-    let config = ExperimentConfig::from_toml(CONFIG).unwrap();
+    let text = CONFIG.replace("\"prioral\"", "\"prioral\", \"prioral-guarded\"");
+    let config = ExperimentConfig::from_toml(&text).unwrap();
     let tasks = tasks(&config);
     let (straight, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
 
@@ -72,7 +73,7 @@ fn a_stopped_experiment_goes_on_to_the_same_bytes() {
 
     let kept = stopped.path().join("runs");
     let error = one.install(|| run(&config, &tasks, &kept, 2)).unwrap_err();
-    assert!(matches!(error, LabError::Stopped { finished: 2, total: 6 }), "{error}");
+    assert!(matches!(error, LabError::Stopped { finished: 2, total: 8 }), "{error}");
     assert_eq!(fs::read_dir(&kept).unwrap().count(), 2);
     let three = threads(3).unwrap();
     let resumed = three.install(|| run(&config, &tasks, &kept, usize::MAX)).unwrap();
@@ -105,6 +106,47 @@ fn strategies_of_a_seed_start_at_the_same_point_and_use_their_budget() {
             let expected = run.record.strategy == "prioral" && round.round > 1;
             assert_eq!(free > 0, expected, "{} round {}", run.record.strategy, round.round);
         }
+    }
+}
+
+/// The votes are right for every item; rotated, they are wrong for every one.
+#[test]
+fn the_guard_keeps_a_record_of_its_trust_and_gives_up_a_wrong_prior() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("right.csv");
+    let data = Dataset::load("support-inbox", &Hub::new("unused").with_offline(true)).unwrap();
+    let labels = data.split("pool").unwrap().all_labels().unwrap();
+    let classes = data.schema().len();
+    let write = |shift: usize| {
+        let rows: Vec<String> =
+            labels.iter().map(|class| ((class.index() + shift) % classes).to_string()).collect();
+        fs::write(&path, format!("label\n{}\n", rows.join("\n"))).unwrap();
+    };
+    let text = CONFIG.replace(
+        "strategies = [\"random\", \"badge\", \"prioral\"]",
+        &format!(
+            "strategies = [\"prioral-guarded\"]
+            prior = {{ kind = \"hard-labels\", file = \"{}\" }}",
+            path.display()
+        ),
+    );
+    let config = ExperimentConfig::from_toml(&text.replace("noise", "#")).unwrap();
+    let trust = |shift: usize| {
+        write(shift);
+        let runs = tempfile::tempdir().unwrap();
+        let runs = run(&config, &tasks(&config), runs.path(), usize::MAX).unwrap();
+        let rounds = runs.into_iter().flat_map(|run| run.record.rounds).collect::<Vec<_>>();
+        assert!(rounds.iter().all(|round| round.trust.is_some() == (round.round > 1)));
+        rounds.into_iter().filter(|round| round.round > 1).collect::<Vec<_>>()
+    };
+    for round in trust(0) {
+        let trust = round.trust.unwrap();
+        assert!(trust.prior_exponent >= 0.75 && trust.gain > 0.3, "{trust:?}");
+        assert!(round.free.total() > 100 && round.free.error().unwrap() < 0.2);
+        assert!(trust.stated.labels > 5, "the first batch is random: {trust:?}");
+    }
+    for round in trust(1) {
+        assert_eq!(round.free.total(), 0, "{:?}", round.trust);
     }
 }
 

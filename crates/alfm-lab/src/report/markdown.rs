@@ -6,6 +6,7 @@ use std::path::Path;
 use alfm_core::files::write_atomically;
 
 use super::format::{percent, points};
+use super::trust;
 use crate::LabError;
 use crate::figures::{describe, display_name, ordered};
 use crate::record::RunRecord;
@@ -13,7 +14,7 @@ use crate::savings::{Curve, mean, standard_error};
 use crate::summary::{Group, Metric, Strategy, groups};
 use crate::versus::{leader, versus};
 
-/// Builds the file. Accuracies are balanced, in percent, mean and standard error over seeds.
+/// Builds the file: first the tables over all settings, then one a setting. Accuracies are balanced, in percent, mean and standard error over seeds.
 ///
 /// # Errors
 /// As [`html()`](super::html()).
@@ -23,6 +24,8 @@ pub fn markdown(title: &str, records: &[RunRecord]) -> Result<String, LabError> 
         return Err(LabError::Empty { what: "runs to report" });
     }
     let mut text = format!("# {title}\n");
+    text += &trust::against_best(&groups)?;
+    text += &trust::stated_error(&groups);
     for group in &groups {
         section(group, &mut text)?;
     }

@@ -11,6 +11,7 @@ mod format;
 mod free;
 mod markdown;
 mod origin;
+mod trust;
 
 pub use markdown::{markdown, write_markdown};
 
