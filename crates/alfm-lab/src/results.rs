@@ -5,7 +5,7 @@ use std::path::Path;
 use alfm_core::files::write_atomically;
 
 use crate::experiment::ExperimentConfig;
-use crate::figures::{LearningCurves, png};
+use crate::figures::{LearningCurves, TrustPlot, png};
 use crate::record::{FinishedRun, RunRecord, curve_rows, write_curves, write_runs};
 use crate::summary::{Metric, groups};
 use crate::{LabError, report};
@@ -14,7 +14,7 @@ use crate::{LabError, report};
 const PNG_SCALE: f32 = 2.0;
 
 /// Writes `config.toml`, `runs.jsonl`, `curves.csv`, `report.html`, `summary.md` and, for every setting and headline metric, the
-/// learning curves as SVG and PNG (`SETTING-test.svg`).
+/// learning curves as SVG and PNG (`SETTING-test.svg`); for several priors, `trust.svg` and `trust.png` too.
 ///
 /// # Errors
 /// [`LabError::File`] and what drawing returns; each file is whole or not there.
@@ -41,6 +41,11 @@ pub fn write_results(
             save(&folder.join(format!("{name}.svg")), svg.as_bytes())?;
             save(&folder.join(format!("{name}.png")), &png(&svg, PNG_SCALE)?)?;
         }
+    }
+    if let Some(figure) = TrustPlot::new(&groups)? {
+        let svg = figure.svg()?;
+        save(&folder.join("trust.svg"), svg.as_bytes())?;
+        save(&folder.join("trust.png"), &png(&svg, PNG_SCALE)?)?;
     }
     Ok(())
 }

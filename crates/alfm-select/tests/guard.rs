@@ -147,6 +147,9 @@ fn free_labels_are_certified_by_random_labels_alone() {
     let many = world.round(guarded(|_| ()), 300, 10);
     let trust = many.trust.as_ref().unwrap();
     assert!(trust.stated.bound < 0.05 && trust.stated.labels > 100, "{trust:?}");
+    let of_classes = trust.stated_by_class.iter().map(|stated| stated.labels).sum::<usize>();
+    assert_eq!((trust.stated_by_class.len(), of_classes), (CLASSES, trust.stated.labels));
+    assert!(trust.stated_by_class.iter().all(|stated| stated.bound > trust.stated.bound));
     let certified = many.clean.iter().filter(|item| item.certified).count();
     assert!(certified > 250 && certified <= trust.certified, "{certified}");
 

@@ -17,12 +17,12 @@ const LABELS: u32 = 196;
 /// Least distance between the baselines of two labels.
 const LINE: i32 = 19;
 
-const INK: RGBColor = RGBColor(31, 35, 40);
-const SOFT_INK: RGBColor = RGBColor(89, 99, 110);
-const GRID: RGBColor = RGBColor(226, 229, 233);
+pub(super) const INK: RGBColor = RGBColor(31, 35, 40);
+pub(super) const SOFT_INK: RGBColor = RGBColor(89, 99, 110);
+pub(super) const GRID: RGBColor = RGBColor(226, 229, 233);
 
-type Failed = Box<dyn std::error::Error + Send + Sync>;
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(super) type Failed = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Chart<'a, 'b> = ChartContext<'b, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 pub(super) fn svg(figure: &LearningCurves) -> Result<String, Failed> {
@@ -50,7 +50,7 @@ pub(super) fn svg(figure: &LearningCurves) -> Result<String, Failed> {
 }
 
 /// Measuring text needs a font; registering it twice would be harmless but wasteful.
-fn use_carried_font() {
+pub(super) fn use_carried_font() {
     static DONE: Once = Once::new();
     DONE.call_once(|| {
         // The bytes are compiled in: if they were no font, labels would only be placed less exactly.
@@ -59,7 +59,7 @@ fn use_carried_font() {
     });
 }
 
-fn owned(error: impl std::error::Error) -> Failed {
+pub(super) fn owned(error: impl std::error::Error) -> Failed {
     error.to_string().into()
 }
 
@@ -89,7 +89,7 @@ impl Look {
     }
 }
 
-fn text(size: i32, bold: bool, colour: RGBColor) -> TextStyle<'static> {
+pub(super) fn text(size: i32, bold: bool, colour: RGBColor) -> TextStyle<'static> {
     let style = if bold { FontStyle::Bold } else { FontStyle::Normal };
     let mut text = TextStyle::from(("sans-serif", size, style).into_font());
     text.color = colour.to_backend_color();
@@ -101,7 +101,7 @@ fn headline<'a>(root: &Area<'a>, figure: &LearningCurves) -> Result<(), DrawErro
     root.draw_text(&figure.subtitle, &text(13, false, SOFT_INK), (20, 42))
 }
 
-type DrawError = DrawingAreaErrorKind<std::io::Error>;
+pub(super) type DrawError = DrawingAreaErrorKind<std::io::Error>;
 
 fn axes<'a, 'b>(root: &Area<'a>, figure: &LearningCurves) -> Result<Chart<'a, 'b>, DrawError> {
     let (low, high) = value_range(&figure.series);

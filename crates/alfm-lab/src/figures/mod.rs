@@ -1,4 +1,4 @@
-//! Learning curves as SVG and PNG.
+//! Learning curves, and gains by the quality of the prior, as SVG and PNG.
 //!
 //! A figure is drawn once, as SVG; the PNG is that SVG rasterised with a font that the program carries, so
 //! that both look the same on every machine.
@@ -6,10 +6,12 @@
 mod draw;
 mod png;
 mod style;
+mod trust;
 
 pub use png::png;
 pub use style::display_name;
 pub(crate) use style::{colour_of, is_co_decision, ordered};
+pub use trust::{TrustPlot, TrustPoint};
 
 use crate::LabError;
 use crate::savings::Curve;

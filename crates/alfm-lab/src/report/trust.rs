@@ -11,6 +11,7 @@ use crate::figures::{describe, display_name, is_co_decision, ordered};
 use crate::record::RoundRecord;
 use crate::savings::{Curve, Interval, area_difference, mean};
 use crate::summary::{Group, Metric, Strategy};
+use crate::versus::best_baseline;
 
 /// The area under the budget curve of balanced pool accuracy, co-decision against the best of all baselines.
 ///
@@ -22,7 +23,9 @@ pub(super) fn against_best(groups: &[Group<'_>]) -> Result<String, LabError> {
     let ours: Vec<&str> = ordered(names).into_iter().filter(|name| is_co_decision(name)).collect();
     let mut rows = String::new();
     for group in groups {
-        let Some((best, area)) = best_baseline(group)? else { continue };
+        let Some(best) = best_baseline(group, Metric::Pool)? else { continue };
+        let areas: Vec<f64> = best.curves(Metric::Pool)?.iter().map(Curve::area).collect();
+        let area = mean(&areas);
         let prior = percent(group.data.prior.accuracy);
         let name = display_name(best.name);
         let _ = write!(rows, "| {} | {prior} | {name} {} |", describe(group), points(area));
@@ -46,18 +49,6 @@ pub(super) fn against_best(groups: &[Group<'_>]) -> Result<String, LabError> {
         heads.join(" | "),
         "---|".repeat(ours.len()),
     ))
-}
-
-fn best_baseline<'a>(group: &'a Group<'a>) -> Result<Option<(&'a Strategy<'a>, f64)>, LabError> {
-    let mut best: Option<(&Strategy<'_>, f64)> = None;
-    for strategy in group.strategies.iter().filter(|strategy| !is_co_decision(strategy.name)) {
-        let areas: Vec<f64> = strategy.curves(Metric::Pool)?.iter().map(Curve::area).collect();
-        let area = mean(&areas);
-        if best.is_none_or(|(_, highest)| area > highest) {
-            best = Some((strategy, area));
-        }
-    }
-    Ok(best)
 }
 
 fn difference(

@@ -78,6 +78,9 @@ pub struct Trust {
     pub weight: f32,
     /// What can be stated of the error of all free labels; no bound without random labels.
     pub stated: StatedError,
+    /// The same for the free labels of each class, each at the full confidence.
+    #[serde(default)]
+    pub stated_by_class: Vec<StatedError>,
     /// Number of free labels, the surest ones, whose error is below `epsilon` at confidence `1 - delta`.
     pub certified: usize,
 }

@@ -102,22 +102,24 @@ impl GuardConfig {
         let trusted = opinion.prior > LEAST_TRUST && !beaten;
         let clean = if trusted { largest_clean } else { 0 };
         let weight = self.weight * opinion.prior.min(1.0) as f32;
-        let stated = |size: usize, delta: f64| {
-            let asked = scored
-                .inside(size)
-                .into_iter()
-                .enumerate()
-                .filter(|(at, inside)| *inside && random(labelled[*at].0));
-            let agree: Vec<bool> = asked
-                .map(|(at, _)| scored.labelled[at].joint_label as usize == labels[at].index())
-                .collect();
+        let classes = prior.classes();
+        let stated = |size: usize, delta: f64, of: Option<usize>| {
+            let free_label = |at: usize| scored.labelled[at].joint_label as usize;
+            let inside = scored.inside(size);
+            let counted = (0..labels.len()).filter(|at| {
+                inside[*at]
+                    && random(labelled[*at].0)
+                    && of.is_none_or(|class| free_label(*at) == class)
+            });
+            let agree: Vec<bool> = counted.map(|at| free_label(at) == labels[at].index()).collect();
             let wrong = agree.iter().filter(|agree| !**agree).count();
-            StatedError::new(agree.len(), wrong, delta, opinion.least_noise, prior.classes())
+            StatedError::new(agree.len(), wrong, delta, opinion.least_noise, classes)
         };
         // Three sizes are tried, so each bound has a third of the allowed risk (Bonferroni).
         let delta = self.delta / CERTIFIED_SHARES.len() as f64;
         let mut sizes = CERTIFIED_SHARES.map(|part| share(part, clean)).into_iter();
-        let certified = sizes.find(|size| stated(*size, delta).bound <= self.epsilon).unwrap_or(0);
+        let certified =
+            sizes.find(|size| stated(*size, delta, None).bound <= self.epsilon).unwrap_or(0);
         let rows = scored.labelled_prior.view();
         let credences = rows.iter().zip(scored.labelled_model.view().iter());
         let labelled = labelled.iter().zip(credences).map(|((row, class), (l, f))| {
@@ -134,7 +136,10 @@ impl GuardConfig {
                 joint_right: rights.joint,
                 model_right: rights.model,
                 weight,
-                stated: stated(clean, self.delta),
+                stated: stated(clean, self.delta, None),
+                stated_by_class: (0..classes)
+                    .map(|class| stated(clean, self.delta, Some(class)))
+                    .collect(),
                 certified,
             },
             prior: scored.prior,
