@@ -19,7 +19,8 @@ pub(crate) struct Opinion {
     pub(crate) noise: f64,
     /// The largest share of wrong labels that can't be excluded from below: a careful estimate for bounds.
     pub(crate) least_noise: f64,
-    /// The share of the small model's surprise at the labels that the prior takes away, at most 1.
+    /// The share of the small model's surprise at the labels that the prior takes away, at most 1, beyond what the
+    /// noise makes unavoidable.
     pub(crate) gain: f64,
 }
 
@@ -51,9 +52,9 @@ const NOISE_RATES: [f64; 9] = [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5];
 const PULL: f64 = 4.0;
 /// The pull of a class bias towards 0: one standard deviation is a factor `e` on the class's odds.
 const BIAS_PULL: f64 = 0.5;
-/// The pull of the noise rate towards 0: one standard deviation is 0.14, since to blame the oracle is also the
+/// The pull of the noise rate towards 0: one standard deviation is 0.22, since to blame the oracle is also the
 /// easiest excuse of a wrong prior.
-const NOISE_PULL: f64 = 25.0;
+const NOISE_PULL: f64 = 10.0;
 /// Coordinates are visited so often; the fit has settled after three visits in all experiments.
 const SWEEPS: usize = 4;
 /// Below this a probability counts as this.
@@ -89,8 +90,10 @@ impl Opinion {
         opinion.least_noise = logs.least_noise(&opinion);
         let alone = Self { prior: 0.0, ..Self::published(opinion.bias.len()) };
         let alone = logs.climb(alone, Free { prior: false, ..free });
-        let (with, without) = (logs.surprise(&opinion), logs.surprise(&alone));
-        opinion.gain = 1.0 - with / without.max(f64::MIN_POSITIVE);
+        // What a noisy oracle makes unavoidable, nobody can take away.
+        let floor = evidence.labels.len() as f64 * noise_entropy(opinion.noise, opinion.bias.len());
+        let (with, without) = (logs.surprise(&opinion) - floor, logs.surprise(&alone) - floor);
+        opinion.gain = if without > 0.0 { 1.0 - with / without } else { 0.0 };
         opinion
     }
 
@@ -219,6 +222,13 @@ impl<'a> Logs<'a> {
         let low = NOISE_RATES.iter().take_while(|rate| **rate < opinion.noise);
         low.copied().find(|rate| loss(*rate) <= limit).unwrap_or(opinion.noise)
     }
+}
+
+/// Entropy in nats of a label whose item is known, with uniform label noise.
+fn noise_entropy(noise: f64, classes: usize) -> f64 {
+    let term = |p: f64| if p > 0.0 { -p * p.ln() } else { 0.0 };
+    let others = classes as f64 - 1.0;
+    term(1.0 - noise) + others * term(noise / others)
 }
 
 /// Posterior probability that a label is right whose class has probability `p`.

@@ -10,7 +10,7 @@ use super::{GuardConfig, LEAST_TRUST, StatedError, Trust};
 use crate::{LabelsOnly, PriorAlConfig, SelectError};
 
 /// [`Trust::gain`] below which the prior is given up: it has nothing to say that the small model does not know.
-const LEAST_GAIN: f64 = 0.01;
+const LEAST_GAIN: f64 = 0.003;
 /// The same where the joint distribution also labels fewer items right than the small model alone.
 const LEAST_GAIN_AGAINST: f64 = 0.05;
 /// Parts of the clean set that may be certified, the largest first.
