@@ -6,7 +6,9 @@ use alfm_core::{ClassId, CoreError, Label, Matrix, Predictions, SampleId, ScoreK
 use alfm_data::{Oracle, SimulatedOracle};
 use alfm_learn::{Classifier, Examples, Learner, LinearLayer, out_of_fold};
 use alfm_select::acquire::{Input, LinearHead};
-use alfm_select::{CleanSet, LabelsOnly, PoolState, Round, Selector, Strategy};
+use alfm_select::{
+    AccuracyEstimate, Advice, Advisor, CleanSet, LabelsOnly, PoolState, Round, Selector, Strategy,
+};
 
 use super::config::{Dropout, ExperimentConfig};
 use super::prepare::Task;
@@ -76,6 +78,7 @@ struct Run<'a> {
     seed: SeedTree,
     learner: Box<dyn Learner>,
     selector: Selector,
+    advisor: Advisor,
     oracle: SimulatedOracle,
     majority: ClassId,
     /// None before the first training.
@@ -120,6 +123,7 @@ impl<'a> Run<'a> {
             seed: SeedTree::new(seed),
             learner: task.learner.build()?,
             selector: Selector::new(strategy.clone(), task.schema.clone(), ids, seed)?,
+            advisor: Advisor::default(),
             oracle: SimulatedOracle::new(&task.ids, &task.observed)?,
             majority: majority_class(&task.facts.pool),
             trained: None,
@@ -143,7 +147,13 @@ impl<'a> Run<'a> {
         let time = Seconds { acquisition, training: started.elapsed().as_secs_f64() };
         let (pool, test) =
             (model.predict(self.task.pool.view())?, model.predict(self.task.test.view())?);
-        let record = self.measure(number, &suggested, &pool, &test)?;
+        let advice = self.advise(&suggested, &pool, evidence.as_ref())?;
+        let own = evidence.as_ref().map(|own| self.scores(&own.pool, &self.task.clean));
+        let record = RoundRecord {
+            advice: Some(advice),
+            labels_only_accuracy: own.transpose()?.map(|own| own.accuracy),
+            ..self.measure(number, &suggested, &pool, &test)?
+        };
         self.trained = Some(Trained { model, pool, evidence });
         Ok((record, time))
     }
@@ -155,6 +165,23 @@ impl<'a> Run<'a> {
         let model = self.learner.fit(&examples, seed)?;
         let folds = out_of_fold(&*self.learner, &examples, FOLDS, &seed.child("folds"))?;
         Ok(OwnVoice { pool: model.predict(self.task.pool.view())?, out_of_fold: folds })
+    }
+
+    /// What a user would be told after this round about whether to go on.
+    fn advise(
+        &mut self,
+        suggested: &Round,
+        pool: &Matrix,
+        evidence: Option<&OwnVoice>,
+    ) -> Result<Advice, LabError> {
+        let noise = suggested.trust.as_ref().map_or(0.0, |trust| trust.noise_rate);
+        let accuracy = match evidence {
+            Some(own) => {
+                AccuracyEstimate::of(&self.selector, probabilities(&own.out_of_fold)?, noise)?
+            }
+            None => None,
+        };
+        Ok(self.advisor.observe(probabilities(pool)?)?.with_accuracy(accuracy))
     }
 
     /// Strategies that ask within the batch get their answers there.
@@ -209,28 +236,30 @@ impl<'a> Run<'a> {
         test: &Matrix,
     ) -> Result<RoundRecord, LabError> {
         let classes = self.classes();
-        let scores = |predicted: &Matrix, clean: &[ClassId]| {
-            let predicted = Predictions::new(predicted.view(), ScoreKind::Probabilities)?;
-            Scores::measure(&predicted, clean, self.majority)
-        };
         let rows = self.labelled_rows();
         let clean: Vec<ClassId> = rows.iter().map(|(row, _)| self.task.clean[*row]).collect();
         let answered: Vec<ClassId> = rows.iter().map(|(_, class)| *class).collect();
         let labelled = class_counts(&clean, classes)?;
-        let pool = scores(pool, &self.task.clean)?;
+        let pool = self.scores(pool, &self.task.clean)?;
         Ok(RoundRecord {
             round: number,
             labels: rows.len(),
             minority_labels: minority_labels(&labelled, self.majority),
             diverged: diverged(pool.balanced_accuracy, classes),
             pool,
-            test: scores(test, &self.task.test_labels)?,
+            test: self.scores(test, &self.task.test_labels)?,
             labelled,
             answered: class_counts(&answered, classes)?,
             queries_by_prior: suggested.queries_by_prior_label(classes).unwrap_or_default(),
             free: self.free_labels(&suggested.clean),
             trust: suggested.trust.clone(),
+            advice: None,
+            labels_only_accuracy: None,
         })
+    }
+
+    fn scores(&self, predicted: &Matrix, clean: &[ClassId]) -> Result<Scores, LabError> {
+        Scores::measure(&probabilities(predicted)?, clean, self.majority)
     }
 
     fn free_labels(&self, clean: &CleanSet) -> FreeLabels {

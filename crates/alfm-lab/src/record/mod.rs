@@ -10,7 +10,7 @@ mod table;
 use std::collections::BTreeMap;
 
 use alfm_core::Digest;
-use alfm_select::Trust;
+use alfm_select::{Advice, Trust};
 use serde::{Deserialize, Serialize};
 
 pub use files::{read_runs, write_runs};
@@ -116,6 +116,13 @@ pub struct RoundRecord {
     /// How far the prior was trusted, if the strategy is guarded and had labels to judge by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust: Option<Trust>,
+    /// Whether to go on, as the user of the strategy would be told; nothing acted on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<Advice>,
+    /// Accuracy on the entire pool of the small model without free labels, if it was trained: what the
+    /// accuracy in `advice` estimates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels_only_accuracy: Option<f64>,
     /// Whether the training looks as if it had failed ([`crate::metrics::diverged`]).
     pub diverged: bool,
 }

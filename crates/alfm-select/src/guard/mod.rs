@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use bound::StatedError;
+pub(crate) use bound::clopper_pearson;
 use opinion::{Evidence, Free, Opinion};
 
 use crate::{LabelsOnly, PriorAlConfig, SelectError};
