@@ -109,7 +109,7 @@ fn round(round: usize, quality: f64, with_free_labels: bool) -> RoundRecord {
         free,
         trust: None,
         advice: None,
-        labels_only_accuracy: None,
+        labels_only: None,
         diverged: false,
     }
 }

@@ -122,7 +122,9 @@ fn every_round_is_advised_and_accuracy_is_stated_where_models_are_held_out() {
             let advice = round.advice.as_ref().unwrap();
             assert_eq!(advice.agreement.is_some(), round.round > 1);
             assert_eq!(advice.accuracy.is_some(), guarded);
-            assert_eq!(round.labels_only_accuracy.is_some(), guarded);
+            // Labels are 20 % wrong at most: to have seen them does not harm where they are few.
+            let truth = round.labels_only.map(|truth| truth.seen >= truth.unseen);
+            assert_eq!(truth, guarded.then_some(true));
         }
         // The first batch is random, and of the 24 labels of the later ones a tenth at most.
         let asked = |round: usize| Some(run.record.rounds[round].advice.as_ref()?.accuracy?.labels);

@@ -57,11 +57,14 @@ pub struct Agreement {
     pub kappa: f64,
     /// Share of the items whose class changed.
     pub changed: f64,
+    /// How much more accurate the new model holds itself than the last one, in `[0, changed]`: the mean over all
+    /// items of its probability of its own class minus that of the last model's class. As good as its calibration.
+    pub gain: f64,
 }
 
 impl Agreement {
-    /// `O(N log K)` time. In integers, so that no order of summation matters.
-    fn new(before: &[ClassId], after: &[ClassId]) -> Self {
+    /// `O(N (K + log K))` time; kappa in integers, so that no order of summation matters.
+    fn new(before: &[ClassId], after: &[ClassId], model: Predictions<'_>) -> Self {
         let count = |of: &[ClassId]| {
             let mut counts = BTreeMap::<ClassId, u64>::new();
             of.iter().for_each(|class| *counts.entry(*class).or_default() += 1);
@@ -76,7 +79,16 @@ impl Agreement {
             0 => 0.0,
             room => ((items * same) as f64 - chance as f64) / room as f64,
         };
-        Self { kappa, changed: (items - same) as f64 / items as f64 }
+        let (mut gain, mut buffer) = (0.0, Vec::new());
+        let pairs = before.iter().zip(after).enumerate();
+        for (row, (old, new)) in pairs.filter(|(_, (old, new))| old != new) {
+            let p = model.row(row, &mut buffer);
+            // A class of the last model that this one does not have is impossible to it.
+            let old = p.get(old.index()).copied().unwrap_or(0.0);
+            gain += f64::from(p[new.index()] - old);
+        }
+        let share = |sum: f64| sum / items as f64;
+        Self { kappa, changed: share((items - same) as f64), gain: share(gain) }
     }
 }
 
@@ -211,7 +223,7 @@ impl Advisor {
                 let (expected, got) = (last.len(), classes.len());
                 return Err(CoreError::RowCount { what: "model", expected, got }.into());
             }
-            Some(last) => Some(Agreement::new(last, &classes)),
+            Some(last) => Some(Agreement::new(last, &classes, model)),
         };
         self.last = Some(classes);
         self.recent.extend(agreement);

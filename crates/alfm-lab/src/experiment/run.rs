@@ -14,7 +14,7 @@ use super::config::{Dropout, ExperimentConfig};
 use super::prepare::Task;
 use crate::LabError;
 use crate::metrics::{Scores, class_counts, diverged, majority_class, minority_labels};
-use crate::record::{FinishedRun, FreeLabels, RoundRecord, RunRecord, Seconds};
+use crate::record::{FinishedRun, FreeLabels, LabelsOnlyAccuracy, RoundRecord, RunRecord, Seconds};
 
 /// Runs one strategy with one seed (protocol section 1).
 ///
@@ -148,10 +148,10 @@ impl<'a> Run<'a> {
         let (pool, test) =
             (model.predict(self.task.pool.view())?, model.predict(self.task.test.view())?);
         let advice = self.advise(&suggested, &pool, evidence.as_ref())?;
-        let own = evidence.as_ref().map(|own| self.scores(&own.pool, &self.task.clean));
+        let labels_only = evidence.as_ref().map(|own| self.labels_only(own)).transpose()?;
         let record = RoundRecord {
             advice: Some(advice),
-            labels_only_accuracy: own.transpose()?.map(|own| own.accuracy),
+            labels_only,
             ..self.measure(number, &suggested, &pool, &test)?
         };
         self.trained = Some(Trained { model, pool, evidence });
@@ -182,6 +182,22 @@ impl<'a> Run<'a> {
             None => None,
         };
         Ok(self.advisor.observe(probabilities(pool)?)?.with_accuracy(accuracy))
+    }
+
+    /// What the advice estimates.
+    fn labels_only(&self, own: &OwnVoice) -> Result<LabelsOnlyAccuracy, LabError> {
+        let clean = &self.task.clean;
+        let (pool, held_out) = (probabilities(&own.pool)?, probabilities(&own.out_of_fold)?);
+        let mut right: Vec<bool> =
+            clean.iter().enumerate().map(|(row, class)| pool.argmax(row) == *class).collect();
+        let share = |right: &[bool]| {
+            right.iter().filter(|right| **right).count() as f64 / right.len() as f64
+        };
+        let seen = share(&right);
+        for (at, (row, _)) in self.labelled_rows().into_iter().enumerate() {
+            right[row] = held_out.argmax(at) == clean[row];
+        }
+        Ok(LabelsOnlyAccuracy { seen, unseen: share(&right) })
     }
 
     /// Strategies that ask within the batch get their answers there.
@@ -236,30 +252,29 @@ impl<'a> Run<'a> {
         test: &Matrix,
     ) -> Result<RoundRecord, LabError> {
         let classes = self.classes();
+        let scores = |predicted: &Matrix, clean: &[ClassId]| {
+            Scores::measure(&probabilities(predicted)?, clean, self.majority)
+        };
         let rows = self.labelled_rows();
         let clean: Vec<ClassId> = rows.iter().map(|(row, _)| self.task.clean[*row]).collect();
         let answered: Vec<ClassId> = rows.iter().map(|(_, class)| *class).collect();
         let labelled = class_counts(&clean, classes)?;
-        let pool = self.scores(pool, &self.task.clean)?;
+        let pool = scores(pool, &self.task.clean)?;
         Ok(RoundRecord {
             round: number,
             labels: rows.len(),
             minority_labels: minority_labels(&labelled, self.majority),
             diverged: diverged(pool.balanced_accuracy, classes),
             pool,
-            test: self.scores(test, &self.task.test_labels)?,
+            test: scores(test, &self.task.test_labels)?,
             labelled,
             answered: class_counts(&answered, classes)?,
             queries_by_prior: suggested.queries_by_prior_label(classes).unwrap_or_default(),
             free: self.free_labels(&suggested.clean),
             trust: suggested.trust.clone(),
             advice: None,
-            labels_only_accuracy: None,
+            labels_only: None,
         })
-    }
-
-    fn scores(&self, predicted: &Matrix, clean: &[ClassId]) -> Result<Scores, LabError> {
-        Scores::measure(&probabilities(predicted)?, clean, self.majority)
     }
 
     fn free_labels(&self, clean: &CleanSet) -> FreeLabels {

@@ -50,6 +50,7 @@ mod tests {
 
     use super::*;
     use crate::fixture;
+    use crate::record::LabelsOnlyAccuracy;
 
     #[test]
     fn records_come_back_sorted_and_unchanged() {
@@ -66,11 +67,11 @@ mod tests {
     fn records_without_advice_read_and_those_with_it_come_back() {
         let mut record = fixture::record("random", 1);
         let text = serde_json::to_string(&record).unwrap();
-        assert!(!text.contains("advice") && !text.contains("labels_only_accuracy"), "{text}");
+        assert!(!text.contains("advice") && !text.contains("labels_only"), "{text}");
         assert_eq!(serde_json::from_str::<RunRecord>(&text).unwrap(), record);
         let accuracy = AccuracyEstimate::new(7, 9, 0.1, 5);
         record.rounds[0].advice = Some(Advice::default().with_accuracy(accuracy));
-        record.rounds[0].labels_only_accuracy = Some(0.7);
+        record.rounds[0].labels_only = Some(LabelsOnlyAccuracy { seen: 0.8, unseen: 0.7 });
         let text = serde_json::to_string(&record).unwrap();
         assert_eq!(serde_json::from_str::<RunRecord>(&text).unwrap(), record);
     }

@@ -91,6 +91,16 @@ impl FreeLabels {
     }
 }
 
+/// Accuracy on the entire pool of the small model that is trained without free labels, against clean labels.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelsOnlyAccuracy {
+    /// As it is: of the labelled items it has seen the labels.
+    pub seen: f64,
+    /// Each labelled item by a model that has not seen its label, as for the estimate.
+    pub unseen: f64,
+}
+
 /// One round: what was bought, what was free, how good the model became.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,10 +129,9 @@ pub struct RoundRecord {
     /// Whether to go on, as the user of the strategy would be told; nothing acted on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<Advice>,
-    /// Accuracy on the entire pool of the small model without free labels, if it was trained: what the
-    /// accuracy in `advice` estimates.
+    /// What the accuracy in `advice` estimates, if the strategy has it estimated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub labels_only_accuracy: Option<f64>,
+    pub labels_only: Option<LabelsOnlyAccuracy>,
     /// Whether the training looks as if it had failed ([`crate::metrics::diverged`]).
     pub diverged: bool,
 }

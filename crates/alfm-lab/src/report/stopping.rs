@@ -1,9 +1,10 @@
+use alfm_select::AccuracyEstimate;
 use maud::{Markup, html};
 
 use super::curves::{strategies, strategy_head};
 use super::format::{percent, points, scroll, with_error};
 use crate::figures::display_name;
-use crate::record::{RoundRecord, RunRecord};
+use crate::record::{LabelsOnlyAccuracy, RoundRecord, RunRecord};
 use crate::savings::{mean, standard_error};
 use crate::summary::{Group, Strategy};
 
@@ -81,60 +82,69 @@ fn row(strategy: &Strategy<'_>, place: usize) -> Markup {
     }
 }
 
-/// How often the stated interval of accuracy held the accuracy that it is about.
+/// How often the stated interval of accuracy held a true accuracy.
 #[derive(Debug, Default, PartialEq)]
 struct Coverage {
-    /// Rounds with an interval.
-    rounds: usize,
-    /// Those whose interval lay below the truth.
+    held: usize,
+    /// Intervals that lay below the truth.
     too_low: usize,
-    /// Those whose interval lay above it.
+    /// Intervals that lay above it.
     too_high: usize,
-    /// The widths of all intervals.
-    widths: Vec<f64>,
     /// Each estimate minus the truth.
     errors: Vec<f64>,
-    /// Random labels after the last round of each run.
-    labels: Vec<f64>,
 }
 
 impl Coverage {
-    fn new<'a>(runs: impl Iterator<Item = &'a RunRecord>) -> Self {
+    fn new(stated: &[(AccuracyEstimate, LabelsOnlyAccuracy)], truth: Truth) -> Self {
         let mut coverage = Self::default();
-        for run in runs {
-            let stated = |round: &RoundRecord| {
-                Some((round.advice.as_ref()?.accuracy?, round.labels_only_accuracy?))
+        for (accuracy, of) in stated {
+            let truth = truth(of);
+            let count = match () {
+                () if accuracy.high < truth => &mut coverage.too_low,
+                () if accuracy.low > truth => &mut coverage.too_high,
+                () => &mut coverage.held,
             };
-            let mut labels = None;
-            for (accuracy, truth) in run.rounds.iter().filter_map(stated) {
-                coverage.rounds += 1;
-                coverage.too_low += usize::from(accuracy.high < truth);
-                coverage.too_high += usize::from(accuracy.low > truth);
-                coverage.widths.push(accuracy.high - accuracy.low);
-                coverage.errors.push(accuracy.estimate - truth);
-                labels = Some(accuracy.labels as f64);
-            }
-            coverage.labels.extend(labels);
+            *count += 1;
+            coverage.errors.push(accuracy.estimate - truth);
         }
         coverage
     }
 }
 
+type Truth = fn(&LabelsOnlyAccuracy) -> f64;
+
+/// What was stated in every round and seed, and what was true.
+fn stated(strategy: &Strategy<'_>) -> Vec<(AccuracyEstimate, LabelsOnlyAccuracy)> {
+    let rounds = strategy.runs.values().flat_map(|run| &run.rounds);
+    rounds
+        .filter_map(|round| Some((round.advice.as_ref()?.accuracy?, round.labels_only?)))
+        .collect()
+}
+
 fn interval(strategy: &Strategy<'_>) -> Markup {
-    let coverage = Coverage::new(strategy.runs.values().copied());
-    let Coverage { rounds, too_low, too_high, .. } = coverage;
-    if rounds == 0 {
+    let stated = stated(strategy);
+    if stated.is_empty() {
         return html! {};
     }
+    let widths: Vec<f64> =
+        stated.iter().map(|(accuracy, _)| accuracy.high - accuracy.low).collect();
+    let truths: [(&str, Truth); 2] = [
+        ("with every labelled item predicted by a model that has not seen its label", |of| {
+            of.unseen
+        }),
+        ("as it is, seen labels included", |of| of.seen),
+    ];
     html! {
         p {
-            "Accuracy as " (display_name(strategy.name)) " estimates it, of its small model without free labels, on \
-             labels asked at random (" (format!("{:.0}", mean(&coverage.labels))) " after the last round): the 95 % \
-             interval held the true accuracy on the pool in " strong { (rounds - too_low - too_high) " of " (rounds) }
-            " rounds, lay too low in " (too_low) " and too high in " (too_high) ". It is "
-            (points(mean(&coverage.widths))) " points wide on average; the estimate minus the truth is "
-            (format!("{:+.1}", 100.0 * mean(&coverage.errors)))
-            " points on average. Rounds of one run share their labels."
+            (display_name(strategy.name)) " estimates the accuracy of its small model without free labels from labels \
+            asked at random. The 95 % interval is " (points(mean(&widths))) " points wide on average. "
+            @for (what, truth) in truths {
+                @let coverage = Coverage::new(&stated, truth);
+                "Of the true accuracy on the pool, " (what) ", it held " strong { (coverage.held) " of " (stated.len()) }
+                " rounds, and lay too low in " (coverage.too_low) " and too high in " (coverage.too_high)
+                "; the estimate is off by " (format!("{:+.1}", 100.0 * mean(&coverage.errors))) " points on average. "
+            }
+            "Rounds of one run share their labels."
         }
     }
 }
@@ -164,7 +174,7 @@ fn gain<'a>(runs: impl Iterator<Item = &'a RunRecord>) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use alfm_select::{AccuracyEstimate, Advice};
+    use alfm_select::Advice;
 
     use super::*;
     use crate::{fixture, summary};
@@ -221,16 +231,18 @@ mod tests {
     fn an_interval_counts_as_held_only_where_the_truth_is_inside() {
         let mut record = advised("prioral-guarded", 1, 9);
         let truths = [0.4, 0.5, 0.8, 0.97, 0.99];
-        for (round, truth) in record.rounds.iter_mut().zip(truths) {
-            round.labels_only_accuracy = Some(truth);
+        for (round, unseen) in record.rounds.iter_mut().zip(truths) {
+            round.labels_only = Some(LabelsOnlyAccuracy { seen: 0.99, unseen });
             if let Some(advice) = &mut round.advice {
                 advice.accuracy = AccuracyEstimate::new(8, 10, 0.0, 5);
             }
         }
-        let coverage = Coverage::new([&record].into_iter());
-        assert_eq!((coverage.rounds, coverage.too_low, coverage.too_high), (5, 1, 1));
-        assert_eq!(coverage.labels, [10.0]);
+        let records = [record];
+        let groups = summary::groups(&records);
+        let coverage = Coverage::new(&stated(&groups[0].strategies[0]), |of| of.unseen);
+        assert_eq!((coverage.held, coverage.too_low, coverage.too_high), (3, 1, 1));
         assert!((mean(&coverage.errors) - (0.8 - 0.732)).abs() < 1e-9);
-        assert!(page(&[record]).contains("3 of 5"));
+        let page = page(&records);
+        assert!(page.contains("3 of 5") && page.contains("0 of 5"), "{page}");
     }
 }
