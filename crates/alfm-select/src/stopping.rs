@@ -30,7 +30,7 @@ pub struct Advice {
     /// Accuracy changes by no more than the share of items whose class changes. That share is assumed to be no
     /// larger than in the most eventful of the last [`SETTLED_ROUNDS`] rounds: right for batches of one size and
     /// a process that calms down, wrong where the next labels uncover something new. It is a limit, not a
-    /// forecast: most changes gain nothing.
+    /// forecast, and mostly a wide one: right answers are lost beside those that are won.
     pub largest_gain: Option<f64>,
     /// Whether predictions have settled: kappa has been at least [`SETTLED_KAPPA`] for [`SETTLED_ROUNDS`]
     /// successive rounds (Bloodgood & Vijay-Shanker 2009), here on the whole pool.
@@ -57,14 +57,11 @@ pub struct Agreement {
     pub kappa: f64,
     /// Share of the items whose class changed.
     pub changed: f64,
-    /// How much more accurate the new model holds itself than the last one, in `[0, changed]`: the mean over all
-    /// items of its probability of its own class minus that of the last model's class. As good as its calibration.
-    pub gain: f64,
 }
 
 impl Agreement {
-    /// `O(N (K + log K))` time; kappa in integers, so that no order of summation matters.
-    fn new(before: &[ClassId], after: &[ClassId], model: Predictions<'_>) -> Self {
+    /// `O(N log K)` time. In integers, so that no order of summation matters.
+    fn new(before: &[ClassId], after: &[ClassId]) -> Self {
         let count = |of: &[ClassId]| {
             let mut counts = BTreeMap::<ClassId, u64>::new();
             of.iter().for_each(|class| *counts.entry(*class).or_default() += 1);
@@ -79,16 +76,7 @@ impl Agreement {
             0 => 0.0,
             room => ((items * same) as f64 - chance as f64) / room as f64,
         };
-        let (mut gain, mut buffer) = (0.0, Vec::new());
-        let pairs = before.iter().zip(after).enumerate();
-        for (row, (old, new)) in pairs.filter(|(_, (old, new))| old != new) {
-            let p = model.row(row, &mut buffer);
-            // A class of the last model that this one does not have is impossible to it.
-            let old = p.get(old.index()).copied().unwrap_or(0.0);
-            gain += f64::from(p[new.index()] - old);
-        }
-        let share = |sum: f64| sum / items as f64;
-        Self { kappa, changed: share((items - same) as f64), gain: share(gain) }
+        Self { kappa, changed: (items - same) as f64 / items as f64 }
     }
 }
 
@@ -223,7 +211,7 @@ impl Advisor {
                 let (expected, got) = (last.len(), classes.len());
                 return Err(CoreError::RowCount { what: "model", expected, got }.into());
             }
-            Some(last) => Some(Agreement::new(last, &classes, model)),
+            Some(last) => Some(Agreement::new(last, &classes)),
         };
         self.last = Some(classes);
         self.recent.extend(agreement);

@@ -25,7 +25,8 @@ pub(super) fn advice(group: &Group<'_>) -> Markup {
             table {
                 thead {
                     tr {
-                        th rowspan="2" { "Strategy" } th rowspan="2" { "Seeds that settled" }
+                        th rowspan="2" { "Strategy" } th rowspan="2" { "Kappa, last round" }
+                        th rowspan="2" { "Seeds that settled" }
                         th.span colspan="2" { "Settled at" }
                         th.span colspan="3" { "Balanced test accuracy (%)" }
                     }
@@ -65,9 +66,12 @@ fn row(strategy: &Strategy<'_>, place: usize) -> Markup {
         .iter()
         .map(|(there, last)| last.test.balanced_accuracy - there.test.balanced_accuracy)
         .collect();
+    let kappa = |round: &RoundRecord| Some(round.advice.as_ref()?.agreement?.kappa);
+    let kappas: Vec<f64> = strategy.last_rounds().filter_map(kappa).collect();
     html! {
         tr {
             (strategy_head(strategy.name, place))
+            @if kappas.is_empty() { td.soft { "–" } } @else { td { (format!("{:.3}", mean(&kappas))) } }
             td { (stops.len()) " of " (strategy.runs.len()) }
             @if stops.is_empty() {
                 @for _ in 0..5 { td.soft { "–" } }
@@ -217,7 +221,7 @@ mod tests {
     #[test]
     fn what_never_settles_has_a_row_without_numbers() {
         let page = page(&[advised("margin", 1, 9)]);
-        assert!(page.contains("0 of 1") && page.matches("–").count() == 5, "{page}");
+        assert!(page.contains("0 of 1") && page.matches("–").count() == 6, "{page}");
         assert!(!page.contains("NaN") && !page.contains("interval"), "{page}");
     }
 
