@@ -108,6 +108,8 @@ fn round(round: usize, quality: f64, with_free_labels: bool) -> RoundRecord {
         queries_by_prior: vec![7, 5, 4, 2, 2],
         free,
         trust: None,
+        advice: None,
+        labels_only: None,
         diverged: false,
     }
 }

@@ -150,6 +150,31 @@ fn the_guard_keeps_a_record_of_its_trust_and_gives_up_a_wrong_prior() {
     }
 }
 
+#[test]
+fn every_round_is_advised_and_accuracy_is_stated_where_models_are_held_out() {
+    let text = CONFIG
+        .replace(r#"["random", "badge", "prioral"]"#, r#"["margin", "prioral-guarded"]"#)
+        .replace("count = 2", "count = 1");
+    let config = ExperimentConfig::from_toml(&text).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let runs = run(&config, &tasks(&config), folder.path(), usize::MAX).unwrap();
+    for run in &runs {
+        let guarded = run.record.strategy == "prioral-guarded";
+        for round in &run.record.rounds {
+            let advice = round.advice.as_ref().unwrap();
+            assert_eq!(advice.agreement.is_some(), round.round > 1);
+            assert_eq!(advice.accuracy.is_some(), guarded);
+            // Labels are 20 % wrong at most: to have seen them does not harm where they are few.
+            let truth = round.labels_only.map(|truth| truth.seen >= truth.unseen);
+            assert_eq!(truth, guarded.then_some(true));
+        }
+        // The first batch is random, and of the 24 labels of the later ones a tenth at most.
+        let asked = |round: usize| Some(run.record.rounds[round].advice.as_ref()?.accuracy?.labels);
+        assert_eq!(asked(0), guarded.then_some(24));
+        assert!(asked(2).is_none_or(|labels| (24..=26).contains(&labels)));
+    }
+}
+
 /// The learners give neither a running average nor a language model's surprisal.
 #[test]
 fn every_strategy_spends_its_budget_in_a_whole_loop() {

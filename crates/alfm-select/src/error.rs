@@ -37,6 +37,17 @@ pub enum SelectError {
         /// Labelled items.
         labels: usize,
     },
+    /// Out-of-fold predictions that are not those of the labelled items.
+    #[error(
+        "the out-of-fold predictions have {got} rows, but {labels} items are labelled: \
+         give one row per labelled item, by ascending row"
+    )]
+    OutOfFold {
+        /// Labelled items.
+        labels: usize,
+        /// Rows given.
+        got: usize,
+    },
     /// A fraction outside `(0, 1]`.
     #[error("noise_fraction (rho) is {value}: it must be above 0 and at most 1")]
     NoiseFraction {

@@ -7,6 +7,7 @@ mod imbalance;
 mod prioral;
 mod round;
 mod selector;
+mod stopping;
 mod strategy;
 
 pub use alfm_acquire as acquire;
@@ -20,4 +21,5 @@ pub use imbalance::ImbalanceWeight;
 pub use prioral::{CleanRule, Decision, PriorAl, PriorAlConfig};
 pub use round::{LabelsOnly, PoolState, Query, Round, Suspect};
 pub use selector::Selector;
+pub use stopping::{AccuracyEstimate, Advice, Advisor, Agreement, SETTLED_KAPPA, SETTLED_ROUNDS};
 pub use strategy::{PRIORAL, PRIORAL_GUARDED, PRIORAL_GUARDED_SUMMARY, PRIORAL_SUMMARY, Strategy};

@@ -6,13 +6,15 @@ use alfm_core::{ClassId, CoreError, Label, Matrix, Predictions, SampleId, ScoreK
 use alfm_data::{Oracle, SimulatedOracle};
 use alfm_learn::{Classifier, Examples, Learner, LinearLayer, out_of_fold};
 use alfm_select::acquire::{Input, LinearHead};
-use alfm_select::{CleanSet, LabelsOnly, PoolState, Round, Selector, Strategy};
+use alfm_select::{
+    AccuracyEstimate, Advice, Advisor, CleanSet, LabelsOnly, PoolState, Round, Selector, Strategy,
+};
 
 use super::config::{Dropout, ExperimentConfig};
 use super::prepare::Task;
 use crate::LabError;
 use crate::metrics::{Scores, class_counts, diverged, majority_class, minority_labels};
-use crate::record::{FinishedRun, FreeLabels, RoundRecord, RunRecord, Seconds};
+use crate::record::{FinishedRun, FreeLabels, LabelsOnlyAccuracy, RoundRecord, RunRecord, Seconds};
 
 /// Runs one strategy with one seed (protocol section 1).
 ///
@@ -76,6 +78,7 @@ struct Run<'a> {
     seed: SeedTree,
     learner: Box<dyn Learner>,
     selector: Selector,
+    advisor: Advisor,
     oracle: SimulatedOracle,
     majority: ClassId,
     /// None before the first training.
@@ -120,6 +123,7 @@ impl<'a> Run<'a> {
             seed: SeedTree::new(seed),
             learner: task.learner.build()?,
             selector: Selector::new(strategy.clone(), task.schema.clone(), ids, seed)?,
+            advisor: Advisor::default(),
             oracle: SimulatedOracle::new(&task.ids, &task.observed)?,
             majority: majority_class(&task.facts.pool),
             trained: None,
@@ -143,7 +147,13 @@ impl<'a> Run<'a> {
         let time = Seconds { acquisition, training: started.elapsed().as_secs_f64() };
         let (pool, test) =
             (model.predict(self.task.pool.view())?, model.predict(self.task.test.view())?);
-        let record = self.measure(number, &suggested, &pool, &test)?;
+        let advice = self.advise(&suggested, &pool, evidence.as_ref())?;
+        let labels_only = evidence.as_ref().map(|own| self.labels_only(own)).transpose()?;
+        let record = RoundRecord {
+            advice: Some(advice),
+            labels_only,
+            ..self.measure(number, &suggested, &pool, &test)?
+        };
         self.trained = Some(Trained { model, pool, evidence });
         Ok((record, time))
     }
@@ -155,6 +165,39 @@ impl<'a> Run<'a> {
         let model = self.learner.fit(&examples, seed)?;
         let folds = out_of_fold(&*self.learner, &examples, FOLDS, &seed.child("folds"))?;
         Ok(OwnVoice { pool: model.predict(self.task.pool.view())?, out_of_fold: folds })
+    }
+
+    /// What a user would be told after this round about whether to go on.
+    fn advise(
+        &mut self,
+        suggested: &Round,
+        pool: &Matrix,
+        evidence: Option<&OwnVoice>,
+    ) -> Result<Advice, LabError> {
+        let noise = suggested.trust.as_ref().map_or(0.0, |trust| trust.noise_rate);
+        let accuracy = match evidence {
+            Some(own) => {
+                AccuracyEstimate::of(&self.selector, probabilities(&own.out_of_fold)?, noise)?
+            }
+            None => None,
+        };
+        Ok(self.advisor.observe(probabilities(pool)?)?.with_accuracy(accuracy))
+    }
+
+    /// What the advice estimates.
+    fn labels_only(&self, own: &OwnVoice) -> Result<LabelsOnlyAccuracy, LabError> {
+        let clean = &self.task.clean;
+        let (pool, held_out) = (probabilities(&own.pool)?, probabilities(&own.out_of_fold)?);
+        let mut right: Vec<bool> =
+            clean.iter().enumerate().map(|(row, class)| pool.argmax(row) == *class).collect();
+        let share = |right: &[bool]| {
+            right.iter().filter(|right| **right).count() as f64 / right.len() as f64
+        };
+        let seen = share(&right);
+        for (at, (row, _)) in self.labelled_rows().into_iter().enumerate() {
+            right[row] = held_out.argmax(at) == clean[row];
+        }
+        Ok(LabelsOnlyAccuracy { seen, unseen: share(&right) })
     }
 
     /// Strategies that ask within the batch get their answers there.
@@ -210,8 +253,7 @@ impl<'a> Run<'a> {
     ) -> Result<RoundRecord, LabError> {
         let classes = self.classes();
         let scores = |predicted: &Matrix, clean: &[ClassId]| {
-            let predicted = Predictions::new(predicted.view(), ScoreKind::Probabilities)?;
-            Scores::measure(&predicted, clean, self.majority)
+            Scores::measure(&probabilities(predicted)?, clean, self.majority)
         };
         let rows = self.labelled_rows();
         let clean: Vec<ClassId> = rows.iter().map(|(row, _)| self.task.clean[*row]).collect();
@@ -230,6 +272,8 @@ impl<'a> Run<'a> {
             queries_by_prior: suggested.queries_by_prior_label(classes).unwrap_or_default(),
             free: self.free_labels(&suggested.clean),
             trust: suggested.trust.clone(),
+            advice: None,
+            labels_only: None,
         })
     }
 

@@ -46,8 +46,11 @@ pub fn read_runs(path: &Path) -> Result<Vec<RunRecord>, LabError> {
 
 #[cfg(test)]
 mod tests {
+    use alfm_select::{AccuracyEstimate, Advice};
+
     use super::*;
     use crate::fixture;
+    use crate::record::LabelsOnlyAccuracy;
 
     #[test]
     fn records_come_back_sorted_and_unchanged() {
@@ -57,6 +60,20 @@ mod tests {
         write_runs(&path, &records).unwrap();
         let [random, prioral] = records;
         assert_eq!(read_runs(&path).unwrap(), [prioral, random]);
+    }
+
+    /// The made-up records have neither, as those of before there was any.
+    #[test]
+    fn records_without_advice_read_and_those_with_it_come_back() {
+        let mut record = fixture::record("random", 1);
+        let text = serde_json::to_string(&record).unwrap();
+        assert!(!text.contains("advice") && !text.contains("labels_only"), "{text}");
+        assert_eq!(serde_json::from_str::<RunRecord>(&text).unwrap(), record);
+        let accuracy = AccuracyEstimate::new(7, 9, 0.1, 5);
+        record.rounds[0].advice = Some(Advice::default().with_accuracy(accuracy));
+        record.rounds[0].labels_only = Some(LabelsOnlyAccuracy { seen: 0.8, unseen: 0.7 });
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<RunRecord>(&text).unwrap(), record);
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod table;
 use std::collections::BTreeMap;
 
 use alfm_core::Digest;
-use alfm_select::Trust;
+use alfm_select::{Advice, Trust};
 use serde::{Deserialize, Serialize};
 
 pub use files::{read_runs, write_runs};
@@ -91,6 +91,16 @@ impl FreeLabels {
     }
 }
 
+/// Accuracy on the entire pool of the small model that is trained without free labels, against clean labels.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelsOnlyAccuracy {
+    /// As it is: of the labelled items it has seen the labels.
+    pub seen: f64,
+    /// Each labelled item by a model that has not seen its label, as for the estimate.
+    pub unseen: f64,
+}
+
 /// One round: what was bought, what was free, how good the model became.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -116,6 +126,12 @@ pub struct RoundRecord {
     /// How far the prior was trusted, if the strategy is guarded and had labels to judge by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust: Option<Trust>,
+    /// Whether to go on, as the user of the strategy would be told; nothing acted on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<Advice>,
+    /// What the accuracy in `advice` estimates, if the strategy has it estimated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels_only: Option<LabelsOnlyAccuracy>,
     /// Whether the training looks as if it had failed ([`crate::metrics::diverged`]).
     pub diverged: bool,
 }

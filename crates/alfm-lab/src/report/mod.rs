@@ -11,6 +11,7 @@ mod format;
 mod free;
 mod markdown;
 mod origin;
+mod stopping;
 mod trust;
 
 pub use markdown::{markdown, write_markdown};
@@ -106,6 +107,7 @@ fn section(number: usize, group: &Group<'_>, several: bool) -> Result<Markup, La
             (curves::figure(group, Metric::Pool)?)
             (curves::table(group)?)
             (curves::savings(group)?)
+            (stopping::advice(group))
             (classes::data(group))
         }
     })

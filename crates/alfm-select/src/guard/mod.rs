@@ -7,6 +7,7 @@ mod weigh;
 use serde::{Deserialize, Serialize};
 
 pub use bound::StatedError;
+pub(crate) use bound::clopper_pearson;
 pub(crate) use weigh::{Verdict, missing, rounded};
 
 use crate::SelectError;
