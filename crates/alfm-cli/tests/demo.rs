@@ -41,7 +41,7 @@ fn the_list_of_strategies_tells_what_each_needs() {
     let printed = succeed(folder.path(), "select --list --json");
     let all: Vec<serde_json::Value> = serde_json::from_str(&printed).unwrap();
     let names: Vec<&str> = all.iter().filter_map(|entry| entry["name"].as_str()).collect();
-    for name in ["random", "margin", "coreset", "badge", "prioral"] {
+    for name in ["random", "margin", "coreset", "badge", "prioral", "prioral-guarded"] {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
 }

@@ -80,3 +80,46 @@ fn every_input_has_its_flag() {
         assert_eq!(output.status.code(), Some(2), "{strategy} without {flags}");
     }
 }
+
+/// A prior that is right, twenty labels of which the first ten were random, and held-out predictions for these.
+#[test]
+fn the_guarded_form_weighs_held_out_predictions() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let expert = |sure: f32, items: &mut dyn Iterator<Item = usize>| -> Vec<f32> {
+        items
+            .flat_map(|item| {
+                let sure = sure - 0.001 * (item % 9) as f32;
+                if item % 2 == 0 { [sure, 1.0 - sure] } else { [1.0 - sure, sure] }
+            })
+            .collect()
+    };
+    write_floats(&at("prior.npy"), 2, &expert(0.95, &mut (0..100)));
+    write_floats(&at("model.npy"), 2, &expert(0.6, &mut (0..100)));
+    write_floats(&at("held-out.npy"), 2, &expert(0.55, &mut (0..20)));
+    let known = |item: i64| if item < 20 { item % 2 } else { -1 };
+    write_labels(&at("labels.npy"), &(0..100).map(known).collect::<Vec<_>>());
+    let random: Vec<String> = (0..10).map(|item| item.to_string()).collect();
+    std::fs::write(at("random.txt"), random.join("\n")).unwrap();
+
+    let base = "select --strategy prioral-guarded --budget 10 --prior prior.npy --model-probs \
+                model.npy --labels labels.npy";
+    let flags = "--out-of-fold held-out.npy --random-ids random.txt --clean-out clean.jsonl --json \
+                 --out picks.jsonl";
+    let printed = succeed(folder.path(), &format!("{base} {flags}"));
+    let result: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert!(result["trust"]["prior_exponent"].as_f64().unwrap() >= 0.75, "{result}");
+    assert!(result["trust"]["stated"]["labels"].as_u64().unwrap() <= 10, "{result}");
+    assert_eq!(result["suspects"].as_array().unwrap().len(), 0);
+    let clean = std::fs::read_to_string(at("clean.jsonl")).unwrap();
+    let first: serde_json::Value = serde_json::from_str(clean.lines().next().unwrap()).unwrap();
+    assert_eq!(first["certified"], false);
+    let picks = std::fs::read_to_string(at("picks.jsonl")).unwrap();
+    assert_eq!(picks.lines().count(), 10);
+    assert_eq!(picks.matches("\"explored\":true").count(), 1);
+
+    let output = run(folder.path(), base);
+    assert_eq!(output.status.code(), Some(2));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("out-of-fold"), "{message}");
+}

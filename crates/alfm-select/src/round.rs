@@ -115,8 +115,10 @@ pub struct Query {
     /// Entropy of both experts' joint distribution in nats, if the strategy co-decides.
     pub joint_entropy: Option<f32>,
     /// Whether it was drawn at random, to keep estimates honest, not chosen.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub explored: bool,
     /// Whether the item has a label that both experts contradict, and is asked a second time.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
 }
 
