@@ -1,6 +1,7 @@
 //! Two tables that sum up an experiment on trust: every setting against its best baseline, and whether what was
 //! stated of the free labels was true.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use alfm_core::SeedTree;
@@ -18,8 +19,8 @@ use crate::versus::best_baseline;
 /// Nothing without a baseline or without a strategy that co-decides. The best baseline is picked after the fact,
 /// by its mean: no strategy that had to be chosen before could count on it.
 pub(super) fn against_best(groups: &[Group<'_>]) -> Result<String, LabError> {
-    let names =
-        groups.iter().flat_map(|group| group.strategies.iter().map(|strategy| strategy.name));
+    let names: BTreeSet<&str> =
+        groups.iter().flat_map(|group| &group.strategies).map(|strategy| strategy.name).collect();
     let ours: Vec<&str> = ordered(names).into_iter().filter(|name| is_co_decision(name)).collect();
     let mut rows = String::new();
     for group in groups {
@@ -131,15 +132,28 @@ mod tests {
     use crate::summary::groups;
 
     #[test]
-    fn the_best_baseline_is_named_with_the_differences_to_it() {
+    fn every_setting_has_its_best_baseline_and_the_differences_to_it() {
         let names = ["random", "margin", "prioral", "prioral-guarded"];
-        let records: Vec<_> =
-            names.iter().flat_map(|name| (1..=3).map(|seed| fixture::record(name, seed))).collect();
+        let mut records = Vec::new();
+        for noise in ["none", "uniform(0.2)"] {
+            for name in names {
+                for seed in 1..=3 {
+                    let mut record = fixture::record(name, seed);
+                    record.setting = fixture::setting(noise);
+                    records.push(record);
+                }
+            }
+        }
         let text = against_best(&groups(&records)).unwrap();
-        let row = text.lines().last().unwrap();
-        assert!(row.contains("| Margin "), "{row}");
-        assert_eq!(row.matches('+').count() + row.matches('-').count(), 6, "{row}");
-        let alone = records[..3].to_vec();
+        let rows: Vec<&str> = text.lines().rev().take(2).collect();
+        for row in &rows {
+            assert!(row.contains("| Margin "), "{row}");
+            // Two forms, each a difference and its two bounds.
+            assert_eq!(row.matches('+').count() + row.matches(" -").count(), 6, "{row}");
+            assert_eq!(row.matches('|').count(), 6, "{row}");
+        }
+        let alone: Vec<_> =
+            records.iter().filter(|record| record.strategy == "random").cloned().collect();
         assert_eq!(against_best(&groups(&alone)).unwrap(), "");
     }
 
