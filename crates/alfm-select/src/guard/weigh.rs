@@ -103,15 +103,20 @@ impl GuardConfig {
         let clean = if trusted { largest_clean } else { 0 };
         let weight = self.weight * opinion.prior.min(1.0) as f32;
         let classes = prior.classes();
+        // The labels asked at random, the surest first. By rank, not by entropy: held-out models are less sure
+        // than the model of the pool, and few items would seem as sure as those that get free labels.
+        let mut asked: Vec<usize> =
+            (0..labels.len()).filter(|at| random(labelled[*at].0)).collect();
+        let entropy = |at: &usize| scored.labelled_entropy[*at];
+        asked.sort_by(|a, b| entropy(a).total_cmp(&entropy(b)));
         let stated = |size: usize, delta: f64, of: Option<usize>| {
             let free_label = |at: usize| scored.labelled[at].joint_label as usize;
-            let inside = scored.inside(size);
-            let counted = (0..labels.len()).filter(|at| {
-                inside[*at]
-                    && random(labelled[*at].0)
-                    && of.is_none_or(|class| free_label(*at) == class)
-            });
-            let agree: Vec<bool> = counted.map(|at| free_label(at) == labels[at].index()).collect();
+            let inside = (asked.len() * size).div_ceil(pool.candidates().len().max(1));
+            let counted = asked[..inside.min(asked.len())].iter().copied();
+            let agree: Vec<bool> = counted
+                .filter(|at| of.is_none_or(|class| free_label(*at) == class))
+                .map(|at| free_label(at) == labels[at].index())
+                .collect();
             let wrong = agree.iter().filter(|agree| !**agree).count();
             StatedError::new(agree.len(), wrong, delta, opinion.least_noise, classes)
         };
