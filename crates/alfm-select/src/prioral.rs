@@ -2,7 +2,7 @@
 
 use alfm_acquire::compute::{CoDecision, Joint, co_decide, largest, split_largest};
 use alfm_acquire::{AcquireError, Acquisition, Input, Pick, Pool, Random, find};
-use alfm_core::{ClassId, CoreError, Matrix, MatrixView, Predictions, ScoreKind, SeedTree};
+use alfm_core::{ClassId, CoreError, Matrix, Predictions, SeedTree};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -140,17 +140,40 @@ impl PriorAlConfig {
         Ok(PriorAl { config: self.clone(), query })
     }
 
-    /// The weight of each class, from what the experts say of every row.
-    pub(crate) fn class_weights(
+    /// What both experts say of every row, and what scales their entropy by class.
+    pub(crate) fn score(
         &self,
-        rows: &[CoDecision],
+        prior: Predictions<'_>,
+        model: Predictions<'_>,
+        joint: Joint,
         pool: &Pool<'_>,
-        classes: usize,
-    ) -> Vec<f32> {
+    ) -> Result<Scores, SelectError> {
+        let rows = co_decide(prior, model, joint)?;
         let prior_label = |row: usize| rows[row].prior_label as usize;
         let unlabelled = pool.candidates().iter().map(|row| prior_label(*row));
         let labelled = pool.labelled().map(|(row, class)| (prior_label(row), class));
-        self.weight.of_classes(classes, unlabelled, labelled)
+        let weights = self.weight.of_classes(prior.classes(), unlabelled, labelled);
+        let mut scores = Scores { rows, weights, entropy: Vec::new() };
+        let entropy = |row: &usize| scores.weighted(&scores.rows[*row]);
+        scores.entropy = pool.candidates().par_iter().map(entropy).collect();
+        Ok(scores)
+    }
+}
+
+/// Both experts' joint word on a pool.
+pub(crate) struct Scores {
+    /// Of every row, labelled ones included.
+    pub(crate) rows: Vec<CoDecision>,
+    /// The weight of each class.
+    weights: Vec<f32>,
+    /// `H_b` of every candidate.
+    pub(crate) entropy: Vec<f32>,
+}
+
+impl Scores {
+    /// `H_b = weight(prior label) * H(pbar)`.
+    pub(crate) fn weighted(&self, row: &CoDecision) -> f32 {
+        self.weights[row.prior_label as usize] * row.joint_entropy
     }
 }
 
@@ -225,7 +248,8 @@ impl PriorAl {
     ) -> Result<Decision, SelectError> {
         let (strategy, input) = (crate::PRIORAL, Input::Model);
         let model = pool.model().ok_or(AcquireError::MissingInput { strategy, input })?;
-        let (rows, weighted_entropy) = self.score(prior, model, self.config.joint, pool)?;
+        let Scores { rows, entropy: weighted_entropy, .. } =
+            self.config.score(prior, model, self.config.joint, pool)?;
         let candidates = pool.candidates().len();
         let noise_size = noise_size(self.config.noise_fraction, candidates, budget);
         let (noise, clean) = self.split(&weighted_entropy, noise_size, pool);
@@ -255,15 +279,15 @@ impl PriorAl {
         seed: &SeedTree,
     ) -> Result<(Decision, Verdict), SelectError> {
         let own = own.ok_or_else(missing)?;
-        let verdict = guard.weigh(&self.config, prior, &own, pool, |row| history.at_random(row))?;
-        let again = rounded(guard.relabel, budget);
-        let again = verdict.doubtful(again, |row| history.asked_again(row));
+        let random = |row| history.at_random(row);
+        let (verdict, scores) = guard.weigh(&self.config, prior, &own, pool, random)?;
+        let Scores { rows, entropy: weighted_entropy, .. } = scores;
+        let doubtful = verdict.suspects().into_iter().map(|(row, ..)| row);
+        let again: Vec<usize> = doubtful
+            .filter(|row| !history.asked_again(*row))
+            .take(rounded(guard.relabel, budget))
+            .collect();
         let budget = budget - again.len();
-        let probabilities = |matrix| Predictions::new(matrix, ScoreKind::Probabilities);
-        let (prior, model): (MatrixView<'_>, MatrixView<'_>) =
-            (verdict.prior.view(), verdict.model.view());
-        let (rows, weighted_entropy) =
-            self.score(probabilities(prior)?, probabilities(model)?, Joint::Product, pool)?;
         let candidates = pool.candidates().len();
         let noise_size = (candidates - verdict.clean).max(budget).min(candidates);
         let (noise, clean) = self.split(&weighted_entropy, noise_size, pool);
@@ -313,24 +337,6 @@ impl PriorAl {
         let mut certified = vec![false; entropies.len()];
         surest.into_iter().for_each(|at| certified[at] = true);
         certified
-    }
-
-    /// What both experts say of every row, and `H_b[i] = weight(prior label of i) * H(pbar_i)` of the candidates.
-    fn score(
-        &self,
-        prior: Predictions<'_>,
-        model: Predictions<'_>,
-        joint: Joint,
-        pool: &Pool<'_>,
-    ) -> Result<(Vec<CoDecision>, Vec<f32>), SelectError> {
-        let rows = co_decide(prior, model, joint)?;
-        let weights = self.config.class_weights(&rows, pool, prior.classes());
-        let weighted = |row: &usize| {
-            let row = &rows[*row];
-            weights[row.prior_label as usize] * row.joint_entropy
-        };
-        let weighted_entropy = pool.candidates().par_iter().map(weighted).collect();
-        Ok((rows, weighted_entropy))
     }
 
     /// Noise set and clean set, as rows of the pool.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bound::StatedError;
 pub(crate) use bound::clopper_pearson;
-pub(crate) use weigh::{Verdict, missing, rounded};
+pub(crate) use weigh::{Verdict, missing, probabilities, rounded};
 
 use crate::SelectError;
 

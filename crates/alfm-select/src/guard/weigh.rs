@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::opinion::{self, Evidence, Free, Opinion};
 use super::{GuardConfig, LEAST_TRUST, StatedError, Trust};
+use crate::prioral::Scores;
 use crate::{LabelsOnly, PriorAlConfig, SelectError};
 
 /// [`Trust::gain`] below which the prior is given up: it has nothing to say that the small model does not know.
@@ -33,16 +34,13 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// At most `count` labelled rows that are more probably wrong than right, the least credible first.
-    pub(crate) fn doubtful(&self, count: usize, asked_again: impl Fn(usize) -> bool) -> Vec<usize> {
-        let mut rows: Vec<(f32, usize)> = self
-            .labelled
-            .iter()
-            .filter(|(row, _, credence)| *credence < 0.5 && !asked_again(*row))
-            .map(|(row, _, credence)| (*credence, *row))
-            .collect();
-        rows.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        rows.into_iter().map(|(_, row)| row).take(count).collect()
+    /// The labels that are more probably wrong than right, the least credible first.
+    pub(crate) fn suspects(&self) -> Vec<(usize, ClassId, f32)> {
+        let doubtful = self.labelled.iter().filter(|(.., credence)| *credence < 0.5);
+        let mut suspects: Vec<_> = doubtful.copied().collect();
+        // Stable: ties stay in the order of rows.
+        suspects.sort_by(|(.., a), (.., b)| a.total_cmp(b));
+        suspects
     }
 
     /// For each class, the probability that it is right if the oracle says so of this row.
@@ -68,7 +66,7 @@ impl GuardConfig {
         own: &LabelsOnly<'_>,
         pool: &Pool<'_>,
         random: impl Fn(usize) -> bool,
-    ) -> Result<Verdict, SelectError> {
+    ) -> Result<(Verdict, Scores), SelectError> {
         let labelled: Vec<(usize, ClassId)> = pool.labelled().collect();
         let labels: Vec<ClassId> = labelled.iter().map(|(_, class)| *class).collect();
         let experts = Experts {
@@ -130,7 +128,7 @@ impl GuardConfig {
         let labelled = labelled.iter().zip(credences).map(|((row, class), (l, f))| {
             (*row, *class, credence(l, f, opinion.noise)[class.index()])
         });
-        Ok(Verdict {
+        let verdict = Verdict {
             labelled: labelled.collect(),
             trust: Trust {
                 prior_exponent: opinion.prior,
@@ -152,7 +150,8 @@ impl GuardConfig {
             clean,
             robust: self.robust,
             opinion,
-        })
+        };
+        Ok((verdict, scored.pool))
     }
 }
 
@@ -168,8 +167,7 @@ struct Experts<'a> {
 struct Scored {
     prior: Matrix,
     model: Matrix,
-    /// `H_b` of the unlabelled items, ascending.
-    sorted: Vec<f32>,
+    pool: Scores,
     labelled_prior: Matrix,
     labelled_model: Matrix,
     labelled: Vec<CoDecision>,
@@ -190,19 +188,15 @@ impl Experts<'_> {
             map_rows(probabilities(&self.labelled_prior)?, |row, out| opinion.of_prior(row, out))?;
         let labelled_model =
             map_rows(probabilities(&self.labelled_model)?, |row, out| opinion.of_model(row, out))?;
-        let rows = co_decide(probabilities(&prior)?, probabilities(&model)?, Joint::Product)?;
         let (p, f) = (probabilities(&labelled_prior)?, probabilities(&labelled_model)?);
         let labelled = co_decide(p, f, Joint::Product)?;
-        let weights = engine.class_weights(&rows, pool, self.prior.classes());
-        let weighted = |row: &CoDecision| weights[row.prior_label as usize] * row.joint_entropy;
-        let mut sorted: Vec<f32> =
-            pool.candidates().par_iter().map(|row| weighted(&rows[*row])).collect();
-        sorted.par_sort_unstable_by(f32::total_cmp);
-        let labelled_entropy = labelled.iter().map(weighted).collect();
+        let (p, f) = (probabilities(&prior)?, probabilities(&model)?);
+        let scores = engine.score(p, f, Joint::Product, pool)?;
+        let labelled_entropy = labelled.iter().map(|row| scores.weighted(row)).collect();
         Ok(Scored {
             prior,
             model,
-            sorted,
+            pool: scores,
             labelled_prior,
             labelled_model,
             labelled,
@@ -216,7 +210,10 @@ impl Scored {
     fn inside(&self, clean: usize) -> Vec<bool> {
         let limit = match clean {
             0 => f32::NEG_INFINITY,
-            _ => self.sorted[clean - 1],
+            _ => {
+                let mut entropy = self.pool.entropy.clone();
+                *entropy.select_nth_unstable_by(clean - 1, f32::total_cmp).1
+            }
         };
         self.labelled_entropy.iter().map(|entropy| *entropy <= limit).collect()
     }
@@ -274,7 +271,7 @@ fn share(part: f64, whole: usize) -> usize {
     (part * whole as f64 + 1e-9).floor() as usize
 }
 
-fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, CoreError> {
+pub(crate) fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, CoreError> {
     Predictions::new(matrix.view(), ScoreKind::Probabilities)
 }
 

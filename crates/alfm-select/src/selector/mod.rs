@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use alfm_acquire::{Acquisition, Pick, Pool, Random};
 use alfm_core::{
-    ClassId, ClassSchema, CoreError, Label, LabelStore, Predictions, Provenance, SampleId,
-    ScoreKind, SeedTree,
+    ClassId, ClassSchema, CoreError, Label, LabelStore, Predictions, Provenance, SampleId, SeedTree,
 };
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::guard::Verdict;
+use crate::guard::{Verdict, probabilities};
 use crate::prioral::{Decision, History, joint_probabilities};
 use crate::strategy::Engine;
 use crate::{
@@ -301,8 +300,7 @@ impl Selector {
             None => round.clean = self.clean_set(engine, decision, (prior, model))?,
             Some(verdict) => {
                 let certified = PriorAl::surest(&decision, &pool, verdict.trust.certified);
-                let of = |matrix| Predictions::new(matrix, ScoreKind::Probabilities);
-                let experts = (of(verdict.prior.view())?, of(verdict.model.view())?);
+                let experts = (probabilities(&verdict.prior)?, probabilities(&verdict.model)?);
                 round.clean = self.clean_set(engine, decision, experts)?;
                 self.doubt(&mut round, &verdict);
                 round.clean.weight = verdict.trust.weight;
@@ -315,15 +313,10 @@ impl Selector {
 
     /// What the oracle's labels may weigh: those that are there, and those that this round asks for.
     fn doubt(&self, round: &mut Round, verdict: &Verdict) {
-        let doubtful = verdict.labelled.iter().filter(|(.., credence)| *credence < 0.5);
-        round.suspects = doubtful
-            .map(|(row, label, credence)| Suspect {
-                id: self.ids[*row].clone(),
-                label: *label,
-                credence: *credence,
-            })
+        let suspects = verdict.suspects().into_iter();
+        round.suspects = suspects
+            .map(|(row, label, credence)| Suspect { id: self.ids[row].clone(), label, credence })
             .collect();
-        round.suspects.sort_by(|a, b| a.credence.total_cmp(&b.credence));
         if verdict.robust {
             let asked = round.queries.iter().map(|query| (query.row, verdict.credence(query.row)));
             round.credence = asked.collect();
