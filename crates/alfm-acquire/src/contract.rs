@@ -179,6 +179,7 @@ proptest! {
             "gini",
             "bald",
             "mlp",
+            "balanced-margin",
             "mase",
             "dfal",
             "base",

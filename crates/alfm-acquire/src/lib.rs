@@ -39,8 +39,8 @@ pub use input::{Averaged, Input, LinearHead};
 pub use interactive::{Interactive, RowOracle, Session, select_with_oracle};
 pub use pool::Pool;
 pub use rare::{
-    Balancing, MajorityDistance, MostLikelyPositive, MutualInformation, Similar, WeakLabeler,
-    doubly_robust_loss,
+    BalancedMargin, Balancing, MajorityDistance, MostLikelyPositive, MutualInformation, Similar,
+    WeakLabeler, doubly_robust_loss,
 };
 pub use registry::{Entry, Summary, find, registry};
 pub use request::Request;

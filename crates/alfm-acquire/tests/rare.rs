@@ -1,12 +1,12 @@
-//! MLP, WL-AC and Balancing against `reference/rare.py`.
+//! MLP, balanced margin, WL-AC and Balancing against `reference/rare.py`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 
 use alfm_acquire::{
-    Acquisition, Balancing, MajorityDistance, MostLikelyPositive, Pick, Pool, WeakLabeler,
-    select_with_oracle,
+    Acquisition, BalancedMargin, Balancing, MajorityDistance, MostLikelyPositive, Pick, Pool,
+    WeakLabeler, select_with_oracle,
 };
 use alfm_core::{ClassId, MatrixView, Predictions, SeedTree};
 use serde::Deserialize;
@@ -19,6 +19,7 @@ struct Case {
     model: Vec<f32>,
     embeddings: Vec<f32>,
     mlp: Ranking,
+    balanced: Ranking,
     /// `q` of the candidates, ascending, by budget.
     inclusion: BTreeMap<usize, Vec<f64>>,
     budget: usize,
@@ -62,6 +63,14 @@ fn most_likely_positive_agrees() {
     for case in cases() {
         let picks = MostLikelyPositive::default().select(&case.pool(), 99, &SeedTree::new(0));
         assert_same(&picks.unwrap(), &case.mlp, 1.0);
+    }
+}
+
+#[test]
+fn balanced_margin_agrees() {
+    for case in cases() {
+        let picks = BalancedMargin::default().select(&case.pool(), 12, &SeedTree::new(0));
+        assert_same(&picks.unwrap(), &case.balanced, 1.0);
     }
 }
 

@@ -64,10 +64,10 @@ impl Default for PriorAlConfig {
 const ENTROPY: &str = "entropy";
 
 impl PriorAlConfig {
-    /// The guarded form with its default options: margin in a noise set of a fifth, soft free labels.
+    /// The guarded form with its default options: balanced margin in a noise set of a half, soft free labels.
     pub fn guarded() -> Self {
         Self {
-            query: "margin".into(),
+            query: "balanced-margin".into(),
             clean: CleanRule::Soft,
             guard: Some(GuardConfig::default()),
             ..Self::default()

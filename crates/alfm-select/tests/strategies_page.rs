@@ -19,6 +19,7 @@ Made from the registry by the test `strategies_page` of `alfm-select`; `alfm sel
   `probcover` or `facility-location` where the budget is tiny; `alps` with a masked language model.
 * **Rare classes, answers while you wait:** `direct` (bears wrong answers) or `galaxy` (does not).
 * **Some labels of the rare class, more of it wanted:** `similar`, `mlp`.
+* **No prior, and classes that are not even:** `balanced-margin`.
 * **Many classes, balanced, a calibrated model:** `margin`.
 
 Time and memory are those of one batch, beside the inputs: `N` pool, `L` labelled, `D` embedding, `K` classes,

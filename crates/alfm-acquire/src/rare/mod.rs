@@ -1,5 +1,6 @@
 //! Go after the rare classes.
 
+mod balanced_margin;
 mod balancing;
 mod centres;
 mod gradient_kernel;
@@ -9,12 +10,20 @@ mod weak_labeler;
 
 use crate::Entry;
 
+pub use balanced_margin::BalancedMargin;
 pub use balancing::{Balancing, MajorityDistance};
 pub use most_likely_positive::MostLikelyPositive;
 pub use similar::{MutualInformation, Similar};
 pub use weak_labeler::{WeakLabeler, doubly_robust_loss};
 
 pub(crate) const ENTRIES: &[Entry] = &[
+    Entry {
+        paper: "-",
+        time: "N K, and N a short class",
+        memory: "N",
+        good_for: "margin where some classes are rare, by nature or by bad luck; the guarded PriorAL asks by it",
+        build: || Box::new(BalancedMargin::default()),
+    },
     Entry {
         paper: "Warmuth et al. 2001; Warmuth et al. 2003; Jiang et al. 2018",
         time: "N K",

@@ -10,6 +10,7 @@ use crate::Entry;
 
 pub use bald::Bald;
 pub use power::{Power, Weigh};
+pub(crate) use scores::two_largest;
 pub use scores::{Entropy, Gini, LeastConfident, Margin};
 
 #[cfg(test)]

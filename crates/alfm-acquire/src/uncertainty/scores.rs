@@ -140,7 +140,8 @@ fn row_scores<S: RowScore>(request: &Request<'_>) -> Result<Vec<f32>, AcquireErr
     Ok(request.candidates().par_iter().map_init(Vec::new, score).collect())
 }
 
-fn two_largest(probabilities: &[f32]) -> (f32, f32) {
+/// The largest probability and the second largest.
+pub(crate) fn two_largest(probabilities: &[f32]) -> (f32, f32) {
     probabilities.iter().fold((0.0, 0.0), |(first, second), p| {
         if *p > first { (*p, first) } else { (first, second.max(*p)) }
     })

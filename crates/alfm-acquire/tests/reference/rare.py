@@ -1,4 +1,4 @@
-"""MLP, WL-AC's chances of inclusion and Balancing, straight from their definitions.
+"""MLP, balanced margin, WL-AC's chances of inclusion and Balancing, straight from their definitions.
 
 Writes rare.json beside this file; regenerate with `python3 rare.py`.
 """
@@ -21,6 +21,28 @@ def most_likely_positive(p, labels, rows):
     scores = np.delete(p, int(counts.argmax()), axis=1).max(axis=1)
     order = sorted(rows, key=lambda row: (-scores[row], row))
     return {"rows": order, "scores": [round(float(scores[row]), 9) for row in order]}
+
+
+def balanced_margin(p, labels, rows, budget):
+    """A plain loop over questions: the class with the fewest labels, the row nearest to its boundary."""
+    classes, left, picks = p.shape[1], list(rows), []
+    counts = [labels.count(c) for c in range(classes)]
+    total = sum(counts)
+    short = [c for c in range(classes) if counts[c] < total / classes / 2]
+    short = [c for c in short if counts[c] or total >= 2 * classes]
+    share = int(np.floor(0.4 * budget + 0.5)) if short else 0
+    asked = []
+    for _ in range(share):
+        c = min(short, key=lambda c: (counts[c] + asked.count(c), c))
+        asked.append(c)
+    for c in sorted(asked):
+        gap = lambda row: abs(np.log(p[row, c]) - np.log(np.delete(p[row], c).max()))
+        picks.append(min(left, key=lambda row: (gap(row), row)))
+        left.remove(picks[-1])
+    top = np.sort(p, axis=1)
+    margin = top[:, -1] - top[:, -2]
+    picks += sorted(left, key=lambda row: (margin[row], row))[: budget - share]
+    return {"rows": picks, "scores": [round(float(-margin[row]), 9) for row in picks]}
 
 
 def inclusion(p, rows, budget):
@@ -80,6 +102,7 @@ def case(rows, counts, width, budget):
         "model": plain(p.ravel()),
         "embeddings": plain(x.ravel()),
         "mlp": most_likely_positive(p, labels, open_rows),
+        "balanced": balanced_margin(p, labels, open_rows, 12),
         "inclusion": {b: inclusion(p, open_rows, b) for b in (1, 5, len(open_rows) - 1)},
         "budget": budget,
         "nearest": balancing(x, labels, truth, budget, min),

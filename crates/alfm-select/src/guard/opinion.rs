@@ -55,6 +55,12 @@ const BIAS_PULL: f64 = 0.5;
 /// The pull of the noise rate towards 0: one standard deviation is 0.22, since to blame the oracle is also the
 /// easiest excuse of a wrong prior.
 const NOISE_PULL: f64 = 10.0;
+/// Nats by which blaming the experts must explain the labels better than blaming the oracle...
+const OPTIMISM: f64 = 3.0;
+/// ...if the prior then has so large a [`gain`](Opinion::gain).
+const OPTIMISTIC_GAIN: f64 = 0.05;
+/// With fewer labels a class, what the experts do not know can't be told from noise.
+const LABELS_TO_KNOW_NOISE: usize = 10;
 /// Coordinates are visited so often; the fit has settled after three visits in all experiments.
 const SWEEPS: usize = 4;
 /// Below this a probability counts as this.
@@ -80,20 +86,20 @@ impl Opinion {
     /// `O(n K)` time a step, some fifty steps.
     pub(crate) fn fit(evidence: &Evidence<'_>, free: Free) -> Self {
         let logs = Logs::new(evidence);
-        // Contradictions are first put down to the experts, or first to the oracle: the better explanation wins.
-        let starts = [false, true].map(|noise_first| {
-            let opinion = logs.ascend(free, noise_first && free.noise);
-            (logs.loss(&opinion), opinion)
-        });
-        let [(loss, experts), (other_loss, oracle)] = starts;
-        let mut opinion = if other_loss < loss { oracle } else { experts };
-        opinion.least_noise = logs.least_noise(&opinion);
-        let alone = Self { prior: 0.0, ..Self::published(opinion.bias.len()) };
+        let alone = Self { prior: 0.0, ..Self::published(evidence.prior.columns()) };
         let alone = logs.climb(alone, Free { prior: false, ..free });
-        // What a noisy oracle makes unavoidable, nobody can take away.
-        let floor = evidence.labels.len() as f64 * noise_entropy(opinion.noise, opinion.bias.len());
-        let (with, without) = (logs.surprise(&opinion) - floor, logs.surprise(&alone) - floor);
-        opinion.gain = if without > 0.0 { 1.0 - with / without } else { 0.0 };
+        // Contradictions are put down to the experts first, or to the oracle first. With many wrong labels both
+        // explain them about as well, and a round that believes the one and then the other loses what it had:
+        // trust goes to a prior that is worth it under the friendlier explanation.
+        let [experts, oracle] = [false, true].map(|noise_first| {
+            let mut opinion = logs.ascend(free, noise_first && free.noise);
+            opinion.gain = logs.gain(&opinion, &alone);
+            opinion
+        });
+        let behind = logs.loss(&oracle) - logs.loss(&experts);
+        let worth_it = behind < OPTIMISM && oracle.gain > OPTIMISTIC_GAIN;
+        let mut opinion = if behind < 0.0 || worth_it { oracle } else { experts };
+        opinion.least_noise = logs.least_noise(&opinion);
         opinion
     }
 
@@ -177,6 +183,14 @@ impl<'a> Logs<'a> {
         sum
     }
 
+    /// How much of the small model's surprise an opinion takes away, beyond what a noisy oracle makes unavoidable.
+    fn gain(&self, opinion: &Opinion, alone: &Opinion) -> f64 {
+        let labels = self.evidence.labels.len() as f64;
+        let floor = labels * noise_entropy(opinion.noise, opinion.bias.len());
+        let (with, without) = (self.surprise(opinion) - floor, self.surprise(alone) - floor);
+        if without > 0.0 { 1.0 - with / without } else { 0.0 }
+    }
+
     fn climb(&self, mut opinion: Opinion, free: Free) -> Opinion {
         for _ in 0..SWEEPS {
             if free.prior {
@@ -215,8 +229,11 @@ impl<'a> Logs<'a> {
         }
     }
 
-    /// The smallest noise rate within a one-sided 90 % likelihood interval.
+    /// The smallest noise rate within a one-sided 90 % likelihood interval; 0 while labels are few.
     fn least_noise(&self, opinion: &Opinion) -> f64 {
+        if self.evidence.labels.len() < LABELS_TO_KNOW_NOISE * opinion.bias.len() {
+            return 0.0;
+        }
         let loss = |noise| self.loss(&Opinion { noise, ..opinion.clone() });
         let limit = loss(opinion.noise) + 0.82; // half of 1.28^2
         let low = NOISE_RATES.iter().take_while(|rate| **rate < opinion.noise);
@@ -315,11 +332,11 @@ mod tests {
 
     /// Says 0.8 and is right a third of the time: it knows nothing.
     #[test]
-    fn a_prior_that_knows_nothing_is_given_no_weight() {
+    fn a_prior_that_knows_nothing_is_not_trusted() {
         let truth = truth(200);
         let opinion = fit(&expert(&truth, 1.0 / 3.0, 0.8, 0), &expert(&truth, 0.7, 0.7, 1), &truth);
-        assert!(opinion.prior <= 0.1, "{opinion:?}");
-        assert!(opinion.gain < 0.01, "{opinion:?}");
+        assert!(opinion.prior <= crate::guard::LEAST_TRUST, "{opinion:?}");
+        assert!(opinion.gain < 0.003, "{opinion:?}");
     }
 
     #[test]

@@ -12,8 +12,11 @@ use crate::{LabelsOnly, PriorAlConfig, SelectError};
 
 /// [`Trust::gain`] below which the prior is given up: it has nothing to say that the small model does not know.
 const LEAST_GAIN: f64 = 0.003;
-/// The same where the joint distribution also labels fewer items right than the small model alone.
-const LEAST_GAIN_AGAINST: f64 = 0.05;
+/// What must be gained more for each standard error by which the joint distribution is right less often than the
+/// small model.
+const GAIN_PER_LAG: f64 = 0.04;
+/// Exponent of the prior from which on free labels have their full weight.
+const FULL_TRUST: f64 = 0.5;
 /// Parts of the clean set that may be certified, the largest first.
 const CERTIFIED_SHARES: [f64; 3] = [1.0, 0.5, 0.25];
 /// No labelled item counts more than this, however rare its kind is among the labels.
@@ -69,11 +72,18 @@ impl GuardConfig {
     ) -> Result<(Verdict, Scores), SelectError> {
         let labelled: Vec<(usize, ClassId)> = pool.labelled().collect();
         let labels: Vec<ClassId> = labelled.iter().map(|(_, class)| *class).collect();
+        let unseen = unseen(&labels, prior.classes());
+        let smooth = |row: &[f32], out: &mut [f32]| {
+            let share = unseen / row.len() as f32;
+            out.iter_mut().zip(row).for_each(|(out, p)| *out = (1.0 - unseen) * p + share);
+        };
+        let (model, out_of_fold) =
+            (map_rows(own.pool, smooth)?, map_rows(own.out_of_fold, smooth)?);
         let experts = Experts {
             prior,
-            model: own.pool,
+            model: probabilities(&model)?,
             labelled_prior: gather(prior, labelled.iter().map(|(row, _)| *row))?,
-            labelled_model: gather(own.out_of_fold, 0..labels.len())?,
+            labelled_model: out_of_fold,
         };
         let largest_clean = share(1.0 - engine.noise_fraction, pool.candidates().len());
 
@@ -95,11 +105,11 @@ impl GuardConfig {
 
         // As the prior loses its say, free labels turn into the small model's own opinion, and weigh less.
         let rights = Rights::new(&scored.labelled, &labels, &weights);
-        let least_gain = if rights.joint < rights.model { LEAST_GAIN_AGAINST } else { LEAST_GAIN };
+        let least_gain = LEAST_GAIN + GAIN_PER_LAG * (-rights.lead).max(0.0);
         let beaten = self.champion && opinion.gain < least_gain;
         let trusted = opinion.prior > LEAST_TRUST && !beaten;
         let clean = if trusted { largest_clean } else { 0 };
-        let weight = self.weight * opinion.prior.min(1.0) as f32;
+        let weight = self.weight * (opinion.prior / FULL_TRUST).min(1.0) as f32;
         let classes = prior.classes();
         // The labels asked at random, the surest first. By rank, not by entropy: held-out models are less sure
         // than the model of the pool, and few items would seem as sure as those that get free labels.
@@ -153,6 +163,15 @@ impl GuardConfig {
         };
         Ok((verdict, scored.pool))
     }
+}
+
+/// The probability that an item is of a class without label yet, by Good (1953) and Turing: the share of labels
+/// that are the only one of their class. A held-out model has never seen the class of such a label.
+fn unseen(labels: &[ClassId], classes: usize) -> f32 {
+    let mut counts = vec![0_usize; classes];
+    labels.iter().for_each(|label| counts[label.index()] += 1);
+    let single = counts.iter().filter(|count| **count == 1).count();
+    single as f32 / labels.len().max(1) as f32
 }
 
 /// What both experts say of the pool and, without having seen their labels, of the labelled items.
@@ -224,6 +243,8 @@ struct Rights {
     prior: f64,
     joint: f64,
     model: f64,
+    /// By how many standard errors the joint distribution is right more often than the small model.
+    lead: f64,
 }
 
 impl Rights {
@@ -234,7 +255,16 @@ impl Rights {
             let right = of.filter(|((row, class), _)| label(row) as usize == class.index());
             right.map(|(_, weight)| weight).sum::<f64>() / total
         };
+        // Where both are right, or both wrong, neither leads (McNemar 1947).
+        let (mut lead, mut variance) = (0.0_f64, 0.0_f64);
+        for ((row, class), weight) in rows.iter().zip(labels).zip(weights) {
+            let right = |label: u32| f64::from(u8::from(label as usize == class.index()));
+            let won = weight * (right(row.joint_label) - right(row.model_label));
+            lead += won;
+            variance += won * won;
+        }
         Self {
+            lead: if variance > 0.0 { lead / variance.sqrt() } else { 0.0 },
             prior: share(|row| row.prior_label),
             joint: share(|row| row.joint_label),
             model: share(|row| row.model_label),
@@ -302,4 +332,42 @@ fn map_rows(
 pub(crate) fn missing() -> SelectError {
     let (strategy, input) = (crate::PRIORAL_GUARDED, Input::LabelsOnly);
     AcquireError::MissingInput { strategy, input }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classes(labels: &[u32]) -> Vec<ClassId> {
+        labels.iter().map(|label| ClassId::new(*label)).collect()
+    }
+
+    /// Classes 2 and 5 have one label each, of six.
+    #[test]
+    fn the_unseen_share_is_that_of_single_labels() {
+        assert_eq!(unseen(&classes(&[0, 0, 1, 1, 2, 5]), 9), 2.0 / 6.0);
+        assert_eq!(unseen(&classes(&[0, 0, 1, 1]), 2), 0.0);
+        assert_eq!(unseen(&[], 3), 0.0);
+    }
+
+    /// Items that only the joint (weights 1, 1, 2) or only the small model (weight 1) has right:
+    /// (1 + 1 + 2 - 1) / sqrt(1 + 1 + 4 + 1). What both have right, or wrong, does not count.
+    #[test]
+    fn the_lead_is_in_standard_errors() {
+        let row = |joint_label, model_label| CoDecision {
+            joint_label,
+            model_label,
+            ..co_decide(
+                Predictions::probabilities(&[0.5, 0.5], 1, 2).unwrap(),
+                Predictions::probabilities(&[0.5, 0.5], 1, 2).unwrap(),
+                Joint::Product,
+            )
+            .unwrap()[0]
+        };
+        let rows = [row(0, 1), row(0, 1), row(0, 1), row(1, 0), row(0, 0), row(1, 1)];
+        let labels = classes(&[0; 6]);
+        let rights = Rights::new(&rows, &labels, &[1.0, 1.0, 2.0, 1.0, 5.0, 1.0]);
+        assert!((rights.lead - 3.0 / 7.0_f64.sqrt()).abs() < 1e-12, "{}", rights.lead);
+        assert_eq!(Rights::new(&rows[4..], &labels[4..], &[1.0, 1.0]).lead, 0.0);
+    }
 }
