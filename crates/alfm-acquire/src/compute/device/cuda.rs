@@ -22,6 +22,6 @@ pub(super) fn open() -> Result<Box<dyn Device>, String> {
     driver::result::init().map_err(|error| error.to_string())?;
     match driver::result::device::get_count().map_err(|error| error.to_string())? {
         ..1 => Err("the NVIDIA driver finds no card".into()),
-        _ => Ok(Box::new(Gpu::<CudaRuntime>::new("cuda", &CudaDevice::new(0)))),
+        _ => Ok(Box::new(Gpu::<CudaRuntime>::new("cuda", &CudaDevice::new(0), || None))),
     }
 }

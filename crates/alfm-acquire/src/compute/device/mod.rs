@@ -54,6 +54,13 @@ pub trait Device: Debug + Send + Sync {
         &'a self,
         gradients: &'a Gradients<'a>,
     ) -> Result<Box<dyn Nearest + 'a>, AcquireError>;
+
+    /// For the benches: bytes a second of the co-decision kernel on inputs that are on the card already, and of a
+    /// copy; `None` where there is no way to a card and back.
+    #[doc(hidden)]
+    fn bandwidth(&self, _rows: usize, _classes: usize) -> Result<Option<[f64; 2]>, AcquireError> {
+        Ok(None)
+    }
 }
 
 /// The farthest point from a growing set of centres. Points are rows of a matrix, and so are centres.

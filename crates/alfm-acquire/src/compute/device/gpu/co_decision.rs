@@ -1,6 +1,7 @@
 //! Co-decision in blocks of rows: the next one is uploaded while the card works.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use alfm_core::Predictions;
 use cubecl::Runtime;
@@ -14,9 +15,13 @@ use crate::compute::{CoDecision, Joint};
 /// Below it the products of single precision have lost their digits, and the processor decides.
 const LEAST_MASS: f32 = 1e-30;
 
+/// Tells the results of a launch from those of any other, which may have had the same buffers.
+static STAMP: AtomicU32 = AtomicU32::new(1);
+
 /// A block that the card works on.
-struct Block {
+pub(super) struct Block {
     rows: Range<usize>,
+    stamp: u32,
     measures: Buffer<f32>,
     labels: Buffer<u32>,
 }
@@ -53,7 +58,7 @@ pub(super) fn co_decide<R: Runtime>(
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a block's numbers are counted in 32 bits")]
-fn launch<R: Runtime>(
+pub(super) fn launch<R: Runtime>(
     gpu: &Gpu<R>,
     prior: &Buffer<f32>,
     model: &Buffer<f32>,
@@ -61,8 +66,9 @@ fn launch<R: Runtime>(
     joint: Joint,
 ) -> Block {
     let measures = Buffer::empty(&gpu.client, kernels::MEASURES * rows.len());
-    let labels = Buffer::empty(&gpu.client, kernels::LABELS * rows.len());
+    let labels = Buffer::empty(&gpu.client, kernels::LABELS * rows.len() + 1);
     let (count, dim) = cubes(rows.len());
+    let stamp = STAMP.fetch_add(1, Ordering::Relaxed);
     // A single expert is a mixture without the other, to the last bit.
     let (product, lambda) = match joint {
         Joint::Product => (true, 0.0),
@@ -81,9 +87,10 @@ fn launch<R: Runtime>(
         rows.len() as u32,
         classes as u32,
         lambda,
+        stamp,
         product,
     );
-    Block { rows, measures, labels }
+    Block { rows, stamp, measures, labels }
 }
 
 /// Appends a block's decisions, each with whether it is worthless.
@@ -95,6 +102,9 @@ fn collect<R: Runtime>(
 ) -> Result<(), DeviceError> {
     let (measures, labels) = (block.measures.read(gpu)?, block.labels.read(gpu)?);
     let rows = block.rows.len();
+    if labels.last() != Some(&block.stamp) {
+        return Err(gpu.lost());
+    }
     #[expect(clippy::cast_possible_truncation, reason = "entropies are single precision")]
     let highest = (classes as f64).ln() as f32;
     decisions.extend((0..rows).map(|row| {

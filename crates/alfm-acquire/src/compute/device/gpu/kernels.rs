@@ -30,7 +30,7 @@ fn combine(prior: f32, model: f32, lambda: f32, #[comptime] product: bool) -> f3
     if comptime![product] { prior * model } else { lambda * prior + (1.0 - lambda) * model }
 }
 
-/// Both experts' rows in; measures and labels of a row out, measure after measure.
+/// Both experts' rows in; measures and labels of a row out, measure after measure, and `stamp` behind the labels.
 #[cube(launch)]
 pub(super) fn co_decide(
     prior: &Array<f32>,
@@ -40,6 +40,7 @@ pub(super) fn co_decide(
     rows: u32,
     classes: u32,
     lambda: f32,
+    stamp: u32,
     #[comptime] product: bool,
 ) {
     let (rows, classes) = (rows as usize, classes as usize);
@@ -89,6 +90,17 @@ pub(super) fn co_decide(
         labels[row] = prior_label;
         labels[rows + row] = model_label;
         labels[2 * rows + row] = joint_label;
+        if row == 0 {
+            labels[3 * rows] = stamp;
+        }
+    }
+}
+
+/// What memory allows, to compare with.
+#[cube(launch)]
+pub(super) fn copy(from: &Array<f32>, to: &mut Array<f32>) {
+    if ABSOLUTE_POS < to.len() {
+        to[ABSOLUTE_POS] = from[ABSOLUTE_POS];
     }
 }
 

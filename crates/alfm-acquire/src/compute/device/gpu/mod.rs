@@ -1,5 +1,6 @@
 //! Cards, through CubeCL: one set of kernels for every runtime that it has.
 
+mod bandwidth;
 mod buffer;
 mod co_decision;
 mod kernels;
@@ -32,15 +33,22 @@ pub(super) struct Gpu<R: Runtime> {
     name: &'static str,
     client: ComputeClient<R>,
     block: usize,
+    fault: fn() -> Option<String>,
 }
 
 impl<R: Runtime> Gpu<R> {
     /// The device has been probed: CubeCL panics where there is none.
-    pub(super) fn new(name: &'static str, device: &R::Device) -> Self {
+    ///
+    /// `fault` takes what the driver has said of work that failed meanwhile.
+    pub(super) fn new(
+        name: &'static str,
+        device: &R::Device,
+        fault: fn() -> Option<String>,
+    ) -> Self {
         let client = R::client(device);
         let longest = client.properties().memory.max_page_size;
         let block = usize::try_from(longest).unwrap_or(BLOCK).min(BLOCK);
-        Self { name, client, block }
+        Self { name, client, block, fault }
     }
 
     /// Blocks of fewer bytes.
@@ -71,7 +79,16 @@ impl<R: Runtime> Gpu<R> {
             Ok(message) => self.failed(&message),
             Err(_) => self.failed("its runtime gave up"),
         };
-        Ok(catch_unwind(AssertUnwindSafe(work)).map_err(said).flatten()?)
+        let done = catch_unwind(AssertUnwindSafe(work)).map_err(said).flatten();
+        match (self.fault)() {
+            Some(fault) => Err(self.failed(&fault).into()),
+            None => Ok(done?),
+        }
+    }
+
+    /// Results that never came: a launch may fail where nobody waits for it.
+    fn lost(&self) -> DeviceError {
+        self.failed("a kernel did not run, or numbers are too large for single precision")
     }
 }
 
@@ -118,5 +135,103 @@ impl<R: Runtime> Device for Gpu<R> {
     ) -> Result<Box<dyn Nearest + 'a>, AcquireError> {
         let nearest = self.attempt(|| NearestOnGpu::new(self, Points::gradients(gradients)));
         Ok(Box::new(nearest?))
+    }
+
+    fn bandwidth(&self, rows: usize, classes: usize) -> Result<Option<[f64; 2]>, AcquireError> {
+        self.attempt(|| bandwidth::bandwidth(self, rows, classes).map(Some))
+    }
+}
+
+#[cfg(all(test, feature = "wgpu"))]
+mod tests {
+    use super::*;
+    use crate::compute::{Cpu, device::wgpu};
+
+    /// Numbers in `[0, 1)` that repeat after a long time only.
+    fn numbers(length: usize) -> Vec<f32> {
+        let mut state = 1u32;
+        let next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1u32 << 24) as f32
+        };
+        std::iter::repeat_with(next).take(length).collect()
+    }
+
+    fn device() -> Option<Gpu<cubecl::wgpu::WgpuRuntime>> {
+        wgpu::gpu().map_err(|reason| println!("skipped: {reason}")).ok()
+    }
+
+    #[test]
+    fn blocks_change_nothing() {
+        let (Some(whole), Some(blocks)) = (device(), device()) else { return };
+        // 50 rows of 5 numbers: 20 blocks, of which the last is not full.
+        let blocks = blocks.with_block(1000);
+        let mut values = numbers(970 * 4);
+        for row in values.chunks_exact_mut(4) {
+            let sum: f32 = row.iter().sum();
+            row.iter_mut().for_each(|value| *value /= sum);
+        }
+        let (prior, model) = values.split_at(485 * 4);
+        let prior = Predictions::probabilities(prior, 485, 4).unwrap();
+        let model = Predictions::probabilities(model, 485, 4).unwrap();
+        let decide = |device: &dyn Device| device.co_decide(prior, model, Joint::Product).unwrap();
+        assert_eq!(decide(&blocks), decide(&whole));
+
+        let points = MatrixView::new(&values, 776, 5).unwrap();
+        let farthest = |device: &dyn Device| {
+            let mut farthest = device.farthest(points, Metric::L2).unwrap();
+            farthest.add(3);
+            farthest.rank(&(4..776).collect::<Vec<_>>()).unwrap();
+            let taken: Vec<(usize, f64)> = std::iter::from_fn(|| {
+                let next = farthest.pop().unwrap();
+                next.iter().for_each(|(row, _)| farthest.add(*row));
+                next
+            })
+            .collect();
+            taken
+        };
+        let taken = farthest(&blocks);
+        assert_eq!(taken.len(), 772);
+        assert_eq!(taken, farthest(&whole));
+
+        let rows: Vec<usize> = (0..485).collect();
+        let gradients = Gradients::new(model, MatrixView::new(&values, 1940, 2).unwrap(), &rows);
+        let nearest = |device: &dyn Device| {
+            let mut nearest = vec![f64::INFINITY; 485];
+            device.nearest(&gradients).unwrap().lower(&rows[..11], &mut nearest).unwrap();
+            nearest
+        };
+        assert_eq!(nearest(&blocks), nearest(&whole));
+        for (got, expected) in nearest(&whole).iter().zip(nearest(&Cpu)) {
+            assert!((got - expected).abs() < 1e-6, "{got}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_no_buffer_holds_is_refused() {
+        let Some(device) = device() else { return };
+        let device = device.with_block(16);
+        let values = numbers(10);
+        let points = MatrixView::new(&values, 2, 5).unwrap();
+        let error = device.farthest(points, Metric::L2).unwrap_err().to_string();
+        let expected = "device `wgpu` holds no row of 5 numbers: its longest buffer is 16 bytes";
+        assert_eq!(error, expected);
+    }
+
+    /// A centre that is forgotten counts no more, and rows that are ranked again can be chosen again.
+    #[test]
+    fn a_cleared_state_starts_anew() {
+        let Some(device) = device() else { return };
+        let points = MatrixView::new(&[0.0, 1.0, 5.0, 9.0], 4, 1).unwrap();
+        let mut farthest = device.farthest(points, Metric::L2).unwrap();
+        farthest.add(0);
+        farthest.rank(&[1, 2, 3]).unwrap();
+        assert_eq!(farthest.pop().unwrap(), Some((3, 81.0)));
+        farthest.clear();
+        farthest.add(3);
+        farthest.rank(&[0, 1]).unwrap();
+        assert_eq!(farthest.pop().unwrap(), Some((0, 81.0)));
+        assert_eq!(farthest.pop().unwrap(), Some((1, 64.0)));
+        assert_eq!(farthest.pop().unwrap(), None);
     }
 }

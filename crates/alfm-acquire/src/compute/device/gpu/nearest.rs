@@ -137,6 +137,10 @@ impl<'a, R: Runtime> FarthestOnGpu<'a, R> {
                 }
             }
         }
+        let lost = |(row, distance)| distance == f32::MAX || self.taken == Some(row);
+        if best.is_some_and(lost) {
+            return Err(gpu.lost());
+        }
         self.taken = best.map(|(row, _)| row);
         Ok(best.map(|(row, distance)| (row, f64::from(distance))))
     }
@@ -195,6 +199,9 @@ impl<R: Runtime> Nearest for NearestOnGpu<'_, R> {
             resident.lower(centres);
             for block in &resident.blocks {
                 let measured = block.nearest.read(resident.gpu)?;
+                if measured.contains(&f32::MAX) {
+                    return Err(resident.gpu.lost());
+                }
                 for (nearest, measured) in nearest[block.start..].iter_mut().zip(measured) {
                     *nearest = nearest.min(f64::from(measured));
                 }
