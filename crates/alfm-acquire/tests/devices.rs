@@ -15,7 +15,7 @@ const TOLERANCE: f64 = 1e-5;
 
 /// The devices beside the processor; those that are missing say why.
 fn others() -> Vec<Box<dyn Device>> {
-    let open = |name| open_device(name).map_err(|error| println!("skipped: {error}")).ok();
+    let open = |name| open_device(name).map_err(|error| eprintln!("skipped: {error}")).ok();
     ["wgpu", "cuda"].into_iter().filter_map(open).collect()
 }
 

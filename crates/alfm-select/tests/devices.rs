@@ -57,7 +57,7 @@ fn every_strategy_with_a_path_of_its_own_chooses_the_same() {
         let device = match open_device(name) {
             Ok(device) => device,
             Err(error) => {
-                println!("skipped: {error}");
+                eprintln!("skipped: {error}");
                 continue;
             }
         };

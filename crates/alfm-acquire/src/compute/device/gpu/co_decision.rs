@@ -118,8 +118,7 @@ fn collect<R: Runtime>(
             prior_label_confidence: measure(2),
             joint_label_confidence: measure(3),
         };
-        // Written so that a mass which is no number is worthless, too.
-        (decision, !(measure(4) >= LEAST_MASS))
+        (decision, measure(4) < LEAST_MASS || measure(4).is_nan())
     }));
     Ok(())
 }

@@ -158,7 +158,7 @@ mod tests {
     }
 
     fn device() -> Option<Gpu<cubecl::wgpu::WgpuRuntime>> {
-        wgpu::gpu().map_err(|reason| println!("skipped: {reason}")).ok()
+        wgpu::gpu().map_err(|reason| eprintln!("skipped: {reason}")).ok()
     }
 
     #[test]
