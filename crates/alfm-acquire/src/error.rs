@@ -1,6 +1,7 @@
 use alfm_core::CoreError;
 
 use crate::Input;
+use crate::compute::DeviceError;
 
 /// What can be wrong with a request for a batch.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -9,6 +10,9 @@ pub enum AcquireError {
     /// An input does not fit the pool.
     #[error(transparent)]
     Input(#[from] CoreError),
+    /// A device that is not there, or that failed.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// The strategy needs an input that the pool does not hold.
     #[error(
         "strategy `{strategy}` needs {input}: give them, or choose a strategy that does without"

@@ -1,5 +1,6 @@
 use alfm_core::{ClassId, CoreError, MatrixView, Predictions};
 
+use crate::compute::{Cpu, Device};
 use crate::{AcquireError, Averaged, Input, LinearHead};
 
 /// What a strategy may see of the pool in one round.
@@ -23,6 +24,7 @@ struct Given<'a> {
     passes: Option<&'a [Predictions<'a>]>,
     averaged: Option<Averaged<'a>>,
     surprisal: Option<MatrixView<'a>>,
+    device: Option<&'a dyn Device>,
 }
 
 impl<'a> Pool<'a> {
@@ -131,6 +133,13 @@ impl<'a> Pool<'a> {
         Ok(self)
     }
 
+    /// Sets where the kernels run; on the processor unless told otherwise.
+    #[must_use]
+    pub fn with_device(mut self, device: &'a dyn Device) -> Self {
+        self.given.device = Some(device);
+        self
+    }
+
     /// The same pool with fewer candidates: those of `rows` that are unlabelled.
     ///
     /// Labelled rows stay visible as such, so that CORESET still measures distances to them.
@@ -203,6 +212,11 @@ impl<'a> Pool<'a> {
     /// The language model's surprisal, if given.
     pub fn surprisal(&self) -> Option<MatrixView<'a>> {
         self.given.surprisal
+    }
+
+    /// Where the kernels run.
+    pub fn device(&self) -> &'a dyn Device {
+        self.given.device.unwrap_or(&Cpu)
     }
 
     /// Whether an input was given.

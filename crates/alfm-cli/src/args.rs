@@ -208,6 +208,10 @@ pub(crate) struct SelectArgs {
     /// The seed.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Where the kernels of prioral, prioral-guarded, coreset, ff-active and badge run: cpu, wgpu or cuda. Other
+    /// strategies run on the processor.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
     /// The small model's class probabilities, N x K.
     #[arg(long)]
     pub model_probs: Option<ArraySpec>,

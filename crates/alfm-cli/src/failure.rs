@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use alfm_prior::llm::LlmError;
+use alfm_select::SelectError;
+use alfm_select::acquire::AcquireError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +23,9 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Llm(#[from] LlmError),
     #[error(transparent)]
-    Select(#[from] alfm_select::SelectError),
+    Select(#[from] SelectError),
+    #[error(transparent)]
+    Device(#[from] alfm_select::acquire::compute::DeviceError),
     #[error(transparent)]
     Lab(#[from] alfm_lab::LabError),
     #[error("{action} {}", path.display())]
@@ -48,6 +52,7 @@ impl Failure {
         match self {
             Self::File { .. } | Self::Json(_) | Self::Output(_) | Self::Signal(_) => 1.into(),
             Self::Unasked { .. } => 1.into(),
+            Self::Select(SelectError::Acquire(AcquireError::Device(_))) => 1.into(),
             Self::Llm(
                 LlmError::Cache { .. }
                 | LlmError::Client(_)

@@ -123,3 +123,23 @@ fn the_guarded_form_weighs_held_out_predictions() {
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.contains("out-of-fold"), "{message}");
 }
+
+/// Cards that are built in and there choose what the processor does; any other name is refused with those that are.
+#[test]
+fn a_device_is_used_or_refused() {
+    let folder = inputs();
+    let select = "select --strategy prioral --budget 5 --model-probs model.npy --prior model.npy \
+                  --labels labels.npy --device";
+    let expected = asked(folder.path(), &format!("{select} cpu"));
+    for device in ["wgpu", "cuda", "abacus"] {
+        let output = run(folder.path(), &format!("{select} {device}"));
+        let errors = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() {
+            assert_eq!(asked(folder.path(), &format!("{select} {device}")), expected);
+        } else {
+            assert_eq!(output.status.code(), Some(2), "{errors}");
+            assert!(errors.contains(&format!("`{device}`")), "{errors}");
+            assert!(errors.contains("this machine and this build offer cpu"), "{errors}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The co-decision engine of PriorAL (Zhang, Li, Zhang & Zhu, ICML 2026, arXiv 2606.07630).
 
-use alfm_acquire::compute::{CoDecision, Joint, co_decide, largest, split_largest};
+use alfm_acquire::compute::{CoDecision, Joint, largest, split_largest};
 use alfm_acquire::{AcquireError, Acquisition, Input, Pick, Pool, Random, find};
 use alfm_core::{ClassId, CoreError, Matrix, Predictions, SeedTree};
 use rayon::prelude::*;
@@ -148,7 +148,7 @@ impl PriorAlConfig {
         joint: Joint,
         pool: &Pool<'_>,
     ) -> Result<Scores, SelectError> {
-        let rows = co_decide(prior, model, joint)?;
+        let rows = pool.device().co_decide(prior, model, joint)?;
         let prior_label = |row: usize| rows[row].prior_label as usize;
         let unlabelled = pool.candidates().iter().map(|row| prior_label(*row));
         let labelled = pool.labelled().map(|(row, class)| (prior_label(row), class));

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use alfm_acquire::compute::Device;
 use alfm_acquire::{Averaged, LinearHead};
 use alfm_core::{ClassId, MatrixView, Predictions, SampleId};
 use serde::Serialize;
@@ -17,6 +18,7 @@ pub struct PoolState<'a> {
     pub(crate) averaged: Option<Averaged<'a>>,
     pub(crate) surprisal: Option<MatrixView<'a>>,
     pub(crate) labels_only: Option<LabelsOnly<'a>>,
+    pub(crate) device: Option<&'a dyn Device>,
 }
 
 /// The small model trained on the oracle's labels alone, without any free label.
@@ -91,6 +93,13 @@ impl<'a> PoolState<'a> {
     #[must_use]
     pub fn with_labels_only(mut self, labels_only: LabelsOnly<'a>) -> Self {
         self.labels_only = Some(labels_only);
+        self
+    }
+
+    /// Sets where the kernels run; on the processor unless told otherwise.
+    #[must_use]
+    pub fn with_device(mut self, device: &'a dyn Device) -> Self {
+        self.device = Some(device);
         self
     }
 }

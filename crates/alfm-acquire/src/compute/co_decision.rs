@@ -1,5 +1,7 @@
 //! The fused co-decision kernel: one pass over both experts' probabilities.
 
+use std::ops::Range;
+
 use alfm_core::{CoreError, Predictions};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -72,6 +74,27 @@ pub fn co_decide(
     model: Predictions<'_>,
     joint: Joint,
 ) -> Result<Vec<CoDecision>, CoreError> {
+    check_shapes(prior, model)?;
+    let rows = prior.rows();
+    let tile = |scratch: &mut Scratch, tile: usize| {
+        let span = tile * LANES..rows.min((tile + 1) * LANES);
+        scratch.decide_rows(prior, model, joint, span)
+    };
+    // Whole tiles, so that every decision is written once, by the thread that took it.
+    let tiles: Vec<[CoDecision; LANES]> = (0..rows.div_ceil(LANES))
+        .into_par_iter()
+        .with_min_len(16)
+        .map_init(|| Scratch::new(prior.classes()), tile)
+        .collect();
+    let mut decisions = tiles.into_flattened();
+    decisions.truncate(rows);
+    Ok(decisions)
+}
+
+pub(super) fn check_shapes(
+    prior: Predictions<'_>,
+    model: Predictions<'_>,
+) -> Result<(), CoreError> {
     let (rows, classes) = (prior.rows(), prior.classes());
     if model.rows() != rows {
         return Err(CoreError::RowCount { what: "model", expected: rows, got: model.rows() });
@@ -80,22 +103,21 @@ pub fn co_decide(
         let got = model.classes();
         return Err(CoreError::ColumnCount { what: "model", expected: classes, got });
     }
-    let highest = (classes as f64).ln();
-    let tile = |scratch: &mut Scratch, tile: usize| {
-        let span = tile * LANES..rows.min((tile + 1) * LANES);
-        transpose(prior.read(span.clone(), &mut scratch.rows), classes, &mut scratch.prior);
-        transpose(model.read(span, &mut scratch.rows), classes, &mut scratch.model);
-        scratch.decide(joint, highest)
+    Ok(())
+}
+
+/// Decides a few rows, the same bits as all of them together.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+pub(super) fn decide_rows(
+    prior: Predictions<'_>,
+    model: Predictions<'_>,
+    joint: Joint,
+    rows: &[usize],
+) -> Vec<CoDecision> {
+    let decide = |scratch: &mut Scratch, row: &usize| {
+        scratch.decide_rows(prior, model, joint, *row..row + 1)[0]
     };
-    // Whole tiles, so that every decision is written once, by the thread that took it.
-    let tiles: Vec<[CoDecision; LANES]> = (0..rows.div_ceil(LANES))
-        .into_par_iter()
-        .with_min_len(16)
-        .map_init(|| Scratch::new(classes), tile)
-        .collect();
-    let mut decisions = tiles.into_flattened();
-    decisions.truncate(rows);
-    Ok(decisions)
+    rows.par_iter().map_init(|| Scratch::new(prior.classes()), decide).collect()
 }
 
 /// What one thread needs beside its inputs and outputs; a tile holds one class after the other.
@@ -110,6 +132,20 @@ impl Scratch {
     fn new(classes: usize) -> Self {
         let tile = || vec![Class::ZERO; classes];
         Self { rows: Vec::new(), prior: tile(), model: tile(), joint: tile() }
+    }
+
+    /// Decides the rows of `span`, at most a tile.
+    fn decide_rows(
+        &mut self,
+        prior: Predictions<'_>,
+        model: Predictions<'_>,
+        joint: Joint,
+        span: Range<usize>,
+    ) -> [CoDecision; LANES] {
+        let classes = prior.classes();
+        transpose(prior.read(span.clone(), &mut self.rows), classes, &mut self.prior);
+        transpose(model.read(span, &mut self.rows), classes, &mut self.model);
+        self.decide(joint, (classes as f64).ln())
     }
 
     fn decide(&mut self, joint: Joint, highest: f64) -> [CoDecision; LANES] {

@@ -5,7 +5,9 @@ use std::collections::BinaryHeap;
 
 use rayon::prelude::*;
 
+use super::Farthest;
 use super::metric::Embedded;
+use crate::AcquireError;
 
 /// Rows that one task catches up together.
 const ROWS: usize = 64;
@@ -58,36 +60,8 @@ impl<'a> LazyMinimum<'a> {
         }
     }
 
-    /// The centres in the order in which they were added.
-    pub(crate) fn centres(&self) -> &[usize] {
-        &self.centres
-    }
-
-    /// Adds a centre; nothing is measured yet.
-    pub(crate) fn add(&mut self, centre: usize) {
-        self.centres.push(centre);
-    }
-
-    /// Forgets the centres.
-    pub(crate) fn clear(&mut self) {
-        self.centres.clear();
-        self.bounds.fill(f64::INFINITY);
-        self.seen.fill(0);
-    }
-
-    /// Makes `rows` those that [`pop_farthest`](Self::pop_farthest) chooses from.
-    ///
-    /// Rows that have seen no centre are measured against the first few, in one pass over the pool.
-    pub(crate) fn rank(&mut self, rows: &[usize]) {
-        let unseen: Vec<usize> = rows.iter().copied().filter(|row| self.seen[*row] == 0).collect();
-        self.catch_up(&unseen);
-        self.top.clear();
-        self.rest = rows.iter().map(|row| self.ranked(*row)).collect();
-        self.floor = None;
-    }
-
     /// Takes the farthest of the ranked rows out, with its squared distance; the lowest row on ties.
-    pub(crate) fn pop_farthest(&mut self) -> Option<(usize, f64)> {
+    fn pop_farthest(&mut self) -> Option<(usize, f64)> {
         let mut batch = Vec::new();
         let mut size = BATCH.0;
         loop {
@@ -168,6 +142,37 @@ impl<'a> LazyMinimum<'a> {
             self.space.lower_to_nearest(rows, centres, &mut bounds, products);
         }
         (end as u32, bounds)
+    }
+}
+
+impl Farthest for LazyMinimum<'_> {
+    fn centres(&self) -> &[usize] {
+        &self.centres
+    }
+
+    /// Nothing is measured yet.
+    fn add(&mut self, centre: usize) {
+        self.centres.push(centre);
+    }
+
+    fn clear(&mut self) {
+        self.centres.clear();
+        self.bounds.fill(f64::INFINITY);
+        self.seen.fill(0);
+    }
+
+    /// Rows that have seen no centre are measured against the first few, in one pass over the pool.
+    fn rank(&mut self, rows: &[usize]) -> Result<(), AcquireError> {
+        let unseen: Vec<usize> = rows.iter().copied().filter(|row| self.seen[*row] == 0).collect();
+        self.catch_up(&unseen);
+        self.top.clear();
+        self.rest = rows.iter().map(|row| self.ranked(*row)).collect();
+        self.floor = None;
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Result<Option<(usize, f64)>, AcquireError> {
+        Ok(self.pop_farthest())
     }
 }
 

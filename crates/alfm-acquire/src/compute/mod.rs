@@ -7,8 +7,10 @@
 
 pub(crate) mod blocks;
 mod co_decision;
+mod device;
 mod distance;
 mod elementary;
+mod gradients;
 mod k_means;
 mod lazy_greedy;
 mod lazy_minimum;
@@ -23,8 +25,11 @@ mod tile;
 mod top;
 
 pub use co_decision::{CoDecision, Joint, co_decide};
+pub use device::{Cpu, Device, DeviceError, Farthest, Nearest, devices, open_device};
 pub use distance::{Euclidean, MetricSpace, RunningMinimum};
 pub use elementary::entropy;
+pub use gradients::Gradients;
+pub(crate) use gradients::Scratch;
 pub(crate) use k_means::{cluster_means, k_means, nearest_means};
 pub(crate) use lazy_greedy::{Submodular, lazy_greedy, stochastic_greedy};
 pub(crate) use lazy_minimum::LazyMinimum;

@@ -40,14 +40,11 @@ impl Acquisition for KCenterGreedy {
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
         let (embeddings, random) = (request.embeddings()?, &mut draw::uniform(&request.seed));
-        Ok(match self.lazy {
-            true => KCenterState::new(embeddings, self.metric).farthest_first(
-                request.pool,
-                request.budget,
-                random,
-            ),
-            false => measuring_all(embeddings, self.metric, request, random),
-        })
+        match self.lazy {
+            true => KCenterState::new(request.pool.device(), embeddings, self.metric)?
+                .farthest_first(request.pool, request.budget, random),
+            false => Ok(measuring_all(embeddings, self.metric, request, random)),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 use alfm_core::{ClassId, CoreError, MatrixView, SeedTree};
 
-use crate::compute::{Embedded, LazyMinimum, Metric};
+use crate::compute::{Device, Farthest, Metric};
 use crate::draw::{self, Remaining, Uniform};
 use crate::{AcquireError, Acquisition, KCenterGreedy, Pick, Pool};
 
@@ -13,10 +13,10 @@ use crate::{AcquireError, Acquisition, KCenterGreedy, Pick, Pool};
 /// `20 N` bytes, up to `48 N` more during a round. The embeddings are borrowed, so they cannot change meanwhile.
 ///
 /// ```
-/// use alfm_acquire::{KCenterState, Pool, compute::Metric};
+/// use alfm_acquire::{KCenterState, Pool, compute::{Cpu, Metric}};
 /// use alfm_core::{ClassId, MatrixView, SeedTree};
 /// let line = MatrixView::new(&[0.0, 1.0, 5.0, 9.0], 4, 1)?;
-/// let mut state = KCenterState::new(line, Metric::L2);
+/// let mut state = KCenterState::new(&Cpu, line, Metric::L2)?;
 /// let mut observed = [Some(ClassId::new(0)), None, None, None];
 /// for expected in [3, 2, 1] {
 ///     let picks = state.select(&Pool::new(&observed)?, 1, &SeedTree::new(0))?;
@@ -27,15 +27,21 @@ use crate::{AcquireError, Acquisition, KCenterGreedy, Pick, Pool};
 /// ```
 #[derive(Debug)]
 pub struct KCenterState<'a> {
-    nearest: LazyMinimum<'a>,
+    nearest: Box<dyn Farthest + 'a>,
     rows: usize,
 }
 
 impl<'a> KCenterState<'a> {
     /// No label is known yet. `O(N D)` time.
-    pub fn new(embeddings: MatrixView<'a>, metric: Metric) -> Self {
-        let nearest = LazyMinimum::new(Embedded::new(embeddings, metric));
-        Self { nearest, rows: embeddings.rows() }
+    ///
+    /// # Errors
+    /// [`DeviceError`](crate::compute::DeviceError) where the device fails; the processor doesn't.
+    pub fn new(
+        device: &'a dyn Device,
+        embeddings: MatrixView<'a>,
+        metric: Metric,
+    ) -> Result<Self, AcquireError> {
+        Ok(Self { nearest: device.farthest(embeddings, metric)?, rows: embeddings.rows() })
     }
 
     /// Chooses `min(budget, candidates)` rows of `pool`, whose own embeddings, if any, are not looked at.
@@ -54,7 +60,7 @@ impl<'a> KCenterState<'a> {
         }
         let seed = seed.child(KCenterGreedy::default().name());
         let budget = budget.min(pool.candidates().len());
-        Ok(self.farthest_first(pool, budget, &mut draw::uniform(&seed)))
+        self.farthest_first(pool, budget, &mut draw::uniform(&seed))
     }
 
     pub(super) fn farthest_first(
@@ -62,7 +68,7 @@ impl<'a> KCenterState<'a> {
         pool: &Pool<'_>,
         budget: usize,
         random: &mut impl Uniform,
-    ) -> Vec<Pick> {
+    ) -> Result<Vec<Pick>, AcquireError> {
         self.learn(pool.observed());
         let mut picks = Vec::with_capacity(budget);
         let mut candidates = pool.candidates().to_vec();
@@ -74,14 +80,14 @@ impl<'a> KCenterState<'a> {
             }
         }
         if picks.len() < budget {
-            self.nearest.rank(&candidates);
+            self.nearest.rank(&candidates)?;
         }
         while picks.len() < budget {
-            let Some((row, score)) = self.nearest.pop_farthest() else { break };
+            let Some((row, score)) = self.nearest.pop()? else { break };
             picks.push(Pick { row, score });
             self.nearest.add(row);
         }
-        picks
+        Ok(picks)
     }
 
     /// Makes exactly the labelled rows the centres.
@@ -107,6 +113,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::compute::Cpu;
 
     /// Points of every kind that makes greedy choices delicate: ties, duplicates, clusters, a single column.
     fn points() -> impl Strategy<Value = (Vec<f32>, usize)> {
@@ -167,7 +174,7 @@ mod tests {
             let rows = values.len() / width;
             let points = MatrixView::new(&values, rows, width).unwrap();
             let mut observed = vec![None; rows];
-            let mut state = KCenterState::new(points, Metric::L2);
+            let mut state = KCenterState::new(&Cpu, points, Metric::L2).unwrap();
             for (budget, all_answered) in rounds {
                 let before = observed.clone();
                 let pool = Pool::new(&before).unwrap().with_embeddings(points).unwrap();
@@ -210,7 +217,8 @@ mod tests {
 
     #[test]
     fn a_pool_of_another_length_is_refused() {
-        let mut state = KCenterState::new(MatrixView::new(&[1.0, 2.0], 2, 1).unwrap(), Metric::L2);
+        let points = MatrixView::new(&[1.0, 2.0], 2, 1).unwrap();
+        let mut state = KCenterState::new(&Cpu, points, Metric::L2).unwrap();
         let pool = Pool::new(&[None; 3]).unwrap();
         assert!(state.select(&pool, 1, &SeedTree::new(0)).is_err());
     }

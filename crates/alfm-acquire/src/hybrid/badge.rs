@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use super::gradients::Gradients;
 use super::plus_plus::{self, Chosen};
+use crate::compute::{Device, Gradients};
 use crate::draw::{self, Remaining, Uniform};
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
@@ -63,7 +63,7 @@ impl Acquisition for Badge {
         let mut picks = Vec::with_capacity(request.budget);
         for (rows, budget) in self.parts(request, random)? {
             let gradients = Gradients::new(model, embeddings, &rows);
-            let chosen = self.choose(&gradients, budget, random);
+            let chosen = self.choose(&gradients, budget, request.pool.device(), random)?;
             picks.extend(chosen.into_iter().map(|(at, score)| Pick { row: rows[at], score }));
         }
         Ok(picks)
@@ -75,18 +75,20 @@ impl Badge {
         &self,
         gradients: &Gradients<'_>,
         budget: usize,
+        device: &dyn Device,
         random: &mut impl Uniform,
-    ) -> Vec<Chosen> {
+    ) -> Result<Vec<Chosen>, AcquireError> {
         let first = match self.first {
             FirstCentre::Longest => gradients.longest(),
             FirstCentre::Uniform => Remaining::new(gradients.len()).draw(random),
         };
         match first {
-            None => Vec::new(),
+            None => Ok(Vec::new()),
             Some(first) if self.lazy => {
-                plus_plus::lazy(gradients, first, budget, plus_plus::FEW, random)
+                let nearest = device.nearest(gradients)?;
+                plus_plus::lazy((gradients, nearest), first, budget, plus_plus::FEW, random)
             }
-            Some(first) => plus_plus::measuring_all(gradients, first, budget, random),
+            Some(first) => Ok(plus_plus::measuring_all(gradients, first, budget, random)),
         }
     }
 
@@ -133,6 +135,7 @@ mod tests {
 
     use super::*;
     use crate::Pool;
+    use crate::compute::Cpu;
 
     /// The worked example of the specification: 5 points, 3 classes, D = 2.
     const P: [f32; 15] =
@@ -168,7 +171,8 @@ mod tests {
             assert!((gradients.squared_norm(at) - norm).abs() < 1e-6);
         }
         for badge in both() {
-            let chosen = badge.choose(&gradients, 3, &mut draw::scripted(&[0.5, 0.9]));
+            let chosen =
+                badge.choose(&gradients, 3, &Cpu, &mut draw::scripted(&[0.5, 0.9])).unwrap();
             let expected = [(1, 1.68), (2, 2.4), (4, 0.5214)];
             for ((at, score), (expected_at, expected_score)) in chosen.into_iter().zip(expected) {
                 assert_eq!(at, expected_at);
@@ -183,7 +187,7 @@ mod tests {
         let all = [0, 1, 2, 3, 4];
         let gradients = Gradients::new(model, MatrixView::new(&X, 5, 2).unwrap(), &all);
         let badge = Badge { first: FirstCentre::Uniform, ..Badge::default() };
-        let chosen = badge.choose(&gradients, 1, &mut draw::scripted(&[0.7]));
+        let chosen = badge.choose(&gradients, 1, &Cpu, &mut draw::scripted(&[0.7])).unwrap();
         assert_eq!(chosen[0].0, 3);
     }
 

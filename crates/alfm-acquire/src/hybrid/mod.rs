@@ -6,7 +6,6 @@ mod bait;
 mod cluster_margin;
 mod drop_query;
 mod fisher;
-mod gradients;
 mod lhd;
 mod plus_plus;
 mod weights;

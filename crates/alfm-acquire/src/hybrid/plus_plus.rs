@@ -1,15 +1,11 @@
 //! k-means++ seeding: each centre drawn with probability proportional to its squared distance to the nearest
 //! centre before it.
 
-use rayon::prelude::*;
-
-use super::gradients::{Gradients, Scratch};
 use super::weights::Weights;
-use crate::compute::RunningMinimum;
+use crate::AcquireError;
+use crate::compute::{Gradients, Nearest, RunningMinimum, Scratch};
 use crate::draw::{self, Remaining, Uniform};
 
-/// Points that one task measures together.
-const BLOCK: usize = 64;
 /// Distances so few that all of them are measured at once, without a second thought.
 pub(super) const FEW: usize = 1 << 14;
 /// What a rejected draw costs beside the distances of its point, in distances.
@@ -45,23 +41,24 @@ pub(super) fn measuring_all(
 /// A distance to fewer centres is an upper bound of the distance to all. A point is drawn in proportion to the
 /// bounds, measured against the centres that it missed, and kept with probability `distance / bound`: so it
 /// is kept in proportion to its distance. Otherwise its bound is lowered and the next one is drawn. All
-/// points catch up when they miss no more than `few` distances, and when rejected draws have cost as much.
-pub(super) fn lazy(
-    gradients: &Gradients<'_>,
+/// points catch up when they miss no more than `few` distances, and when rejected draws have cost as much;
+/// `nearest` measures them together.
+pub(super) fn lazy<'g>(
+    (gradients, nearest): (&'g Gradients<'_>, Box<dyn Nearest + 'g>),
     first: usize,
     budget: usize,
     few: usize,
     random: &mut impl Uniform,
-) -> Vec<Chosen> {
+) -> Result<Vec<Chosen>, AcquireError> {
     let mut chosen = vec![(first, gradients.squared_norm(first))];
-    let mut sampler = Sampler::new(gradients, first, few);
+    let mut sampler = Sampler::new((gradients, nearest), first, few)?;
     while chosen.len() < budget {
-        let Some(next) = sampler.draw(random) else { break };
+        let Some(next) = sampler.draw(random)? else { break };
         chosen.push(next);
         sampler.add(next.0);
     }
     fill(&mut chosen, gradients.len(), budget, random);
-    chosen
+    Ok(chosen)
 }
 
 /// Draws what is missing uniformly: all distances are 0.
@@ -79,6 +76,7 @@ fn fill(chosen: &mut Vec<Chosen>, points: usize, budget: usize, random: &mut imp
 
 struct Sampler<'g, 'a> {
     gradients: &'g Gradients<'a>,
+    nearest: Box<dyn Nearest + 'g>,
     centres: Vec<usize>,
     /// Squared distances to the nearest of the first `seen` centres; 0 for a centre.
     bounds: Weights,
@@ -92,11 +90,16 @@ struct Sampler<'g, 'a> {
 }
 
 impl<'g, 'a> Sampler<'g, 'a> {
-    fn new(gradients: &'g Gradients<'a>, first: usize, few: usize) -> Self {
+    fn new(
+        (gradients, nearest): (&'g Gradients<'a>, Box<dyn Nearest + 'g>),
+        first: usize,
+        few: usize,
+    ) -> Result<Self, AcquireError> {
         let mut bounds = vec![f64::INFINITY; gradients.len()];
         bounds[first] = 0.0;
         let mut sampler = Self {
             gradients,
+            nearest,
             centres: vec![first],
             bounds: Weights::new(bounds),
             seen: vec![0; gradients.len()],
@@ -105,8 +108,8 @@ impl<'g, 'a> Sampler<'g, 'a> {
             wasted: 0,
             scratch: Scratch::default(),
         };
-        sampler.catch_up_all();
-        sampler
+        sampler.catch_up_all()?;
+        Ok(sampler)
     }
 
     fn add(&mut self, centre: usize) {
@@ -115,18 +118,18 @@ impl<'g, 'a> Sampler<'g, 'a> {
     }
 
     /// A point and its distance; `None` once all distances are 0.
-    fn draw(&mut self, random: &mut impl Uniform) -> Option<Chosen> {
+    fn draw(&mut self, random: &mut impl Uniform) -> Result<Option<Chosen>, AcquireError> {
         loop {
             let missed = (self.centres.len() - self.all_seen) * self.gradients.len();
             if missed <= self.few.max(self.wasted) {
-                self.catch_up_all();
+                self.catch_up_all()?;
             }
-            let at = self.bounds.draw(random)?;
+            let Some(at) = self.bounds.draw(random) else { return Ok(None) };
             let bound = self.bounds.get(at);
             let measured = self.catch_up(at);
             let distance = self.bounds.get(at);
             if distance >= bound || random.uniform() * bound < distance {
-                return Some((at, distance));
+                return Ok(Some((at, distance)));
             }
             self.wasted += measured + DRAW;
         }
@@ -146,22 +149,18 @@ impl<'g, 'a> Sampler<'g, 'a> {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a pool has at most 2^32 rows")]
-    fn catch_up_all(&mut self) {
-        let (gradients, missed) = (self.gradients, &self.centres[self.all_seen..]);
+    fn catch_up_all(&mut self) -> Result<(), AcquireError> {
+        let missed = &self.centres[self.all_seen..];
         self.wasted = 0;
         if missed.is_empty() {
-            return;
+            return Ok(());
         }
         let mut bounds = self.bounds.take();
-        bounds.par_chunks_mut(BLOCK).enumerate().for_each_init(
-            Scratch::default,
-            |scratch, (block, nearest)| {
-                gradients.lower_to_nearest(block * BLOCK, missed, nearest, scratch);
-            },
-        );
+        self.nearest.lower(missed, &mut bounds)?;
         self.bounds = Weights::new(bounds);
         self.all_seen = self.centres.len();
         self.seen.fill(self.all_seen as u32);
+        Ok(())
     }
 }
 
@@ -172,6 +171,10 @@ mod tests {
 
     use super::*;
     use crate::compute::MetricSpace;
+
+    fn on_cpu<'g>(gradients: &'g Gradients<'g>) -> (&'g Gradients<'g>, Box<dyn Nearest + 'g>) {
+        (gradients, Box::new(gradients))
+    }
 
     /// Clustered points with few distinct coordinates, of which some repeat.
     fn values() -> impl Strategy<Value = (Vec<f32>, Vec<f32>)> {
@@ -197,7 +200,7 @@ mod tests {
             let gradients = Gradients::new(model, x, &rows);
             let (first, budget) = (first % rows.len(), budget.min(rows.len()));
             let expected = measuring_all(&gradients, first, budget, &mut draw::scripted(&uniforms));
-            let chosen = lazy(&gradients, first, budget, FEW, &mut draw::scripted(&uniforms));
+            let chosen = lazy(on_cpu(&gradients), first, budget, FEW, &mut draw::scripted(&uniforms)).unwrap();
             prop_assert_eq!(chosen, expected);
         }
 
@@ -211,7 +214,7 @@ mod tests {
             let budget = budget.min(rows.len());
             let seed = SeedTree::new(seed);
             let mut random = draw::uniform(&seed);
-            let chosen = lazy(&gradients, 0, budget, 0, &mut random);
+            let chosen = lazy(on_cpu(&gradients), 0, budget, 0, &mut random).unwrap();
             prop_assert_eq!(chosen.len(), budget);
             for (number, (at, score)) in chosen.iter().enumerate().skip(1) {
                 prop_assert!(chosen[..number].iter().all(|(before, _)| before != at));
@@ -238,7 +241,7 @@ mod tests {
                 let seed = SeedTree::new(run);
                 let mut random = draw::uniform(&seed);
                 let chosen = match few {
-                    Some(few) => lazy(&gradients, 5, 4, few, &mut random),
+                    Some(few) => lazy(on_cpu(&gradients), 5, 4, few, &mut random).unwrap(),
                     None => measuring_all(&gradients, 5, 4, &mut random),
                 };
                 let place = |number: usize| chosen[number].0 % 6;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use alfm_core::files::write_atomically;
 use alfm_core::{ClassId, ClassSchema, CoreError, Predictions, SampleId, ScoreKind};
 use alfm_data::arrays::{ArraySpec, FloatMatrix, read_ids, read_labels, read_matrix};
+use alfm_select::acquire::compute::open_device;
 use alfm_select::acquire::{Averaged, Input, LinearHead, Summary, registry};
 use alfm_select::{
     LabelsOnly, MatrixView, PRIORAL, PRIORAL_GUARDED, PRIORAL_GUARDED_SUMMARY, PRIORAL_SUMMARY,
@@ -23,6 +24,7 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Failure> {
         return list(context);
     }
     let started = Instant::now();
+    let device = open_device(&args.device)?;
     let inputs = Inputs::read(args)?;
     let (rows, classes) = inputs.shape()?;
     let ids: Vec<SampleId> = match &args.ids {
@@ -52,7 +54,7 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Failure> {
     }
     let budget = args.budget.unwrap_or_default();
     let views = inputs.views(args.logits)?;
-    let state = views.state();
+    let state = views.state().with_device(&*device);
     let round = match (&inputs.oracle, args.parallel_annotators) {
         (Some(truth), _) => ask_in_simulation(&mut selector, &state, budget, truth)?,
         (None, Some(annotators)) => {
@@ -70,6 +72,7 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Failure> {
     if context.json {
         result(&json!({
             "strategy": args.strategy,
+            "device": device.name(),
             "queries": round.queries.len(),
             "noise_size": noise,
             "clean_size": round.clean.len(),

@@ -1,6 +1,6 @@
 //! One round of weighing the prior against the oracle's labels.
 
-use alfm_acquire::compute::{CoDecision, Joint, co_decide};
+use alfm_acquire::compute::{CoDecision, Joint};
 use alfm_acquire::{AcquireError, Input, Pool};
 use alfm_core::{ClassId, CoreError, Matrix, Predictions, ScoreKind};
 use rayon::prelude::*;
@@ -208,7 +208,7 @@ impl Experts<'_> {
         let labelled_model =
             map_rows(probabilities(&self.labelled_model)?, |row, out| opinion.of_model(row, out))?;
         let (p, f) = (probabilities(&labelled_prior)?, probabilities(&labelled_model)?);
-        let labelled = co_decide(p, f, Joint::Product)?;
+        let labelled = pool.device().co_decide(p, f, Joint::Product)?;
         let (p, f) = (probabilities(&prior)?, probabilities(&model)?);
         let scores = engine.score(p, f, Joint::Product, pool)?;
         let labelled_entropy = labelled.iter().map(|row| scores.weighted(row)).collect();

@@ -236,6 +236,9 @@ impl Selector {
         if let Some(surprisal) = state.surprisal {
             pool = pool.with_surprisal(surprisal)?;
         }
+        if let Some(device) = state.device {
+            pool = pool.with_device(device);
+        }
         Ok(pool)
     }
 

@@ -1,7 +1,7 @@
 use alfm_core::{MatrixView, Predictions};
 use rayon::prelude::*;
 
-use crate::compute::{MetricSpace, dot, dots};
+use super::{MetricSpace, dot, dots};
 
 /// Centres that a point is measured against before it is asked again which others can matter.
 const GROUP: usize = 16;
@@ -11,7 +11,7 @@ const GROUP: usize = 16;
 /// Points are numbered as the rows are listed. The inputs `x` stay where they are; the residuals `q` take
 /// `4 N K` bytes, the norms `16 N`.
 #[derive(Debug)]
-pub(super) struct Gradients<'a> {
+pub struct Gradients<'a> {
     rows: &'a [usize],
     inputs: MatrixView<'a>,
     input_norms: Vec<f64>,
@@ -22,7 +22,7 @@ pub(super) struct Gradients<'a> {
 
 /// What one thread needs to measure a block.
 #[derive(Debug, Default)]
-pub(super) struct Scratch<'a> {
+pub(crate) struct Scratch<'a> {
     residual_products: Vec<f64>,
     /// Of the centres that may matter to a point: the sum of both squared norms, the residuals' product.
     near: Vec<(f64, f64)>,
@@ -32,7 +32,7 @@ pub(super) struct Scratch<'a> {
 
 impl<'a> Gradients<'a> {
     /// The gradients of `rows` under the predicted label, `q_i = p_i - e_yhat`.
-    pub(super) fn new(model: Predictions<'_>, inputs: MatrixView<'a>, rows: &'a [usize]) -> Self {
+    pub fn new(model: Predictions<'_>, inputs: MatrixView<'a>, rows: &'a [usize]) -> Self {
         let classes = model.classes();
         let mut residuals = vec![0.0; rows.len() * classes];
         residuals.par_chunks_mut(classes).zip(rows).with_min_len(256).for_each_init(
@@ -53,17 +53,28 @@ impl<'a> Gradients<'a> {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// Number of points.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "gradients are asked for their points, not if they have any"
+    )]
+    pub fn len(&self) -> usize {
         self.rows.len()
     }
 
+    /// Classes `K` and width `D`.
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        (self.classes, self.inputs.columns())
+    }
+
     /// `|g|^2 = |q|^2 |x|^2`.
-    pub(super) fn squared_norm(&self, at: usize) -> f64 {
+    pub(crate) fn squared_norm(&self, at: usize) -> f64 {
         self.residual_norms[at] * self.input_norms[at]
     }
 
     /// The longest gradient, the first on ties; `None` if there is no point.
-    pub(super) fn longest(&self) -> Option<usize> {
+    pub(crate) fn longest(&self) -> Option<usize> {
         (0..self.len()).reduce(|best, at| {
             if self.squared_norm(at) > self.squared_norm(best) { at } else { best }
         })
@@ -73,7 +84,7 @@ impl<'a> Gradients<'a> {
     ///
     /// The bits are those of [`MetricSpace::squared_distance`] for every pair. But the long product is left
     /// out wherever the short one proves that the pair is too far apart to matter.
-    pub(super) fn lower_to_nearest(
+    pub(crate) fn lower_to_nearest(
         &self,
         first: usize,
         centres: &[usize],
@@ -131,11 +142,11 @@ impl<'a> Gradients<'a> {
         sum - 2.0 * reach - roundings * f64::EPSILON * sum
     }
 
-    fn residual(&self, at: usize) -> &[f32] {
+    pub(crate) fn residual(&self, at: usize) -> &[f32] {
         &self.residuals[at * self.classes..][..self.classes]
     }
 
-    fn input(&self, at: usize) -> &'a [f32] {
+    pub(crate) fn input(&self, at: usize) -> &'a [f32] {
         self.inputs.row(self.rows[at])
     }
 }

@@ -1,0 +1,54 @@
+//! How fast the card goes through its own memory, without the way there and back.
+
+use std::time::Instant;
+
+use cubecl::Runtime;
+
+use super::buffer::Buffer;
+use super::co_decision::launch;
+use super::{Gpu, ROWS, cubes, kernels};
+use crate::compute::Joint;
+use crate::compute::device::DeviceError;
+
+/// Launches that are timed together.
+const LAUNCHES: u32 = 20;
+
+/// Bytes a second that the co-decision kernel reads and writes, and that a copy of both inputs does.
+pub(super) fn bandwidth<R: Runtime>(
+    gpu: &Gpu<R>,
+    rows: usize,
+    classes: usize,
+) -> Result<[f64; 2], DeviceError> {
+    let most = gpu.rows_of(classes.max(kernels::MEASURES))?;
+    let rows = rows.min(most).min(ROWS / classes);
+    #[expect(clippy::cast_precision_loss, reason = "a rate")]
+    let share = 1.0 / classes as f32;
+    let inputs = || Buffer::new(&gpu.client, &vec![share; rows * classes]);
+    let (prior, model) = (inputs(), inputs());
+    let decide = || {
+        launch(gpu, &prior, &model, (0..rows, classes), Joint::Product);
+    };
+    let copy = || {
+        let (count, dim) = cubes(rows * classes);
+        kernels::copy::launch::<R>(&gpu.client, count, dim, prior.arg(), model.arg());
+    };
+    // A copy of one input, as it reads and writes what the score only reads.
+    let read = 8 * rows * classes;
+    let written = 4 * rows * (kernels::MEASURES + kernels::LABELS);
+    Ok([timed(gpu, read + written, decide)?, timed(gpu, read, copy)?])
+}
+
+fn timed<R: Runtime>(gpu: &Gpu<R>, bytes: usize, work: impl Fn()) -> Result<f64, DeviceError> {
+    let wait = || {
+        let done = gpu.client.flush();
+        let done = done.and_then(|()| cubecl::future::block_on(gpu.client.sync()));
+        done.map_err(|error| gpu.failed(&error.to_string()))
+    };
+    work();
+    wait()?;
+    let start = Instant::now();
+    (0..LAUNCHES).for_each(|_| work());
+    wait()?;
+    #[expect(clippy::cast_precision_loss, reason = "a rate")]
+    Ok(bytes as f64 * f64::from(LAUNCHES) / start.elapsed().as_secs_f64())
+}

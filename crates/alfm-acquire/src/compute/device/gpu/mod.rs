@@ -1,0 +1,237 @@
+//! Cards, through CubeCL: one set of kernels for every runtime that it has.
+
+mod bandwidth;
+mod buffer;
+mod co_decision;
+mod kernels;
+mod nearest;
+mod points;
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use alfm_core::{MatrixView, Predictions};
+use cubecl::Runtime;
+use cubecl::client::ComputeClient;
+use cubecl::prelude::{CubeCount, CubeDim};
+
+use self::kernels::UNITS;
+use self::nearest::{FarthestOnGpu, NearestOnGpu};
+use self::points::Points;
+use super::{Device, DeviceError, Farthest, Nearest};
+use crate::AcquireError;
+use crate::compute::{CoDecision, Gradients, Joint, Metric};
+
+/// Inputs are uploaded in blocks of at most so many bytes, or less where the card's buffers are smaller.
+const BLOCK: usize = 64 << 20;
+/// The most rows of a block: the least number of cubes that any runtime starts at once, less one.
+const ROWS: usize = 65_534 * UNITS as usize;
+
+/// A card that a CubeCL runtime reaches.
+pub(super) struct Gpu<R: Runtime> {
+    name: &'static str,
+    client: ComputeClient<R>,
+    block: usize,
+    fault: fn() -> Option<String>,
+}
+
+impl<R: Runtime> Gpu<R> {
+    /// The device has been probed: CubeCL panics where there is none.
+    ///
+    /// `fault` takes what the driver has said of work that failed meanwhile.
+    pub(super) fn new(
+        name: &'static str,
+        device: &R::Device,
+        fault: fn() -> Option<String>,
+    ) -> Self {
+        let client = R::client(device);
+        let longest = client.properties().memory.max_page_size;
+        let block = usize::try_from(longest).unwrap_or(BLOCK).min(BLOCK);
+        Self { name, client, block, fault }
+    }
+
+    /// Blocks of fewer bytes.
+    #[cfg(test)]
+    pub(super) fn with_block(mut self, bytes: usize) -> Self {
+        self.block = bytes;
+        self
+    }
+
+    /// How many rows of so many numbers a block holds.
+    fn rows_of(&self, columns: usize) -> Result<usize, DeviceError> {
+        match self.block / (4 * columns) {
+            0 => Err(DeviceError::RowTooWide { device: self.name, columns, bytes: self.block }),
+            rows => Ok(rows.min(ROWS)),
+        }
+    }
+
+    fn failed(&self, reason: &str) -> DeviceError {
+        // What follows is the runtime's own stack.
+        let reason = reason.lines().take_while(|line| !line.starts_with("Backtrace"));
+        let reason = reason.map(str::trim).collect::<Vec<_>>().join(" ");
+        DeviceError::Failed { device: self.name, reason }
+    }
+
+    /// What `work` returns. A runtime that is out of memory does not say so, it panics.
+    fn attempt<T>(&self, work: impl FnOnce() -> Result<T, DeviceError>) -> Result<T, AcquireError> {
+        let said = |panic: Box<dyn Any + Send>| match panic.downcast::<String>() {
+            Ok(message) => self.failed(&message),
+            Err(_) => self.failed("its runtime gave up"),
+        };
+        let done = catch_unwind(AssertUnwindSafe(work)).map_err(said).flatten();
+        match (self.fault)() {
+            Some(fault) => Err(self.failed(&fault).into()),
+            None => Ok(done?),
+        }
+    }
+
+    /// Results that never came: a launch may fail where nobody waits for it.
+    fn lost(&self) -> DeviceError {
+        self.failed("a kernel did not run, or numbers are too large for single precision")
+    }
+}
+
+/// One unit a row.
+fn cubes(rows: usize) -> (CubeCount, CubeDim) {
+    #[expect(clippy::cast_possible_truncation, reason = "a block has at most `ROWS` rows")]
+    let count = rows.div_ceil(UNITS as usize) as u32;
+    (CubeCount::Static(count, 1, 1), CubeDim::new_1d(UNITS))
+}
+
+impl<R: Runtime> fmt::Debug for Gpu<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gpu").field("name", &self.name).field("block", &self.block).finish()
+    }
+}
+
+impl<R: Runtime> Device for Gpu<R> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn co_decide(
+        &self,
+        prior: Predictions<'_>,
+        model: Predictions<'_>,
+        joint: Joint,
+    ) -> Result<Vec<CoDecision>, AcquireError> {
+        crate::compute::co_decision::check_shapes(prior, model)?;
+        self.attempt(|| co_decision::co_decide(self, prior, model, joint))
+    }
+
+    fn farthest<'a>(
+        &'a self,
+        points: MatrixView<'a>,
+        metric: Metric,
+    ) -> Result<Box<dyn Farthest + 'a>, AcquireError> {
+        let farthest = self.attempt(|| FarthestOnGpu::new(self, Points::embedded(points, metric)));
+        Ok(Box::new(farthest?))
+    }
+
+    fn nearest<'a>(
+        &'a self,
+        gradients: &'a Gradients<'a>,
+    ) -> Result<Box<dyn Nearest + 'a>, AcquireError> {
+        let nearest = self.attempt(|| NearestOnGpu::new(self, Points::gradients(gradients)));
+        Ok(Box::new(nearest?))
+    }
+
+    fn bandwidth(&self, rows: usize, classes: usize) -> Result<Option<[f64; 2]>, AcquireError> {
+        self.attempt(|| bandwidth::bandwidth(self, rows, classes).map(Some))
+    }
+}
+
+#[cfg(all(test, feature = "wgpu"))]
+mod tests {
+    use super::*;
+    use crate::compute::{Cpu, device::wgpu};
+
+    /// Numbers in `[0, 1)` that repeat after a long time only.
+    fn numbers(length: usize) -> Vec<f32> {
+        let mut state = 1u32;
+        let next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1u32 << 24) as f32
+        };
+        std::iter::repeat_with(next).take(length).collect()
+    }
+
+    fn device() -> Option<Gpu<cubecl::wgpu::WgpuRuntime>> {
+        wgpu::gpu().map_err(|reason| eprintln!("skipped: {reason}")).ok()
+    }
+
+    #[test]
+    fn blocks_change_nothing() {
+        let (Some(whole), Some(blocks)) = (device(), device()) else { return };
+        // 50 rows of 5 numbers: 20 blocks, of which the last is not full.
+        let blocks = blocks.with_block(1000);
+        let mut values = numbers(970 * 4);
+        for row in values.chunks_exact_mut(4) {
+            let sum: f32 = row.iter().sum();
+            row.iter_mut().for_each(|value| *value /= sum);
+        }
+        let (prior, model) = values.split_at(485 * 4);
+        let prior = Predictions::probabilities(prior, 485, 4).unwrap();
+        let model = Predictions::probabilities(model, 485, 4).unwrap();
+        let decide = |device: &dyn Device| device.co_decide(prior, model, Joint::Product).unwrap();
+        assert_eq!(decide(&blocks), decide(&whole));
+
+        let points = MatrixView::new(&values, 776, 5).unwrap();
+        let farthest = |device: &dyn Device| {
+            let mut farthest = device.farthest(points, Metric::L2).unwrap();
+            farthest.add(3);
+            farthest.rank(&(4..776).collect::<Vec<_>>()).unwrap();
+            let taken: Vec<(usize, f64)> = std::iter::from_fn(|| {
+                let next = farthest.pop().unwrap();
+                next.iter().for_each(|(row, _)| farthest.add(*row));
+                next
+            })
+            .collect();
+            taken
+        };
+        let taken = farthest(&blocks);
+        assert_eq!(taken.len(), 772);
+        assert_eq!(taken, farthest(&whole));
+
+        let rows: Vec<usize> = (0..485).collect();
+        let gradients = Gradients::new(model, MatrixView::new(&values, 1940, 2).unwrap(), &rows);
+        let nearest = |device: &dyn Device| {
+            let mut nearest = vec![f64::INFINITY; 485];
+            device.nearest(&gradients).unwrap().lower(&rows[..11], &mut nearest).unwrap();
+            nearest
+        };
+        assert_eq!(nearest(&blocks), nearest(&whole));
+        for (got, expected) in nearest(&whole).iter().zip(nearest(&Cpu)) {
+            assert!((got - expected).abs() < 1e-6, "{got}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_no_buffer_holds_is_refused() {
+        let Some(device) = device() else { return };
+        let device = device.with_block(16);
+        let values = numbers(10);
+        let points = MatrixView::new(&values, 2, 5).unwrap();
+        let error = device.farthest(points, Metric::L2).unwrap_err().to_string();
+        let expected = "device `wgpu` holds no row of 5 numbers: its longest buffer is 16 bytes";
+        assert_eq!(error, expected);
+    }
+
+    /// A centre that is forgotten counts no more, and rows that are ranked again can be chosen again.
+    #[test]
+    fn a_cleared_state_starts_anew() {
+        let Some(device) = device() else { return };
+        let points = MatrixView::new(&[0.0, 1.0, 5.0, 9.0], 4, 1).unwrap();
+        let mut farthest = device.farthest(points, Metric::L2).unwrap();
+        farthest.add(0);
+        farthest.rank(&[1, 2, 3]).unwrap();
+        assert_eq!(farthest.pop().unwrap(), Some((3, 81.0)));
+        farthest.clear();
+        farthest.add(3);
+        farthest.rank(&[0, 1]).unwrap();
+        assert_eq!(farthest.pop().unwrap(), Some((0, 81.0)));
+        assert_eq!(farthest.pop().unwrap(), Some((1, 64.0)));
+        assert_eq!(farthest.pop().unwrap(), None);
+    }
+}
