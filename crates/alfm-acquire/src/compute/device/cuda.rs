@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "loading a library runs its code")]
 
-use cubecl::cuda::{CudaDevice, CudaRuntime};
+use cubecl::cuda::{CudaDevice, CudaRuntime, install};
 use cudarc::{driver, nvrtc};
 
 use super::Device;
@@ -18,6 +18,9 @@ pub(super) fn open() -> Result<Box<dyn Device>, String> {
     }
     if !compiler {
         return Err("NVRTC of the CUDA toolkit is missing".into());
+    }
+    if install::cuda_path().is_none() {
+        return Err("the CUDA toolkit's headers are missing: CUDA_PATH names where it is".into());
     }
     driver::result::init().map_err(|error| error.to_string())?;
     match driver::result::device::get_count().map_err(|error| error.to_string())? {
