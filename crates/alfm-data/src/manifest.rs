@@ -52,9 +52,16 @@ pub enum Source {
         /// Branch, tag or commit.
         revision: String,
     },
-    /// In a file of the user.
+    /// In a folder that the user fills by hand, below [`Hub::data_folder`].
+    Folder {
+        /// The folder's name.
+        folder: String,
+        /// Where its files can be downloaded.
+        home: String,
+    },
+    /// In a file or folder of the user.
     File {
-        /// The file.
+        /// The file or folder.
         path: PathBuf,
     },
 }
@@ -66,7 +73,8 @@ pub enum Source {
 pub struct SplitManifest {
     /// The file within the source.
     pub file: String,
-    /// Items of each class.
+    /// Items of each class; empty where no published count is known, and none is checked.
+    #[serde(default)]
     pub counts: Vec<usize>,
     /// Items without label.
     #[serde(default)]
@@ -105,13 +113,30 @@ pub fn catalog() -> &'static [Manifest] {
 }
 
 const TEXT_CLASSIFICATION: &str = "text-classification";
+const IMAGE_CLASSIFICATION: &str = "image-classification";
 
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 23] = [
     ("20-newsgroups.toml", include_str!("../../../datasets/20-newsgroups.toml")),
     ("ag-news.toml", include_str!("../../../datasets/ag-news.toml")),
     ("banking77.toml", include_str!("../../../datasets/banking77.toml")),
+    ("bloodmnist.toml", include_str!("../../../datasets/bloodmnist.toml")),
+    ("breastmnist.toml", include_str!("../../../datasets/breastmnist.toml")),
+    ("cifar10.toml", include_str!("../../../datasets/cifar10.toml")),
+    ("cifar100-coarse.toml", include_str!("../../../datasets/cifar100-coarse.toml")),
+    ("cifar100.toml", include_str!("../../../datasets/cifar100.toml")),
+    ("dermamnist.toml", include_str!("../../../datasets/dermamnist.toml")),
+    ("ham10000.toml", include_str!("../../../datasets/ham10000.toml")),
+    ("octmnist.toml", include_str!("../../../datasets/octmnist.toml")),
+    ("organamnist.toml", include_str!("../../../datasets/organamnist.toml")),
+    ("organcmnist.toml", include_str!("../../../datasets/organcmnist.toml")),
+    ("organsmnist.toml", include_str!("../../../datasets/organsmnist.toml")),
+    ("pathmnist.toml", include_str!("../../../datasets/pathmnist.toml")),
+    ("pneumoniamnist.toml", include_str!("../../../datasets/pneumoniamnist.toml")),
+    ("retinamnist.toml", include_str!("../../../datasets/retinamnist.toml")),
     ("sst2.toml", include_str!("../../../datasets/sst2.toml")),
     ("support-inbox.toml", include_str!("../../../datasets/support-inbox.toml")),
+    ("tiny-imagenet.toml", include_str!("../../../datasets/tiny-imagenet.toml")),
+    ("tissuemnist.toml", include_str!("../../../datasets/tissuemnist.toml")),
     ("trec-fine.toml", include_str!("../../../datasets/trec-fine.toml")),
     ("trec.toml", include_str!("../../../datasets/trec.toml")),
 ];
@@ -149,12 +174,16 @@ impl Manifest {
         let mut manifest = Self {
             name: path.display().to_string(),
             title: String::new(),
-            task: TEXT_CLASSIFICATION.to_owned(),
+            task: if columns.image.is_some() { IMAGE_CLASSIFICATION } else { TEXT_CLASSIFICATION }
+                .to_owned(),
             licence: String::new(),
             source: Source::File { path: path.into() },
             columns: columns.clone(),
             classes,
-            prompt_template: Some("{class}".to_owned()),
+            prompt_template: Some(
+                if columns.image.is_some() { "a photo of a {class}." } else { "{class}" }
+                    .to_owned(),
+            ),
             splits: BTreeMap::new(),
             revisions: BTreeMap::new(),
         };
@@ -181,7 +210,7 @@ impl Manifest {
         let published = self.splits.iter().map(|(name, split)| (name, &split.counts));
         let revised = self.revisions.values().flatten();
         for (split, counts) in published.chain(revised) {
-            if counts.len() != self.classes.len() {
+            if !counts.is_empty() && counts.len() != self.classes.len() {
                 return Err(DataError::ManifestLength {
                     name: self.name.clone(),
                     what: format!("the counts of split `{split}`"),
@@ -201,32 +230,70 @@ impl Manifest {
         Ok(ClassSchema::new(self.classes.iter().map(|class| class.name.as_str()))?)
     }
 
-    /// The counts that a split of a revision should have: its own if it is a known one, else the published.
+    /// The counts that a split of a revision should have: its own if it is a known one, else the published;
+    /// `None` where none are known.
     pub fn expected_counts(&self, revision: &str, split: &str) -> Option<&[usize]> {
         let revised = self.revisions.get(revision).and_then(|splits| splits.get(split));
-        revised.or_else(|| self.splits.get(split).map(|split| &split.counts)).map(Vec::as_slice)
+        let counts = revised.or_else(|| self.splits.get(split).map(|split| &split.counts))?;
+        (!counts.is_empty()).then_some(counts)
+    }
+
+    /// Where the file of a split lies, downloading it if need be; `None` if it is part of the program.
+    ///
+    /// # Errors
+    /// As [`Hub::file`]; [`DataError::NotDownloaded`].
+    pub(crate) fn path(
+        &self,
+        split: &SplitManifest,
+        hub: &Hub,
+    ) -> Result<Option<PathBuf>, DataError> {
+        match &self.source {
+            Source::Bundled => Ok(None),
+            Source::Hub { repo, revision } => {
+                hub.file(&RepoId::dataset(repo)?, revision, &split.file).map(Some)
+            }
+            Source::Folder { folder, home } => {
+                let path = hub.data_folder().join(folder).join(&split.file);
+                if path.is_file() {
+                    return Ok(Some(path));
+                }
+                let (dataset, folder, home) = (self.name.clone(), folder.clone(), home.clone());
+                Err(DataError::NotDownloaded { dataset, path, folder, home })
+            }
+            Source::File { path } => Ok(Some(path.clone())),
+        }
     }
 
     /// Makes sure that every file is there, downloading what is missing, and hashes it.
     ///
+    /// Files that a table only refers to are not hashed.
+    ///
     /// # Errors
-    /// As [`Hub::file`]; [`DataError::Io`].
+    /// As [`Hub::file`]; [`DataError::NotDownloaded`], [`DataError::Io`].
     pub fn fetch(&self, hub: &Hub) -> Result<Vec<FetchedFile>, DataError> {
-        let Source::Hub { repo, revision } = &self.source else { return Ok(Vec::new()) };
-        let repo = RepoId::dataset(repo)?;
-        let fetch = |split: &SplitManifest| {
-            let path = hub.file(&repo, revision, &split.file)?;
+        if matches!(self.source, Source::File { .. }) {
+            return Ok(Vec::new());
+        }
+        // Several splits may lie in one file.
+        let files: BTreeMap<&str, &SplitManifest> =
+            self.splits.values().map(|split| (split.file.as_str(), split)).collect();
+        let mut fetched = Vec::new();
+        for (file, split) in files {
+            let Some(path) = self.path(split, hub)? else { continue };
             let content = std::fs::read(&path).map_err(DataError::io(&path))?;
             let sha256 = Digest::of(&content);
-            Ok(FetchedFile { file: split.file.clone(), path, bytes: content.len() as u64, sha256 })
-        };
-        self.splits.values().map(fetch).collect()
+            let (file, bytes) = (file.to_owned(), content.len() as u64);
+            fetched.push(FetchedFile { file, path, bytes, sha256 });
+        }
+        Ok(fetched)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const AG_NEWS: &str = include_str!("../../../datasets/ag-news.toml");
 
     #[test]
     fn every_embedded_manifest_parses_under_its_own_name() {
@@ -251,6 +318,37 @@ mod tests {
             ("sst2", "validation", 872),
             ("support-inbox", "pool", 1_626),
             ("support-inbox", "test", 480),
+            ("pathmnist", "train", 89_996),
+            ("pathmnist", "val", 10_004),
+            ("pathmnist", "test", 7180),
+            ("bloodmnist", "train", 11_959),
+            ("bloodmnist", "val", 1712),
+            ("bloodmnist", "test", 3421),
+            ("dermamnist", "train", 7007),
+            ("dermamnist", "val", 1003),
+            ("dermamnist", "test", 2005),
+            ("pneumoniamnist", "train", 4708),
+            ("pneumoniamnist", "val", 524),
+            ("pneumoniamnist", "test", 624),
+            ("retinamnist", "train", 1080),
+            ("retinamnist", "val", 120),
+            ("retinamnist", "test", 400),
+            ("breastmnist", "train", 546),
+            ("breastmnist", "val", 78),
+            ("breastmnist", "test", 156),
+            ("tissuemnist", "train", 165_466),
+            ("tissuemnist", "val", 23_640),
+            ("tissuemnist", "test", 47_280),
+            ("octmnist", "train", 97_477),
+            ("octmnist", "val", 10_832),
+            ("octmnist", "test", 1000),
+            ("cifar10", "train", 50_000),
+            ("cifar10", "test", 10_000),
+            ("cifar100", "train", 50_000),
+            ("cifar100-coarse", "test", 10_000),
+            ("ham10000", "all", 10_015),
+            ("tiny-imagenet", "train", 100_000),
+            ("tiny-imagenet", "valid", 10_000),
             ("trec", "train", 5_452),
             ("trec", "test", 500),
             ("trec-fine", "train", 5_452),
@@ -277,14 +375,14 @@ mod tests {
 
     #[test]
     fn counts_for_another_number_of_classes_are_refused() {
-        let text = FILES[1].1.replace("[1900, 1900, 1900, 1900]", "[1900, 1900]");
+        let text = AG_NEWS.replace("[1900, 1900, 1900, 1900]", "[1900, 1900]");
         let error = Manifest::parse("x", &text).unwrap_err();
         assert!(matches!(error, DataError::ManifestLength { expected: 4, got: 2, .. }), "{error}");
     }
 
     #[test]
     fn an_unknown_key_is_named() {
-        let error = Manifest::parse("x", &FILES[1].1.replace("licence", "license")).unwrap_err();
+        let error = Manifest::parse("x", &AG_NEWS.replace("licence", "license")).unwrap_err();
         assert!(error.to_string().contains("license"), "{error}");
     }
 }

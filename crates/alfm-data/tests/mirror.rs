@@ -44,7 +44,11 @@ fn splits_have_their_published_sizes_and_first_texts() {
         let Some(data) = load(name) else { continue };
         let read = data.split(split).unwrap();
         assert_eq!(read.len(), size, "{name} {split}");
-        assert!(read.texts()[0].starts_with(first), "{name}: {}", read.texts()[0]);
+        assert!(
+            read.texts().unwrap()[0].starts_with(first),
+            "{name}: {}",
+            read.texts().unwrap()[0]
+        );
         assert_eq!(read.ids()[17], SampleId::from(format!("{split}/17")));
         assert_eq!(data.schema().len(), data.manifest().classes.len());
     }
@@ -163,7 +167,7 @@ fn human_labels_of_news_texts() {
         return;
     };
     let train = data.split("train").unwrap();
-    let texts: Vec<&str> = train.texts().iter().map(String::as_str).collect();
+    let texts: Vec<&str> = train.texts().unwrap().iter().map(String::as_str).collect();
     let clean = train.all_labels().unwrap();
     let labels = |missing| {
         let noise = Noise::Human {
@@ -286,7 +290,10 @@ fn newsgroups_in_their_published_form() {
     assert_eq!(data.revision(), "r1");
     let train = data.split("train").unwrap();
     assert_eq!(train.len(), 11_314);
-    assert_eq!((train.texts()[0].as_str(), train.texts()[1].as_str()), ("", "post 1"));
+    assert_eq!(
+        (train.texts().unwrap()[0].as_str(), train.texts().unwrap()[1].as_str()),
+        ("", "post 1")
+    );
     assert_eq!(train.labels()[11_313], Some(ClassId::new(19)));
     assert!(Path::new(hub.cache()).is_dir());
 }
