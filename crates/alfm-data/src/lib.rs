@@ -22,12 +22,14 @@
 
 pub mod arrays;
 mod bundled;
+mod catalog;
 mod cells;
 mod classes;
 mod dataset;
 mod error;
 mod hub;
 mod images;
+mod items;
 mod label_file;
 mod manifest;
 mod oracle;
@@ -36,15 +38,17 @@ mod split;
 pub mod subset;
 mod table;
 
+pub use catalog::catalog;
 pub use classes::{ClassEntry, read_classes};
 pub use dataset::Dataset;
 pub use error::DataError;
 pub use hub::{Hub, ModelFiles, Progress, RepoId, RepoKind};
 pub use images::{Image, MAX_PIXELS};
+pub use items::Items;
 pub use label_file::read_label_column;
-pub use manifest::{FetchedFile, Manifest, Source, SplitManifest, catalog};
+pub use manifest::{FetchedFile, Manifest, Source, SplitManifest};
 pub use oracle::{Oracle, OracleError, SimulatedOracle};
-pub use split::{Items, Split};
+pub use split::Split;
 pub use table::Columns;
 
 /// What an [`Image`] decodes to; of the crate `image`.

@@ -5,7 +5,7 @@ use alfm_core::{ClassId, ClassSchema, CoreError, Digest, SampleId};
 use rayon::prelude::*;
 
 use crate::table::{self, Cells, Wanted};
-use crate::{Columns, DataError, Image, cells, images};
+use crate::{Columns, DataError, Image, Items, cells, images};
 
 /// Items with ids and, as far as they are known, labels.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,48 +15,6 @@ pub struct Split {
     labels: Vec<Option<ClassId>>,
     groups: Option<Vec<String>>,
     digest: Digest,
-}
-
-/// What the items are.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Items {
-    /// Texts.
-    Texts(Vec<String>),
-    /// Images, still encoded.
-    Images(Vec<Image>),
-}
-
-impl Items {
-    /// Number of items.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Texts(texts) => texts.len(),
-            Self::Images(images) => images.len(),
-        }
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// What they are, in a word.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Texts(_) => "texts",
-            Self::Images(_) => "images",
-        }
-    }
-
-    fn gather(&self, rows: &[usize]) -> Self {
-        match self {
-            Self::Texts(texts) => Self::Texts(rows.iter().map(|&row| texts[row].clone()).collect()),
-            Self::Images(images) => {
-                Self::Images(rows.iter().map(|&row| images[row].clone()).collect())
-            }
-        }
-    }
 }
 
 impl Split {
@@ -78,7 +36,11 @@ impl Split {
         if let Some(twice) = ids.iter().find(|id| !seen.insert(*id)) {
             return Err(CoreError::Duplicate { what: "item", name: twice.to_string() }.into());
         }
-        let digest = content_hash(&ids, &items, &labels);
+        let rows = ids.iter().zip(items.contents()).zip(&labels);
+        let digest = Digest::of_parts(rows.flat_map(|((id, content), label)| {
+            let label = label.map_or(-1, |class| class.index() as i64);
+            [id.as_str().to_owned(), content, label.to_string()]
+        }));
         Ok(Self { ids, items, labels, groups: None, digest })
     }
 
@@ -309,17 +271,4 @@ pub(crate) fn found_in(folder: &Path) -> Result<Vec<images::Found>, DataError> {
 
 fn is_npz(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "npz")
-}
-
-/// Texts count by their content, images by their digest.
-fn content_hash(ids: &[SampleId], items: &Items, labels: &[Option<ClassId>]) -> Digest {
-    let content = |row: usize| match items {
-        Items::Texts(texts) => texts[row].clone(),
-        Items::Images(images) => images[row].digest().to_string(),
-    };
-    let rows = ids.iter().enumerate().zip(labels);
-    Digest::of_parts(rows.flat_map(|((row, id), label)| {
-        let label = label.map_or(-1, |class| class.index() as i64);
-        [id.as_str().to_owned(), content(row), label.to_string()]
-    }))
 }

@@ -139,7 +139,12 @@ impl Hub {
     #[cfg(feature = "hub")]
     fn fetch(&self, repo: &RepoId, revision: &str, file: &str) -> Result<PathBuf, DataError> {
         if self.offline {
-            return Err(self.missing(repo, revision, file, fetch_with("the hub is offline", repo)));
+            return Err(self.missing(
+                repo,
+                revision,
+                file,
+                fetch_with("the hub is offline", repo, file),
+            ));
         }
         download::file(self, repo, revision, file)
     }
@@ -147,7 +152,7 @@ impl Hub {
     #[cfg(not(feature = "hub"))]
     fn fetch(&self, repo: &RepoId, revision: &str, file: &str) -> Result<PathBuf, DataError> {
         let why = "this build has no hub client (feature `hub`)";
-        Err(self.missing(repo, revision, file, fetch_with(why, repo)))
+        Err(self.missing(repo, revision, file, fetch_with(why, repo, file)))
     }
 
     fn missing(&self, repo: &RepoId, revision: &str, file: &str, remedy: String) -> DataError {
@@ -161,8 +166,8 @@ impl Hub {
     }
 }
 
-fn fetch_with(why: &str, repo: &RepoId) -> String {
-    format!("{why}; with a network, {} fetches it", repo.command())
+fn fetch_with(why: &str, repo: &RepoId, file: &str) -> String {
+    format!("{why}; with a network, {} fetches it", repo.command(file))
 }
 
 impl fmt::Debug for Hub {
@@ -213,8 +218,15 @@ mod tests {
     fn a_missing_file_says_what_would_fetch_it() {
         let hub = Hub::new("/nowhere").with_offline(true);
         let repo = RepoId::dataset("CogComp/trec").unwrap();
-        let message = hub.file(&repo, "main", "a.parquet").unwrap_err().to_string();
-        for part in ["CogComp/trec", "`a.parquet`", "/nowhere", "alfm data get trec", "main"] {
+        let message = hub.file(&repo, "main", "default/test/0000.parquet");
+        let message = message.unwrap_err().to_string();
+        for part in [
+            "CogComp/trec",
+            "`default/test/0000.parquet`",
+            "/nowhere",
+            "alfm data get trec",
+            "main",
+        ] {
             assert!(message.contains(part), "{part} is missing in: {message}");
         }
     }
