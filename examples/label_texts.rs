@@ -31,7 +31,7 @@ fn main() -> Outcome<()> {
     // Once: embeddings, and a prior from the similarity of each text to the prompts of the classes.
     let files = hub.model("sentence-transformers/all-MiniLM-L6-v2")?;
     let encoder = BertEncoder::load(&files.folder)?;
-    let texts: Vec<&str> = pool.texts().iter().map(String::as_str).collect();
+    let texts: Vec<&str> = pool.texts()?.iter().map(String::as_str).collect();
     let embeddings = encoder.encode(&texts, &mut |_, _| {})?;
     let prior = zero_shot(embeddings.view(), &prompts(&data, &encoder)?, DEFAULT_TEMPERATURE)?;
     let prior = Predictions::new(prior.view(), ScoreKind::Probabilities)?;

@@ -12,7 +12,7 @@ fn embed(criterion: &mut Criterion) {
     let model = hub.model("sentence-transformers/all-MiniLM-L6-v2").expect("the model");
     let encoder = BertEncoder::load(&model.folder).expect("a whole model");
     let trec = Dataset::load("trec", &hub).expect("the data set");
-    let texts = trec.split("train").expect("a training split").texts();
+    let texts = trec.split("train").expect("a training split").texts().expect("texts");
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
 
     let mut group = criterion.benchmark_group("embed");

@@ -98,7 +98,7 @@ impl Bundled {
             Ok(())
         };
         for (name, split) in data.splits() {
-            add(name, split.texts())?;
+            add(name, split.texts()?)?;
         }
         add("prompts", &prompts(&data))?;
         Ok(Self { by_text })

@@ -1,10 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use alfm_core::{ClassId, ClassSchema, CoreError, Digest, SampleId};
+use alfm_core::{ClassId, ClassSchema, Digest};
 
-use crate::table::{self, Cell, Cells, Wanted};
-use crate::{ClassEntry, Columns, DataError, Hub, Manifest, RepoId, Source, bundled, catalog};
+use crate::split::found_in;
+use crate::{
+    ClassEntry, Columns, DataError, Hub, Manifest, RepoId, Source, Split, bundled, catalog, cells,
+    table,
+};
 
 /// A dataset in memory: its classes and its splits.
 #[derive(Clone, Debug)]
@@ -15,25 +18,9 @@ pub struct Dataset {
     splits: BTreeMap<String, Split>,
 }
 
-/// Items with ids and, as far as they are known, labels.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Split {
-    ids: Vec<SampleId>,
-    items: Items,
-    labels: Vec<Option<ClassId>>,
-    digest: Digest,
-}
-
-/// What the items are.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Items {
-    /// Texts.
-    Texts(Vec<String>),
-}
-
 impl Dataset {
-    /// Loads a known dataset by name, or a user's file by path (see [`Dataset::from_file`]).
+    /// Loads a known dataset by name, or a user's file or folder of images by path (see [`Dataset::from_file`],
+    /// [`Dataset::from_folder`]).
     ///
     /// ```
     /// use alfm_data::{Dataset, Hub};
@@ -44,13 +31,17 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// [`DataError::UnknownDataset`], and as [`Dataset::from_manifest`] and [`Dataset::from_file`].
+    /// [`DataError::UnknownDataset`], and as [`Dataset::from_manifest`], [`Dataset::from_file`] and
+    /// [`Dataset::from_folder`].
     pub fn load(name_or_path: &str, hub: &Hub) -> Result<Self, DataError> {
         if let Some(manifest) = catalog().iter().find(|manifest| manifest.name == name_or_path) {
             return Self::from_manifest(manifest, hub);
         }
         if Path::new(name_or_path).is_file() {
             return Self::from_file(Path::new(name_or_path), &Columns::default(), None);
+        }
+        if Path::new(name_or_path).is_dir() {
+            return Self::from_folder(Path::new(name_or_path), None);
         }
         let known: Vec<&str> = catalog().iter().map(|manifest| manifest.name.as_str()).collect();
         Err(DataError::UnknownDataset { name: name_or_path.to_owned(), known: known.join(", ") })
@@ -77,7 +68,7 @@ impl Dataset {
         Ok(dataset)
     }
 
-    /// Loads a CSV, JSONL or parquet file as the split `all`.
+    /// Loads a CSV, JSONL or parquet file, or a `.npz` file of images, as the split `all`.
     ///
     /// Without `classes`, they are learnt from the labels: whole numbers mean classes `0` to the largest,
     /// anything else is a name, and names are sorted.
@@ -91,48 +82,80 @@ impl Dataset {
         columns: &Columns,
         classes: Option<&[ClassEntry]>,
     ) -> Result<Self, DataError> {
-        let cells = table::read(path, &wanted(columns, false))?;
+        let cells = Split::read_cells(path, "all", columns, false)?;
+        let label = usize::from(columns.image.is_none());
         let classes = match classes {
             Some(classes) => classes.to_vec(),
-            None => learn_classes(path, cells[1].as_deref())?,
+            None => cells::learn_classes(path, cells[label].as_deref())?,
         };
-        let mut manifest = Manifest::of_file(path, columns, classes);
+        let manifest = Manifest::of_file(path, columns, classes);
         let schema = manifest.schema()?;
         let split = Split::from_cells(path, "all", columns, cells, &schema)?;
+        Ok(Self::of_one_split(manifest, schema, split))
+    }
+
+    /// Loads a folder of images as the split `all`: `CLASS/NAME.jpg`, `.png`, `.bmp`, `.gif` or `.webp`.
+    ///
+    /// Classes are the subfolders, sorted by name, unless `classes` gives their order; ids are paths below the
+    /// folder. An image that lies beside the subfolders, or in one that is no class of `classes`, is unlabelled.
+    /// Hidden files, and files whose ending is not an image's, are skipped. Without classes,
+    /// [`Split::from_image_folder`] reads the images alone.
+    ///
+    /// # Errors
+    /// As [`Split::from_image_folder`]; [`DataError::NoClasses`] if there are fewer than two subfolders with
+    /// images, and no `classes`.
+    pub fn from_folder(path: &Path, classes: Option<&[ClassEntry]>) -> Result<Self, DataError> {
+        let found = found_in(path)?;
+        let classes = match classes {
+            Some(classes) => classes.to_vec(),
+            None => {
+                let names: BTreeSet<&String> =
+                    found.iter().filter_map(|f| f.class.as_ref()).collect();
+                if names.len() < 2 {
+                    return Err(DataError::NoClasses { path: path.into(), found: names.len() });
+                }
+                names.into_iter().map(ClassEntry::named).collect()
+            }
+        };
+        let columns = Columns::default().with_image("image");
+        let manifest = Manifest::of_file(path, &columns, classes);
+        let schema = manifest.schema()?;
+        let place = |name: &String| schema.names().iter().position(|known| known == name);
+        let label =
+            |class: &Option<String>| class.as_ref().and_then(place).map(ClassId::from_index);
+        let labels = found.iter().map(|file| label(&file.class)).collect();
+        let split = Split::of_files(found, labels)?;
+        Ok(Self::of_one_split(manifest, schema, split))
+    }
+
+    /// A user's data, which has the counts that it has.
+    fn of_one_split(mut manifest: Manifest, schema: ClassSchema, split: Split) -> Self {
         let all = manifest.splits.entry("all".to_owned()).or_default();
         all.counts = split.class_counts(schema.len());
         all.unlabelled = split.len() - all.counts.iter().sum::<usize>();
         let splits = BTreeMap::from([("all".to_owned(), split)]);
-        Ok(Self { manifest, revision: "file".to_owned(), schema, splits })
+        Self { manifest, revision: "file".to_owned(), schema, splits }
     }
 
     fn read_split(&self, name: &str, hub: &Hub) -> Result<Split, DataError> {
         let Manifest { columns, .. } = &self.manifest;
         let split = &self.manifest.splits[name];
-        let wanted = wanted(columns, true);
-        match &self.manifest.source {
-            Source::Hub { repo, revision } => {
-                let path = hub.file(&RepoId::dataset(repo)?, revision, &split.file)?;
-                let cells = table::read(&path, &wanted)?;
-                Split::from_cells(&path, name, columns, cells, &self.schema)
-            }
-            Source::File { path } => {
-                let cells = table::read(path, &wanted)?;
-                Split::from_cells(path, name, columns, cells, &self.schema)
-            }
-            Source::Bundled => {
-                let path = Path::new(&split.file);
-                let text = bundled::file(&self.manifest.name, &split.file).unwrap_or_default();
-                check_hash(path, text, split.sha256)?;
-                let cells = table::read_jsonl(path, text, &wanted)?;
-                Split::from_cells(path, name, columns, cells, &self.schema)
-            }
-        }
+        let Some(path) = self.manifest.path(split, hub)? else {
+            let path = Path::new(&split.file);
+            let text = bundled::file(&self.manifest.name, &split.file).unwrap_or_default();
+            check_hash(path, text, split.sha256)?;
+            let cells = table::read_jsonl(path, text, &Split::wanted(columns, true))?;
+            return Split::from_cells(path, name, columns, cells, &self.schema);
+        };
+        let cells = Split::read_cells(&path, name, columns, true)?;
+        Split::from_cells(&path, name, columns, cells, &self.schema)
     }
 
     fn check_counts(&self, name: &str, split: &Split) -> Result<(), DataError> {
         let got = split.class_counts(self.schema.len());
-        let expected = self.manifest.expected_counts(&self.revision, name).unwrap_or_default();
+        let Some(expected) = self.manifest.expected_counts(&self.revision, name) else {
+            return Ok(());
+        };
         let unlabelled = self.manifest.splits[name].unlabelled;
         let labelled: usize = got.iter().sum();
         let classes = self.schema.names().iter().map(String::as_str).zip(expected.iter().zip(&got));
@@ -190,132 +213,6 @@ impl Dataset {
     }
 }
 
-impl Split {
-    /// A split from its parts. Complexity `O(n log n)`.
-    ///
-    /// # Errors
-    /// [`DataError::Core`] for lengths that differ or an id that is given twice.
-    pub fn new(
-        ids: Vec<SampleId>,
-        items: Items,
-        labels: Vec<Option<ClassId>>,
-    ) -> Result<Self, DataError> {
-        let Items::Texts(texts) = &items;
-        for (what, got) in [("texts", texts.len()), ("labels", labels.len())] {
-            if got != ids.len() {
-                return Err(CoreError::RowCount { what, expected: ids.len(), got }.into());
-            }
-        }
-        let mut seen = BTreeSet::new();
-        if let Some(twice) = ids.iter().find(|id| !seen.insert(*id)) {
-            return Err(CoreError::Duplicate { what: "item", name: twice.to_string() }.into());
-        }
-        let digest = content_hash(&ids, texts, &labels);
-        Ok(Self { ids, items, labels, digest })
-    }
-
-    fn from_cells(
-        path: &Path,
-        split: &str,
-        columns: &Columns,
-        cells: Cells,
-        schema: &ClassSchema,
-    ) -> Result<Self, DataError> {
-        let mut cells = cells.into_iter();
-        let mut next = || cells.next().flatten();
-        let texts = texts(path, &columns.text, next().unwrap_or_default())?;
-        let labels = match next() {
-            Some(column) => read_labels(path, &columns.label, &column, schema)?,
-            None => vec![None; texts.len()],
-        };
-        let ids = match (&columns.id, next()) {
-            (Some(name), Some(column)) => ids(path, name, &column)?,
-            _ => (0..texts.len()).map(|row| format!("{split}/{row}").into()).collect(),
-        };
-        Self::new(ids, Items::Texts(texts), labels).map_err(|error| match error {
-            DataError::Core(source) => DataError::Content { path: path.into(), source },
-            error => error,
-        })
-    }
-
-    /// The ids, in the order of the file.
-    pub fn ids(&self) -> &[SampleId] {
-        &self.ids
-    }
-
-    /// The items.
-    pub fn items(&self) -> &Items {
-        &self.items
-    }
-
-    /// The items of a dataset of texts.
-    pub fn texts(&self) -> &[String] {
-        let Items::Texts(texts) = &self.items;
-        texts
-    }
-
-    /// The labels, `None` where there is none.
-    pub fn labels(&self) -> &[Option<ClassId>] {
-        &self.labels
-    }
-
-    /// The labels of a split that has all of them.
-    ///
-    /// # Errors
-    /// [`DataError::Unlabelled`] for the first item without.
-    pub fn all_labels(&self) -> Result<Vec<ClassId>, DataError> {
-        let label = |(id, label): (&SampleId, &Option<ClassId>)| {
-            label.ok_or_else(|| DataError::Unlabelled { id: id.clone() })
-        };
-        self.ids.iter().zip(&self.labels).map(label).collect()
-    }
-
-    /// Number of items.
-    pub fn len(&self) -> usize {
-        self.ids.len()
-    }
-
-    /// Whether there is no item.
-    pub fn is_empty(&self) -> bool {
-        self.ids.is_empty()
-    }
-
-    /// SHA-256 of ids, texts and labels.
-    pub fn digest(&self) -> Digest {
-        self.digest
-    }
-
-    /// Items of each of `classes` classes; unlabelled ones are not counted.
-    pub fn class_counts(&self, classes: usize) -> Vec<usize> {
-        let mut counts = vec![0; classes];
-        for label in self.labels.iter().flatten() {
-            counts[label.index()] += 1;
-        }
-        counts
-    }
-
-    /// Some items, in the order asked for. Panics if a row is out of range, as indexing does.
-    ///
-    /// # Errors
-    /// [`DataError::Core`] if a row is asked for twice.
-    pub fn subset(&self, rows: &[usize]) -> Result<Self, DataError> {
-        let texts = rows.iter().map(|&row| self.texts()[row].clone()).collect();
-        let ids = rows.iter().map(|&row| self.ids[row].clone()).collect();
-        let labels = rows.iter().map(|&row| self.labels[row]).collect();
-        Self::new(ids, Items::Texts(texts), labels)
-    }
-}
-
-/// The columns in the order in which `Split::from_cells` takes them.
-fn wanted(columns: &Columns, label_required: bool) -> Vec<Wanted<'_>> {
-    let mut wanted = vec![
-        Wanted { name: &columns.text, required: true },
-        Wanted { name: &columns.label, required: label_required },
-    ];
-    wanted.extend(columns.id.as_deref().map(|name| Wanted { name, required: true }));
-    wanted
-}
-
 fn check_hash(path: &Path, text: &str, expected: Option<Digest>) -> Result<(), DataError> {
     let got = Digest::of(text);
     match expected {
@@ -324,98 +221,4 @@ fn check_hash(path: &Path, text: &str, expected: Option<Digest>) -> Result<(), D
         }
         _ => Ok(()),
     }
-}
-
-fn content_hash(ids: &[SampleId], texts: &[String], labels: &[Option<ClassId>]) -> Digest {
-    let rows = ids.iter().zip(texts).zip(labels);
-    Digest::of_parts(rows.flat_map(|((id, text), label)| {
-        let label = label.map_or(-1, |class| class.index() as i64);
-        [id.as_str().to_owned(), text.clone(), label.to_string()]
-    }))
-}
-
-fn texts(path: &Path, column: &str, cells: Vec<Cell>) -> Result<Vec<String>, DataError> {
-    let text = |(row, cell)| match cell {
-        Cell::Missing => Err(bad_cell(path, row, column, "", "a text (an empty one is allowed)")),
-        Cell::Text(text) => Ok(text),
-        number => Ok(number.to_string()),
-    };
-    cells.into_iter().enumerate().map(text).collect()
-}
-
-fn ids(path: &Path, column: &str, cells: &[Cell]) -> Result<Vec<SampleId>, DataError> {
-    let id = |(row, cell): (usize, &Cell)| {
-        if cell.is_empty() {
-            return Err(bad_cell(path, row, column, "", "an id"));
-        }
-        Ok(cell.to_string().into())
-    };
-    cells.iter().enumerate().map(id).collect()
-}
-
-/// Labels as numbers or names; -1 and nothing mean "unlabelled".
-pub(crate) fn read_labels(
-    path: &Path,
-    column: &str,
-    cells: &[Cell],
-    schema: &ClassSchema,
-) -> Result<Vec<Option<ClassId>>, DataError> {
-    let label = |(row, cell)| {
-        parse_label(cell, schema).ok_or_else(|| {
-            let expected = "a class name, a class number, or -1 for unlabelled";
-            bad_cell(path, row, column, &cell.to_string(), expected)
-        })
-    };
-    cells.iter().enumerate().map(label).collect()
-}
-
-/// A class name comes before a number, so that classes named `1`, `2` mean what they say.
-fn parse_label(cell: &Cell, schema: &ClassSchema) -> Option<Option<ClassId>> {
-    if cell.is_empty() {
-        return Some(None);
-    }
-    if let Cell::Text(name) = cell
-        && let Some(class) = schema.names().iter().position(|known| known == name)
-    {
-        return Some(Some(ClassId::from_index(class)));
-    }
-    let number = cell.number()?;
-    if number == -1 {
-        return Some(None);
-    }
-    let class = ClassId::from_index(usize::try_from(number).ok()?);
-    schema.check(class).ok().map(Some)
-}
-
-fn bad_cell(
-    path: &Path,
-    row: usize,
-    column: &str,
-    value: &str,
-    expected: &'static str,
-) -> DataError {
-    let (path, column, value) = (path.into(), column.to_owned(), value.to_owned());
-    DataError::Cell { path, row, column, value, expected }
-}
-
-/// More classes than this are ids or measurements in the wrong column.
-const MOST_CLASSES: i64 = 100_000;
-
-/// The classes of a user's file, from its labels.
-fn learn_classes(path: &Path, labels: Option<&[Cell]>) -> Result<Vec<ClassEntry>, DataError> {
-    let known: Vec<&Cell> = labels.into_iter().flatten().filter(|cell| !cell.is_empty()).collect();
-    let numbers: Option<Vec<i64>> = known.iter().map(|cell| cell.number()).collect();
-    let names: Vec<String> = match numbers.and_then(|numbers| numbers.into_iter().max()) {
-        Some(largest) if largest < MOST_CLASSES => {
-            (0..=largest).map(|class| class.to_string()).collect()
-        }
-        _ => {
-            let names: BTreeSet<String> = known.iter().map(|cell| cell.to_string()).collect();
-            names.into_iter().collect()
-        }
-    };
-    if names.len() < 2 {
-        return Err(DataError::NoClasses { path: path.into(), found: names.len() });
-    }
-    Ok(names.into_iter().map(ClassEntry::named).collect())
 }

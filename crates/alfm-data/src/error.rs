@@ -232,6 +232,77 @@ pub enum DataError {
         /// The file's hash.
         got: Digest,
     },
+    /// Content that is no image of a known kind, or a damaged one.
+    #[error(
+        "{image}: not a readable image: {source}: replace it, or leave its item out; \
+         `Split::unreadable` finds all such"
+    )]
+    Image {
+        /// Its file, and its row there.
+        image: String,
+        /// What is wrong with it.
+        source: image::ImageError,
+    },
+    /// An image with more pixels than are allowed.
+    #[error(
+        "{image}: {width} x {height} pixels, at most {limit} are decoded: scale it down, or raise the limit"
+    )]
+    ImageSize {
+        /// Its file, and its row there.
+        image: String,
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
+        /// The most pixels.
+        limit: u64,
+    },
+    /// An image file of a kind that cannot be read.
+    #[error("{path}: images of this kind are not read: convert it to one of {known}", path = path.display())]
+    ImageFormat {
+        /// The file.
+        path: PathBuf,
+        /// Endings of the known kinds, joined.
+        known: String,
+    },
+    /// A folder without an image.
+    #[error("{path}: no image is in it: expected CLASS/NAME.jpg, .png, .bmp, .gif or .webp", path = path.display())]
+    NoImages {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Items of another kind than asked for.
+    #[error(
+        "the items are {found}, not {expected}: choose a data set, or an encoder, of the other kind"
+    )]
+    ItemKind {
+        /// What was asked for.
+        expected: &'static str,
+        /// What they are.
+        found: &'static str,
+    },
+    /// A file of a dataset that users download by hand.
+    #[error(
+        "{path} is not there: download `{dataset}` from {home} and unpack it into that folder, \
+         or set ALFM_DATA_DIR to the folder that holds `{folder}`",
+        path = path.display()
+    )]
+    NotDownloaded {
+        /// The dataset.
+        dataset: String,
+        /// The file.
+        path: PathBuf,
+        /// The dataset's folder within the data folder.
+        folder: String,
+        /// Where it can be downloaded.
+        home: String,
+    },
+    /// An id that a split does not have.
+    #[error("there is no item `{id}`: ids are written as `alfm data show` prints them")]
+    UnknownItem {
+        /// The id.
+        id: SampleId,
+    },
     /// An item without a label where one is needed.
     #[error("item `{id}` has no label: a simulation needs all of them")]
     Unlabelled {

@@ -3,7 +3,7 @@ use std::path::Path;
 use alfm_core::{ClassId, ClassSchema};
 
 use crate::DataError;
-use crate::dataset::read_labels;
+use crate::cells::read_labels;
 use crate::table::{self, Wanted};
 
 /// Labels in row order, from one column of a CSV, JSONL or parquet file; -1 or an empty cell is no label.

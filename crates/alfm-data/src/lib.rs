@@ -1,7 +1,8 @@
 //! Datasets with checked manifests, simulated imbalance and label noise, oracles, and array files.
 //!
-//! * [`Dataset::load`] reads a known dataset ([`catalog`]) or a user's own CSV, JSONL or parquet file;
-//!   class counts are checked against the [`Manifest`], so a changed or truncated file is an error.
+//! * [`Dataset::load`] reads a known dataset ([`catalog`]), a user's own CSV, JSONL or parquet file, or a folder
+//!   of images; class counts are checked against the [`Manifest`], so a changed or truncated file is an error.
+//! * [`Items`] are texts or [`Image`]s, which stay encoded until they are asked for.
 //! * [`Hub`] finds files in a hub cache and, unless it is offline, downloads what is missing.
 //! * [`simulate`] makes a pool imbalanced and its labels noisy, as published experiments do.
 //! * [`Oracle`] answers queries: persistent, in batches.
@@ -10,25 +11,45 @@
 //! Rules for unclean input: an empty text is kept (it is an item like any other, and row counts stay the
 //! published ones); a text that is missing altogether is an error; label -1, an empty or a missing label
 //! mean "unlabelled"; blank lines of a JSONL file are skipped.
+//!
+//! Rules for images ([`Image::decode`]): PNG, JPEG, BMP, GIF (its first frame) and WebP, told apart by content;
+//! every one becomes 8-bit RGB. Grey is repeated, palettes are looked up, and alpha is dropped, not composed over a
+//! colour, as Pillow's `convert("RGB")` does it; 16 bits are scaled to 8, which Pillow clips. The EXIF orientation
+//! is applied, as the hub's own reader does it; colour profiles are not. A JPEG without end marker is truncated, and
+//! an error like any other damage, found when it is decoded: [`Split::unreadable`] decodes all, and
+//! [`Split::without`] leaves out what it found. A damaged JPEG that still has its end cannot be told from a strange
+//! picture.
 
 pub mod arrays;
 mod bundled;
+mod catalog;
+mod cells;
 mod classes;
 mod dataset;
 mod error;
 mod hub;
+mod images;
+mod items;
 mod label_file;
 mod manifest;
 mod oracle;
 pub mod simulate;
+mod split;
 pub mod subset;
 mod table;
 
+pub use catalog::catalog;
 pub use classes::{ClassEntry, read_classes};
-pub use dataset::{Dataset, Items, Split};
+pub use dataset::Dataset;
 pub use error::DataError;
 pub use hub::{Hub, ModelFiles, Progress, RepoId, RepoKind};
+pub use images::{Image, MAX_PIXELS};
+pub use items::Items;
 pub use label_file::read_label_column;
-pub use manifest::{FetchedFile, Manifest, Source, SplitManifest, catalog};
+pub use manifest::{FetchedFile, Manifest, Source, SplitManifest};
 pub use oracle::{Oracle, OracleError, SimulatedOracle};
+pub use split::Split;
 pub use table::Columns;
+
+/// What an [`Image`] decodes to; of the crate `image`.
+pub use image::RgbImage;

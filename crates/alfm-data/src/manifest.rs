@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 
 use alfm_core::{ClassId, ClassSchema, Digest};
 use serde::{Deserialize, Serialize};
@@ -52,9 +51,16 @@ pub enum Source {
         /// Branch, tag or commit.
         revision: String,
     },
-    /// In a file of the user.
+    /// In a folder that the user fills by hand, below [`Hub::data_folder`].
+    Folder {
+        /// The folder's name.
+        folder: String,
+        /// Where its files can be downloaded.
+        home: String,
+    },
+    /// In a file or folder of the user.
     File {
-        /// The file.
+        /// The file or folder.
         path: PathBuf,
     },
 }
@@ -66,7 +72,8 @@ pub enum Source {
 pub struct SplitManifest {
     /// The file within the source.
     pub file: String,
-    /// Items of each class.
+    /// Items of each class; empty where no published count is known, and none is checked.
+    #[serde(default)]
     pub counts: Vec<usize>,
     /// Items without label.
     #[serde(default)]
@@ -90,41 +97,8 @@ pub struct FetchedFile {
     pub sha256: Digest,
 }
 
-/// The known datasets, in the order of their names.
-///
-/// ```
-/// let names: Vec<&str> = alfm_data::catalog().iter().map(|manifest| manifest.name.as_str()).collect();
-/// assert!(names.contains(&"support-inbox"));
-/// ```
-pub fn catalog() -> &'static [Manifest] {
-    static CATALOG: LazyLock<Vec<Manifest>> = LazyLock::new(|| {
-        // The files are compiled in and a test parses every one: none is ever left out.
-        FILES.iter().filter_map(|(name, text)| Manifest::parse(name, text).ok()).collect()
-    });
-    &CATALOG
-}
-
 const TEXT_CLASSIFICATION: &str = "text-classification";
-
-const FILES: [(&str, &str); 7] = [
-    ("20-newsgroups.toml", include_str!("../../../datasets/20-newsgroups.toml")),
-    ("ag-news.toml", include_str!("../../../datasets/ag-news.toml")),
-    ("banking77.toml", include_str!("../../../datasets/banking77.toml")),
-    ("sst2.toml", include_str!("../../../datasets/sst2.toml")),
-    ("support-inbox.toml", include_str!("../../../datasets/support-inbox.toml")),
-    ("trec-fine.toml", include_str!("../../../datasets/trec-fine.toml")),
-    ("trec.toml", include_str!("../../../datasets/trec.toml")),
-];
-
-/// The name of the dataset that lives in this repository.
-pub(crate) fn name_of(repo: &RepoId) -> Option<&'static str> {
-    let id = format!("{}/{}", repo.owner(), repo.name());
-    let found = catalog().iter().rev().find(|manifest| match &manifest.source {
-        Source::Hub { repo, .. } => *repo == id,
-        _ => false,
-    })?;
-    Some(&found.name)
-}
+const IMAGE_CLASSIFICATION: &str = "image-classification";
 
 impl Manifest {
     /// Reads a manifest from TOML text; `name` is what errors call it.
@@ -149,12 +123,16 @@ impl Manifest {
         let mut manifest = Self {
             name: path.display().to_string(),
             title: String::new(),
-            task: TEXT_CLASSIFICATION.to_owned(),
+            task: if columns.image.is_some() { IMAGE_CLASSIFICATION } else { TEXT_CLASSIFICATION }
+                .to_owned(),
             licence: String::new(),
             source: Source::File { path: path.into() },
             columns: columns.clone(),
             classes,
-            prompt_template: Some("{class}".to_owned()),
+            prompt_template: Some(
+                if columns.image.is_some() { "a photo of a {class}." } else { "{class}" }
+                    .to_owned(),
+            ),
             splits: BTreeMap::new(),
             revisions: BTreeMap::new(),
         };
@@ -181,7 +159,7 @@ impl Manifest {
         let published = self.splits.iter().map(|(name, split)| (name, &split.counts));
         let revised = self.revisions.values().flatten();
         for (split, counts) in published.chain(revised) {
-            if counts.len() != self.classes.len() {
+            if !counts.is_empty() && counts.len() != self.classes.len() {
                 return Err(DataError::ManifestLength {
                     name: self.name.clone(),
                     what: format!("the counts of split `{split}`"),
@@ -201,26 +179,62 @@ impl Manifest {
         Ok(ClassSchema::new(self.classes.iter().map(|class| class.name.as_str()))?)
     }
 
-    /// The counts that a split of a revision should have: its own if it is a known one, else the published.
+    /// The counts that a split of a revision should have: its own if it is a known one, else the published;
+    /// `None` where none are known.
     pub fn expected_counts(&self, revision: &str, split: &str) -> Option<&[usize]> {
         let revised = self.revisions.get(revision).and_then(|splits| splits.get(split));
-        revised.or_else(|| self.splits.get(split).map(|split| &split.counts)).map(Vec::as_slice)
+        let counts = revised.or_else(|| self.splits.get(split).map(|split| &split.counts))?;
+        (!counts.is_empty()).then_some(counts)
+    }
+
+    /// Where the file of a split lies, downloading it if need be; `None` if it is part of the program.
+    ///
+    /// # Errors
+    /// As [`Hub::file`]; [`DataError::NotDownloaded`].
+    pub(crate) fn path(
+        &self,
+        split: &SplitManifest,
+        hub: &Hub,
+    ) -> Result<Option<PathBuf>, DataError> {
+        match &self.source {
+            Source::Bundled => Ok(None),
+            Source::Hub { repo, revision } => {
+                hub.file(&RepoId::dataset(repo)?, revision, &split.file).map(Some)
+            }
+            Source::Folder { folder, home } => {
+                let path = hub.data_folder().join(folder).join(&split.file);
+                if path.is_file() {
+                    return Ok(Some(path));
+                }
+                let (dataset, folder, home) = (self.name.clone(), folder.clone(), home.clone());
+                Err(DataError::NotDownloaded { dataset, path, folder, home })
+            }
+            Source::File { path } => Ok(Some(path.clone())),
+        }
     }
 
     /// Makes sure that every file is there, downloading what is missing, and hashes it.
     ///
+    /// Files that a table only refers to are not hashed.
+    ///
     /// # Errors
-    /// As [`Hub::file`]; [`DataError::Io`].
+    /// As [`Hub::file`]; [`DataError::NotDownloaded`], [`DataError::Io`].
     pub fn fetch(&self, hub: &Hub) -> Result<Vec<FetchedFile>, DataError> {
-        let Source::Hub { repo, revision } = &self.source else { return Ok(Vec::new()) };
-        let repo = RepoId::dataset(repo)?;
-        let fetch = |split: &SplitManifest| {
-            let path = hub.file(&repo, revision, &split.file)?;
+        if matches!(self.source, Source::File { .. }) {
+            return Ok(Vec::new());
+        }
+        // Several splits may lie in one file.
+        let files: BTreeMap<&str, &SplitManifest> =
+            self.splits.values().map(|split| (split.file.as_str(), split)).collect();
+        let mut fetched = Vec::new();
+        for (file, split) in files {
+            let Some(path) = self.path(split, hub)? else { continue };
             let content = std::fs::read(&path).map_err(DataError::io(&path))?;
             let sha256 = Digest::of(&content);
-            Ok(FetchedFile { file: split.file.clone(), path, bytes: content.len() as u64, sha256 })
-        };
-        self.splits.values().map(fetch).collect()
+            let (file, bytes) = (file.to_owned(), content.len() as u64);
+            fetched.push(FetchedFile { file, path, bytes, sha256 });
+        }
+        Ok(fetched)
     }
 }
 
@@ -228,63 +242,18 @@ impl Manifest {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_embedded_manifest_parses_under_its_own_name() {
-        for (file, text) in FILES {
-            let manifest = Manifest::parse(file, text).unwrap();
-            assert_eq!(format!("{}.toml", manifest.name), file);
-            assert!(manifest.classes.iter().all(|class| !class.prompts.is_empty()), "{file}");
-        }
-        assert_eq!(catalog().len(), FILES.len());
-    }
-
-    #[test]
-    fn published_totals() {
-        let cases = [
-            ("20-newsgroups", "train", 11_314),
-            ("20-newsgroups", "test", 7_532),
-            ("ag-news", "train", 120_000),
-            ("ag-news", "test", 7_600),
-            ("banking77", "train", 10_003),
-            ("banking77", "test", 3_080),
-            ("sst2", "train", 67_349),
-            ("sst2", "validation", 872),
-            ("support-inbox", "pool", 1_626),
-            ("support-inbox", "test", 480),
-            ("trec", "train", 5_452),
-            ("trec", "test", 500),
-            ("trec-fine", "train", 5_452),
-            ("trec-fine", "test", 500),
-        ];
-        for (name, split, total) in cases {
-            let manifest = catalog().iter().find(|manifest| manifest.name == name).unwrap();
-            assert_eq!(
-                manifest.splits[split].counts.iter().sum::<usize>(),
-                total,
-                "{name} {split}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_known_revision_has_its_own_counts() {
-        let manifest = catalog().iter().find(|manifest| manifest.name == "ag-news").unwrap();
-        let counts = |revision| manifest.expected_counts(revision, "train").unwrap();
-        assert_eq!(counts("local-agnews-v1"), [6315, 6282, 6223, 6165]);
-        assert_eq!(counts("any other"), [30_000; 4]);
-        assert_eq!(manifest.expected_counts("any other", "dev"), None);
-    }
+    const AG_NEWS: &str = include_str!("../../../datasets/ag-news.toml");
 
     #[test]
     fn counts_for_another_number_of_classes_are_refused() {
-        let text = FILES[1].1.replace("[1900, 1900, 1900, 1900]", "[1900, 1900]");
+        let text = AG_NEWS.replace("[1900, 1900, 1900, 1900]", "[1900, 1900]");
         let error = Manifest::parse("x", &text).unwrap_err();
         assert!(matches!(error, DataError::ManifestLength { expected: 4, got: 2, .. }), "{error}");
     }
 
     #[test]
     fn an_unknown_key_is_named() {
-        let error = Manifest::parse("x", &FILES[1].1.replace("licence", "license")).unwrap_err();
+        let error = Manifest::parse("x", &AG_NEWS.replace("licence", "license")).unwrap_err();
         assert!(error.to_string().contains("license"), "{error}");
     }
 }

@@ -1,5 +1,7 @@
 //! Parts of a split: a seeded, stratified sample, and what it left.
 
+use std::collections::BTreeMap;
+
 use alfm_core::{ClassId, SeedTree};
 
 use crate::simulate::{draw, rows_by_class};
@@ -29,6 +31,61 @@ pub fn stratified(labels: &[ClassId], classes: usize, limit: usize, seed: &SeedT
         .enumerate()
         .flat_map(|(k, (rows, share))| draw(rows, share, &seed.index(k as u64)))
         .collect();
+    kept.sort_unstable();
+    kept
+}
+
+/// At most `limit` rows of whole groups, in which the classes keep their shares, ascending: `O(n log n)`.
+///
+/// For items that belong together, such as images of one patient: rows of a group are all in the part, or all in
+/// the [`rest`]. A group counts as its first row's class. Of each class, groups are taken in the order of a seeded
+/// permutation as long as they fit into its share (see [`stratified`]), so that a class may stay short of it by less
+/// than its largest group left. Panics if lengths differ or a label is not below `classes`.
+///
+/// ```
+/// use alfm_core::{ClassId, SeedTree};
+/// let labels = [0, 0, 0, 1, 1, 1].map(ClassId::new);
+/// let lesions = ["a", "a", "b", "c", "c", "d"];
+/// let rows = alfm_data::subset::grouped(&labels, &lesions, 2, 4, &SeedTree::new(0));
+/// assert_eq!(rows.contains(&0), rows.contains(&1));
+/// assert_eq!(rows.contains(&3), rows.contains(&4));
+/// ```
+pub fn grouped<G: Ord>(
+    labels: &[ClassId],
+    groups: &[G],
+    classes: usize,
+    limit: usize,
+    seed: &SeedTree,
+) -> Vec<usize> {
+    assert_eq!(labels.len(), groups.len(), "one group for each label");
+    if limit >= labels.len() {
+        return (0..labels.len()).collect();
+    }
+    let mut members: BTreeMap<&G, Vec<usize>> = BTreeMap::new();
+    for (row, group) in groups.iter().enumerate() {
+        members.entry(group).or_default().push(row);
+    }
+    // Groups in the order of their first rows: their names decide nothing.
+    let mut members: Vec<Vec<usize>> = members.into_values().collect();
+    members.sort_unstable();
+    let mut of_class = vec![Vec::new(); classes];
+    for (group, rows) in members.iter().enumerate() {
+        of_class[labels[rows[0]].index()].push(group);
+    }
+    let size = |of_class: &Vec<usize>| of_class.iter().map(|&group| members[group].len()).sum();
+    let sizes: Vec<usize> = of_class.iter().map(size).collect();
+    let seed = seed.child("grouped");
+    let mut kept = Vec::with_capacity(limit);
+    for (k, (candidates, mut share)) in of_class.into_iter().zip(shares(&sizes, limit)).enumerate()
+    {
+        let count = candidates.len();
+        for group in draw(candidates, count, &seed.index(k as u64)) {
+            if members[group].len() <= share {
+                share -= members[group].len();
+                kept.extend(&members[group]);
+            }
+        }
+    }
     kept.sort_unstable();
     kept
 }
@@ -69,6 +126,22 @@ mod tests {
         assert_eq!(shares(&[1900; 4], 5600), [1400; 4]);
         assert_eq!(shares(&[1, 1, 1], 2), [1, 1, 0]);
         assert_eq!(shares(&[0, 4], 2), [0, 2]);
+    }
+
+    /// 12 items in groups of 1, 2 and 3, two classes of 6: half of them is 3 and 3.
+    #[test]
+    fn groups_stay_whole() {
+        let labels = [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1].map(ClassId::new);
+        let groups = [5, 5, 5, 1, 1, 2, 9, 8, 8, 7, 7, 7];
+        for seed in 0..20 {
+            let kept = grouped(&labels, &groups, 2, 6, &SeedTree::new(seed));
+            let left = rest(12, &kept);
+            assert_eq!(kept.len(), 6, "{seed}");
+            assert_eq!(kept.iter().filter(|row| **row < 6).count(), 3, "{seed}");
+            assert!(kept.iter().all(|a| left.iter().all(|b| groups[*a] != groups[*b])), "{seed}");
+        }
+        let sample = |seed| grouped(&labels, &groups, 2, 6, &SeedTree::new(seed));
+        assert!((1..20).any(|seed| sample(seed) != sample(0)));
     }
 
     #[test]

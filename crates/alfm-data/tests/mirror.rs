@@ -4,12 +4,15 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use alfm_core::{ClassId, ClassSchema, SampleId};
+use alfm_core::{ClassId, ClassSchema, SampleId, SeedTree};
 use alfm_data::arrays::{ArraySpec, read_labels};
-use alfm_data::simulate::{LabelColumns, Missing, Noise, NoiseInput};
-use alfm_data::{ClassEntry, Columns, DataError, Dataset, Hub, Manifest, RepoId, Source, catalog};
+use alfm_data::simulate::{Imbalance, LabelColumns, Missing, Noise, NoiseInput};
+use alfm_data::{
+    ClassEntry, Columns, DataError, Dataset, Hub, Manifest, RepoId, Source, catalog, subset,
+};
 
 use common::{beside, mirror};
 
@@ -44,7 +47,11 @@ fn splits_have_their_published_sizes_and_first_texts() {
         let Some(data) = load(name) else { continue };
         let read = data.split(split).unwrap();
         assert_eq!(read.len(), size, "{name} {split}");
-        assert!(read.texts()[0].starts_with(first), "{name}: {}", read.texts()[0]);
+        assert!(
+            read.texts().unwrap()[0].starts_with(first),
+            "{name}: {}",
+            read.texts().unwrap()[0]
+        );
         assert_eq!(read.ids()[17], SampleId::from(format!("{split}/17")));
         assert_eq!(data.schema().len(), data.manifest().classes.len());
     }
@@ -163,7 +170,7 @@ fn human_labels_of_news_texts() {
         return;
     };
     let train = data.split("train").unwrap();
-    let texts: Vec<&str> = train.texts().iter().map(String::as_str).collect();
+    let texts: Vec<&str> = train.texts().unwrap().iter().map(String::as_str).collect();
     let clean = train.all_labels().unwrap();
     let labels = |missing| {
         let noise = Noise::Human {
@@ -286,7 +293,10 @@ fn newsgroups_in_their_published_form() {
     assert_eq!(data.revision(), "r1");
     let train = data.split("train").unwrap();
     assert_eq!(train.len(), 11_314);
-    assert_eq!((train.texts()[0].as_str(), train.texts()[1].as_str()), ("", "post 1"));
+    assert_eq!(
+        (train.texts().unwrap()[0].as_str(), train.texts().unwrap()[1].as_str()),
+        ("", "post 1")
+    );
     assert_eq!(train.labels()[11_313], Some(ClassId::new(19)));
     assert!(Path::new(hub.cache()).is_dir());
 }
@@ -301,4 +311,141 @@ fn an_absent_dataset_says_how_to_get_it() {
     }
     let message = Dataset::load("trecc", &hub).unwrap_err().to_string();
     assert!(message.contains("known are 20-newsgroups, ag-news"), "{message}");
+}
+
+/// First images and labels by Pillow and pandas from the same files: size, mode there, label.
+#[test]
+fn images_of_the_hub_have_their_published_sizes() {
+    let cases = [
+        ("cifar10", "train", 50_000, 32, [6, 9, 9]),
+        ("cifar10", "test", 10_000, 32, [3, 8, 8]),
+        ("tiny-imagenet", "train", 20_000, 64, [191, 49, 166]),
+        ("tiny-imagenet", "valid", 10_000, 64, [107, 139, 140]),
+    ];
+    for (name, split, size, side, labels) in cases {
+        let Some(data) = load(name) else { continue };
+        let read = data.split(split).unwrap();
+        assert_eq!(read.len(), size, "{name} {split}");
+        let first: Vec<usize> =
+            read.labels()[..3].iter().map(|label| label.unwrap().index()).collect();
+        assert_eq!(first, labels, "{name} {split}");
+        for image in &read.images().unwrap()[..50] {
+            assert_eq!(image.decode().unwrap().dimensions(), (side, side), "{image}");
+        }
+        assert_eq!(data.manifest().classes[0].prompts.len(), 1);
+        assert!(data.manifest().classes[0].prompts[0].starts_with("a photo of a "));
+    }
+}
+
+/// Every image of the validation split can be read. Of the first 1000, 18 are stored grey and 2 more look it: rows by
+/// Pillow.
+#[test]
+fn grey_images_of_tiny_imagenet_become_rgb() {
+    let Some(data) = load("tiny-imagenet") else { return };
+    let valid = data.split("valid").unwrap();
+    assert!(valid.unreadable().is_empty());
+    let grey = |image: &alfm_data::Image| {
+        image.decode().unwrap().pixels().all(|pixel| pixel.0 == [pixel.0[0]; 3])
+    };
+    let images = valid.images().unwrap();
+    let found: Vec<usize> = (0..1000).filter(|row| grey(&images[*row])).collect();
+    assert_eq!(
+        found,
+        [
+            10, 95, 116, 157, 197, 227, 246, 303, 319, 326, 333, 365, 396, 455, 532, 643, 646, 652,
+            805, 904
+        ]
+    );
+}
+
+/// Lossless copies of the first test images, pixel by pixel: sums of R, G and B over the first two by Pillow.
+#[test]
+fn lossless_pixels_are_those_of_pillow() {
+    let Some(hub) = mirror() else { return };
+    let Some(file) = beside(&hub, "extra/cifar10_lossless/test-first-500.parquet") else { return };
+    let columns = Columns::default().with_image("img");
+    let data = Dataset::from_file(&file, &columns, None).unwrap();
+    let all = data.split("all").unwrap();
+    assert_eq!(all.class_counts(10), [57, 41, 51, 49, 40, 48, 54, 47, 57, 56]);
+    let sums = |row: usize| {
+        let image = all.images().unwrap()[row].decode().unwrap();
+        image.pixels().fold([0_u64; 3], |sums, pixel| {
+            std::array::from_fn(|channel| sums[channel] + u64::from(pixel.0[channel]))
+        })
+    };
+    assert_eq!([sums(0), sums(1)], [[112665, 113426, 106871], [154250, 157831, 164418]]);
+}
+
+/// CIFAR-10 with people's labels: the rows of the data set are those of CIFAR-10N, also after merging.
+#[test]
+fn people_s_labels_fit_the_images_of_cifar10() {
+    let Some(data) = load("cifar10") else { return };
+    let Some(file) = beside(&mirror().unwrap(), "noise/cifar10n/cifar10n_labels.npz") else {
+        return;
+    };
+    let train = data.split("train").unwrap();
+    let labels = train.all_labels().unwrap();
+    let made = Imbalance::merge(2).apply(&labels, data.schema(), &SeedTree::new(1)).unwrap();
+    assert_eq!(made.counts, [5000, 45_000]);
+    let array = |key: &str| ArraySpec::Npz { path: file.clone(), key: key.to_owned() };
+    let noise = Noise::HumanRows {
+        labels: array("worse_label"),
+        clean: Some(array("clean_label")),
+        missing: Missing::Error,
+    };
+    let input = NoiseInput::new(&made.labels, &made.schema)
+        .with_rows(&made.kept, train.len())
+        .with_merge(data.schema(), &made.class_map);
+    let noisy = noise.apply(&input).unwrap();
+    assert_eq!(noisy.iter().filter(|label| label.index() == 0).count(), 5309);
+}
+
+/// The one member of MedMNIST that is at hand, where a hub cache would have it.
+#[test]
+fn pneumonia_images_of_medmnist() {
+    let Some(file) = mirror().and_then(|hub| beside(&hub, "medmnist/pneumoniamnist.npz")) else {
+        return;
+    };
+    let cache = tempfile::tempdir().unwrap();
+    let folder = cache.path().join("datasets--albertvillanova--medmnist-v2/snapshots/main/data");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::copy(file, folder.join("pneumoniamnist.npz")).unwrap();
+    let hub = Hub::new(cache.path()).with_offline(true);
+    let data = Dataset::load("pneumoniamnist", &hub).unwrap();
+    let val = data.split("val").unwrap();
+    assert_eq!(val.class_counts(2), [135, 389]);
+    let image = val.images().unwrap()[0].decode().unwrap();
+    assert_eq!(image.dimensions(), (28, 28));
+    let sum: u64 = image.pixels().map(|pixel| u64::from(pixel.0[0])).sum();
+    assert_eq!(sum, 100_369);
+    assert_eq!(data.manifest().fetch(&hub).unwrap().len(), 1);
+}
+
+/// HAM10000 at 8 x 8: 10,015 images of 7,470 lesions, divided by lesion.
+#[test]
+fn lesions_are_not_divided() {
+    let Some(hub) = mirror() else { return };
+    let Some(file) = beside(&hub, "extra/ham10000_8x8/hmnist_8_8_L.npz") else { return };
+    let classes = ["akiec", "bcc", "bkl", "df", "nv", "vasc", "mel"].map(ClassEntry::named);
+    let columns = Columns::default().with_image("images").with_label("labels");
+    let data = Dataset::from_file(&file, &columns, Some(&classes)).unwrap();
+    let all = data.split("all").unwrap();
+    assert_eq!(all.class_counts(7), [327, 514, 1099, 115, 6705, 142, 1113]);
+    assert!(all.unreadable().is_empty());
+
+    let mut archive = npyz::npz::NpzArchive::open(&file).unwrap();
+    let lesions = archive.by_name("lesion_id").unwrap().unwrap();
+    let lesions: Vec<String> = lesions.into_vec().unwrap();
+    let labels = all.all_labels().unwrap();
+    let pool = subset::grouped(&labels, &lesions, 7, 8000, &SeedTree::new(0));
+    let test = subset::rest(all.len(), &pool);
+    assert!((7990..=8000).contains(&pool.len()), "{}", pool.len());
+    let of = |rows: &[usize]| rows.iter().map(|row| &lesions[*row]).collect::<BTreeSet<_>>();
+    assert!(of(&pool).is_disjoint(&of(&test)));
+    assert_eq!(of(&pool).len() + of(&test).len(), 7470);
+    let pool = all.subset(&pool).unwrap().class_counts(7);
+    for (kept, count) in pool.iter().zip(all.class_counts(7)) {
+        let share = count as f64 * 8000.0 / 10_015.0;
+        assert!((*kept as f64 - share).abs() < 4.0, "{kept} of {count}, not {share}");
+    }
 }

@@ -76,7 +76,7 @@ fn columns_are_named_and_classes_given() {
     let data = Dataset::from_file(&path, &columns, Some(&given)).unwrap();
     let split = data.split("all").unwrap();
     assert_eq!(split.ids(), ["T-1", "T-2"].map(SampleId::from));
-    assert_eq!(split.texts(), ["hello", "bye"]);
+    assert_eq!(split.texts().unwrap(), ["hello", "bye"]);
     assert_eq!(classes(&data), [None, None]);
     assert_eq!(data.manifest().classes[1].prompts, ["b"]);
     let error = load(&path, &columns).unwrap_err();
@@ -121,7 +121,7 @@ fn parquet_columns_of_any_width_are_read() {
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     let data = load(&path, &Columns::default()).unwrap();
-    assert_eq!(data.split("all").unwrap().texts(), ["a", "", "c"]);
+    assert_eq!(data.split("all").unwrap().texts().unwrap(), ["a", "", "c"]);
     assert_eq!(classes(&data), [Some(1), None, Some(0)]);
     let error = load(&path, &Columns::default().with_label("score")).unwrap_err();
     assert!(matches!(error, DataError::ColumnType { .. }), "{error}");
@@ -167,6 +167,6 @@ fn a_subset_keeps_ids_with_their_texts() {
     let pool = data.split("pool").unwrap();
     let some = pool.subset(&[5, 2]).unwrap();
     assert_eq!(some.ids(), [pool.ids()[5].clone(), pool.ids()[2].clone()]);
-    assert_eq!(some.texts()[0], pool.texts()[5]);
+    assert_eq!(some.texts().unwrap()[0], pool.texts().unwrap()[5]);
     assert!(pool.subset(&[1, 1]).is_err());
 }

@@ -1,6 +1,7 @@
 //! Where the prior `p_L` comes from: class probabilities of a foundation model, `N x K`, computed once.
 //!
-//! * [`zero_shot`]: similarity of item and class-prompt embeddings.
+//! * [`zero_shot`]: similarity of item and class-prompt embeddings; [`Head`] reads it as CLIP or SigLIP does, and
+//!   [`fill_templates`] writes the prompts.
 //! * [`from_hard_labels`]: the labels of another annotator or model, as sure as they are [`Reliability`].
 //! * [`weak_labels`]: rules that vote or abstain, by majority or a generative model.
 //! * `llm`: a language model behind an endpoint, with the feature of that name.
@@ -15,10 +16,12 @@ pub mod calibrate;
 mod ensemble;
 mod error;
 mod hard_labels;
+mod head;
 #[cfg(feature = "llm")]
 pub mod llm;
 mod quality;
 mod simple;
+mod templates;
 pub mod weak_labels;
 mod zero_shot;
 
@@ -26,6 +29,8 @@ pub use calibrate::{Calibrator, LabelShift, Temperature, VectorScaling};
 pub use ensemble::{Pool, ensemble};
 pub use error::PriorError;
 pub use hard_labels::{Reliability, from_hard_labels};
+pub use head::Head;
 pub use quality::PriorQuality;
 pub use simple::{from_matrix, rotated, uniform};
+pub use templates::{CLIP_TEMPLATES, fill_templates};
 pub use zero_shot::{ClassPrompts, DEFAULT_TEMPERATURE, zero_shot};

@@ -1,7 +1,7 @@
 use alfm_core::{ClassId, CoreError, Matrix, MatrixView, Predictions, ScoreKind};
 use rayon::prelude::*;
 
-use crate::PriorError;
+use crate::{Head, PriorError};
 
 /// Temperature that served MiniLM embeddings in the prototype.
 pub const DEFAULT_TEMPERATURE: f64 = 20.0;
@@ -96,37 +96,46 @@ pub fn zero_shot(
     prompts: &ClassPrompts,
     temperature: f64,
 ) -> Result<Matrix, PriorError> {
+    if !(temperature.is_finite() && temperature > 0.0) {
+        let rule = "a temperature must be finite and above 0";
+        return Err(PriorError::Setting { name: "temperature", value: temperature, rule });
+    }
+    Head::Softmax { scale: temperature }.apply(items, prompts)
+}
+
+/// `logit(cos(item, class))`, `N x K`, in parallel over rows.
+pub(crate) fn logits(
+    items: MatrixView<'_>,
+    prompts: &ClassPrompts,
+    logit: impl Fn(f64) -> f64 + Sync,
+) -> Result<Matrix, PriorError> {
     let directions = prompts.directions();
     let (expected, got) = (directions.columns(), items.columns());
     if expected != got {
         return Err(PriorError::Dimension { expected, got });
-    }
-    if !(temperature.is_finite() && temperature > 0.0) {
-        let rule = "a temperature must be finite and above 0";
-        return Err(PriorError::Setting { name: "temperature", value: temperature, rule });
     }
     let classes = directions.rows();
     let mut logits = vec![0.0f32; items.rows() * classes];
     let zero = logits
         .par_chunks_exact_mut(classes)
         .zip(items.values().par_chunks_exact(got))
-        .position_first(|(logits, item)| !similarities(item, directions, temperature, logits));
+        .position_first(|(logits, item)| !similarities(item, directions, &logit, logits));
     if let Some(row) = zero {
         return Err(PriorError::ZeroVector { what: "item", row });
     }
-    softmax_rows(MatrixView::new(&logits, items.rows(), classes)?)
+    Ok(Matrix::new(logits, items.rows(), classes)?)
 }
 
-/// Writes `temperature * cos(item, class)`; `false` if the item has no direction.
+/// Writes `logit(cos(item, class))`; `false` if the item has no direction.
 fn similarities(
     item: &[f32],
     directions: MatrixView<'_>,
-    temperature: f64,
+    logit: impl Fn(f64) -> f64,
     logits: &mut [f32],
 ) -> bool {
     let Some(norm) = norm(item) else { return false };
-    for (logit, direction) in logits.iter_mut().zip(directions.iter()) {
-        *logit = (temperature * dot(item, direction) / norm) as f32;
+    for (value, direction) in logits.iter_mut().zip(directions.iter()) {
+        *value = logit(dot(item, direction) / norm) as f32;
     }
     true
 }

@@ -4,8 +4,8 @@
 
 use alfm_core::{ClassId, CoreError, Matrix, ScoreKind};
 use alfm_prior::{
-    Calibrator, ClassPrompts, PriorError, PriorQuality, Reliability, Temperature, from_hard_labels,
-    from_matrix, rotated, uniform, zero_shot,
+    CLIP_TEMPLATES, Calibrator, ClassPrompts, Head, PriorError, PriorQuality, Reliability,
+    Temperature, fill_templates, from_hard_labels, from_matrix, rotated, uniform, zero_shot,
 };
 use proptest::prelude::*;
 
@@ -41,6 +41,45 @@ fn zero_shot_is_the_softmax_of_scaled_cosines() {
     let items = matrix(&[[0.0, 2.0]]);
     let prior = zero_shot(items.view(), &prompts, 1.0).unwrap();
     close(prior.view().row(0), &[0.846_461, 0.153_539]);
+}
+
+/// Cosines 0.6 and 0.8. SigLIP: sigmoid(10 * 0.6 - 7) = 0.268941 and sigmoid(1) = 0.731059; they sum to 1.
+#[test]
+fn heads_read_cosines_as_their_models_do() {
+    let prompts = matrix(&[[1.0, 0.0], [0.0, 1.0]]);
+    let prompts = ClassPrompts::new(prompts.view(), &classes([0, 1]), 2).unwrap();
+    let items = matrix(&[[3.0, 4.0]]);
+    let apply = |head: Head| head.apply(items.view(), &prompts);
+    let siglip = Head::siglip(10f64.ln(), -7.0);
+    close(apply(siglip).unwrap().view().row(0), &[0.268_941, 0.731_059]);
+    // Far below zero, sigmoids are exponentials: the softmax with the same scale, 1 / (1 + exp(2)).
+    let far = Head::Sigmoid { scale: 10.0, bias: -900.0 };
+    close(apply(far).unwrap().view().row(0), &[0.119_203, 0.880_797]);
+    let clip = apply(Head::clip(10f64.ln())).unwrap();
+    close(clip.view().row(0), &[0.119_203, 0.880_797]);
+    close(clip.view().values(), zero_shot(items.view(), &prompts, 10.0).unwrap().view().values());
+
+    for scale in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let error = apply(Head::Softmax { scale }).unwrap_err();
+        assert!(error.to_string().starts_with("`scale` is "), "{error}");
+    }
+    let error = apply(Head::Sigmoid { scale: 1.0, bias: f64::NAN }).unwrap_err();
+    assert!(error.to_string().starts_with("`bias` is "), "{error}");
+}
+
+/// Two templates, two classes: prompts come class by class, and a class's direction is the mean of its two.
+#[test]
+fn an_ensemble_of_templates_is_averaged_as_embeddings() {
+    let (of, texts) = fill_templates(&["a {class}.", "the {class}."], &["cat", "dog"]);
+    assert_eq!(of, classes([0, 0, 1, 1]));
+    assert_eq!(texts, ["a cat.", "the cat.", "a dog.", "the dog."]);
+    let embedded = matrix(&[[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 3.0], [0.0, 0.0, 1.0]]);
+    let prompts = ClassPrompts::new(embedded.view(), &of, 2).unwrap();
+    let half = 0.5f32.sqrt();
+    close(prompts.directions().values(), &[half, half, 0.0, 0.0, 0.0, 1.0]);
+    let (of, texts) = fill_templates(&CLIP_TEMPLATES, &["lawn_mower"; 3]);
+    assert_eq!((of.len(), texts[5].as_str()), (21, "art of the lawn mower."));
+    assert!(CLIP_TEMPLATES.iter().all(|template| template.matches("{class}").count() == 1));
 }
 
 #[test]

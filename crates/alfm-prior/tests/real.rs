@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use alfm_core::{ClassId, Matrix, ScoreKind};
 use alfm_prior::weak_labels::{GenerativeModel, MajorityVote, Votes};
 use alfm_prior::{
-    Calibrator, ClassPrompts, LabelShift, PriorQuality, Reliability, Temperature, from_hard_labels,
-    from_matrix, zero_shot,
+    Calibrator, ClassPrompts, Head, LabelShift, PriorQuality, Reliability, Temperature,
+    from_hard_labels, from_matrix,
 };
 
 /// The folder, or `None` after saying what is missing.
@@ -59,7 +59,8 @@ fn clip_zero_shot_on_cifar10() {
     let classes: Vec<ClassId> = (0..10).map(ClassId::new).collect();
     let prompts = ClassPrompts::new(prompts.view(), &classes, 10).unwrap();
 
-    let prior = zero_shot(images.view(), &prompts, 100.0).unwrap();
+    // A checkpoint holds the logarithm of 100.
+    let prior = Head::clip(100f64.ln()).apply(images.view(), &prompts).unwrap();
     let published = matrix(&file("test_first500_zeroshot_probs"));
     let read = from_matrix(published.view(), ScoreKind::Probabilities, 500, 10).unwrap();
     let pairs = prior.view().values().iter().zip(read.view().values());

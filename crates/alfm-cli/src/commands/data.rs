@@ -1,4 +1,4 @@
-use alfm_data::{Dataset, Manifest, Source, catalog};
+use alfm_data::{Dataset, Image, Items, Manifest, Source, catalog};
 use comfy_table::{Table, TableStyle};
 use serde_json::json;
 
@@ -21,12 +21,13 @@ fn list(context: &Context) -> Result<(), Failure> {
     }
     let mut table = table(["name", "classes", "items", "source", "licence", "title"]);
     for manifest in catalog() {
-        let items: usize =
+        let counts: usize =
             manifest.splits.values().map(|split| split.counts.iter().sum::<usize>()).sum();
+        let items = if counts == 0 { "not known".to_owned() } else { counts.to_string() };
         table.add_row([
             manifest.name.clone(),
             manifest.classes.len().to_string(),
-            items.to_string(),
+            items,
             place(manifest),
             manifest.licence.clone(),
             manifest.title.clone(),
@@ -79,23 +80,35 @@ fn show(name: &str, rows: usize, context: &Context) -> Result<(), Failure> {
     lines(&counts.to_string())?;
     for (name, split) in data.splits() {
         lines(&format!("\n{name}, {} items:", split.len()))?;
-        for ((id, text), label) in
-            split.ids().iter().zip(split.texts()).zip(split.labels()).take(rows)
-        {
+        for (row, (id, label)) in split.ids().iter().zip(split.labels()).enumerate().take(rows) {
+            let item = match split.items() {
+                Items::Texts(texts) => texts[row].clone(),
+                Items::Images(images) => describe(&images[row]),
+                _ => String::new(),
+            };
             let class = match label {
                 Some(class) => data.schema().name(*class)?,
                 None => "unlabelled",
             };
-            lines(&format!("  {id} [{class}] {text}"))?;
+            lines(&format!("  {id} [{class}] {item}"))?;
         }
     }
     Ok(())
+}
+
+/// Its size, or why it has none.
+fn describe(image: &Image) -> String {
+    match image.decode() {
+        Ok(pixels) => format!("{} x {} pixels, {image}", pixels.width(), pixels.height()),
+        Err(error) => error.to_string(),
+    }
 }
 
 fn place(manifest: &Manifest) -> String {
     match &manifest.source {
         Source::Bundled => "in the program".into(),
         Source::Hub { repo, .. } => repo.clone(),
+        Source::Folder { home, .. } => home.clone(),
         Source::File { path } => path.display().to_string(),
         _ => String::new(),
     }

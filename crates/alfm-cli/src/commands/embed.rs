@@ -1,6 +1,6 @@
 use alfm_core::Matrix;
-use alfm_data::Dataset;
 use alfm_data::arrays::{Precision, write_safetensors};
+use alfm_data::{Dataset, Split};
 use serde_json::json;
 
 use super::{Context, read_text};
@@ -54,9 +54,8 @@ fn texts(args: &EmbedArgs, context: &Context) -> Result<Vec<(String, Vec<String>
     }
     let name = args.dataset.as_deref().unwrap_or_default();
     let data = Dataset::load(name, &context.hub)?;
-    let splits = data.splits().iter();
-    let mut parts: Vec<_> =
-        splits.map(|(name, split)| (name.clone(), split.texts().to_vec())).collect();
+    let texts = |(name, split): (&String, &Split)| Ok((name.clone(), split.texts()?.to_vec()));
+    let mut parts = data.splits().iter().map(texts).collect::<Result<Vec<_>, Failure>>()?;
     let prompts = prompts(&data);
     if !prompts.is_empty() {
         parts.push(("prompts".into(), prompts));

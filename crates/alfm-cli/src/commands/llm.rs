@@ -77,7 +77,7 @@ fn texts(wanted: &LlmArgs, context: &Context) -> Result<Vec<String>, Failure> {
     match (&wanted.texts, &wanted.dataset, &wanted.split) {
         (Some(path), ..) => Ok(read_text(path)?.lines().map(str::to_owned).collect()),
         (_, Some(name), Some(split)) => {
-            Ok(Dataset::load(name, &context.hub)?.split(split)?.texts().to_vec())
+            Ok(Dataset::load(name, &context.hub)?.split(split)?.texts()?.to_vec())
         }
         _ => {
             let remedy = "give --texts, or --dataset with --split";

@@ -55,6 +55,14 @@ impl Element {
         })
     }
 
+    /// The elements as they are, if they are unsigned bytes.
+    pub(super) fn bytes<'a>(self, name: &str, bytes: &'a [u8]) -> Result<&'a [u8], DataError> {
+        match self {
+            Self::U8 => Ok(bytes),
+            other => Err(other.refused(name, "u8")),
+        }
+    }
+
     fn refused(self, name: &str, expected: &'static str) -> DataError {
         let found = format!("{self:?}").to_lowercase();
         DataError::ArrayType { array: name.to_owned(), found, expected }

@@ -77,13 +77,25 @@ pub fn matrix_from_safetensors(name: &str, bytes: &[u8], key: &str) -> Result<Ma
 /// # Errors
 /// As [`read_matrix`]; [`DataError::LabelValue`] for another negative or too large number.
 pub fn read_labels(spec: &ArraySpec) -> Result<Vec<Option<ClassId>>, DataError> {
-    let (name, numbers) = match spec {
-        ArraySpec::Npy { path } => npy::read_npy(path)?.integers()?,
-        ArraySpec::Npz { path, key } => npy::read_npz(path, key)?.integers()?,
-        ArraySpec::Safetensors { path, key } => safetensors::read(path, key)?.integers()?,
-        ArraySpec::Parquet { path, column } => parquet::read_integers(path, column)?,
-    };
+    let (name, numbers) = read_integers(spec)?;
     labels(&name, &numbers, 1)
+}
+
+/// Reads a vector of whole numbers, with the array's name.
+pub(crate) fn read_integers(spec: &ArraySpec) -> Result<(String, Vec<i64>), DataError> {
+    match spec {
+        ArraySpec::Npy { path } => npy::read_npy(path)?.integers(),
+        ArraySpec::Npz { path, key } => npy::read_npz(path, key)?.integers(),
+        ArraySpec::Safetensors { path, key } => safetensors::read(path, key)?.integers(),
+        ArraySpec::Parquet { path, column } => parquet::read_integers(path, column),
+    }
+}
+
+/// Reads an array of bytes of a `.npz` file, with its shape.
+pub(crate) fn read_bytes(path: &Path, key: &str) -> Result<(Vec<usize>, Vec<u8>), DataError> {
+    let raw = npy::read_npz(path, key)?;
+    let bytes = raw.header.element.bytes(&raw.header.name, raw.bytes())?.to_vec();
+    Ok((raw.header.shape, bytes))
 }
 
 /// Labels that several annotators or rules gave to the same items.

@@ -25,6 +25,7 @@ pub type Progress = Arc<dyn Fn(&str, u64, u64) + Send + Sync>;
 #[derive(Clone)]
 pub struct Hub {
     cache: PathBuf,
+    data: PathBuf,
     offline: bool,
     #[cfg_attr(not(feature = "hub"), expect(dead_code, reason = "only downloads use it"))]
     endpoint: Option<String>,
@@ -43,14 +44,16 @@ impl Hub {
     /// # Ok::<(), alfm_data::DataError>(())
     /// ```
     pub fn new(cache: impl Into<PathBuf>) -> Self {
-        Self { cache: cache.into(), offline: false, endpoint: None, progress: None }
+        let cache = cache.into();
+        let data = cache.parent().unwrap_or(&cache).to_owned();
+        Self { cache, data, offline: false, endpoint: None, progress: None }
     }
 
     /// The cache that the environment names.
     ///
     /// The folder is `ALFM_HUB_DIR`, else `HF_HOME/hub`, else the hub's default (`HF_HUB_CACHE`,
     /// `XDG_CACHE_HOME/huggingface/hub`, `~/.cache/huggingface/hub`). `ALFM_OFFLINE` set to anything but
-    /// nothing, `0` or `false` means offline.
+    /// nothing, `0` or `false` means offline. `ALFM_DATA_DIR` is the folder of [`Hub::data_folder`].
     ///
     /// # Errors
     /// [`DataError::NoCache`] if no variable, not even the home folder's, is set.
@@ -61,7 +64,11 @@ impl Hub {
     fn from_variables(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, DataError> {
         let cache = cache::folder(&get).ok_or(DataError::NoCache)?;
         let offline = get("ALFM_OFFLINE").is_some_and(|value| value != "0" && value != "false");
-        Ok(Self::new(cache).with_offline(offline))
+        let hub = Self::new(cache).with_offline(offline);
+        Ok(match get("ALFM_DATA_DIR") {
+            Some(data) => hub.with_data_folder(data),
+            None => hub,
+        })
     }
 
     /// Never touches the network if `offline`.
@@ -88,6 +95,18 @@ impl Hub {
     /// The cache folder.
     pub fn cache(&self) -> &Path {
         &self.cache
+    }
+
+    /// Looks for datasets that are no hub repositories in this folder.
+    #[must_use]
+    pub fn with_data_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.data = folder.into();
+        self
+    }
+
+    /// The folder of datasets that users download by hand, a folder each; by default the cache's parent.
+    pub fn data_folder(&self) -> &Path {
+        &self.data
     }
 
     /// Whether the network is off.
@@ -120,7 +139,12 @@ impl Hub {
     #[cfg(feature = "hub")]
     fn fetch(&self, repo: &RepoId, revision: &str, file: &str) -> Result<PathBuf, DataError> {
         if self.offline {
-            return Err(self.missing(repo, revision, file, fetch_with("the hub is offline", repo)));
+            return Err(self.missing(
+                repo,
+                revision,
+                file,
+                fetch_with("the hub is offline", repo, file),
+            ));
         }
         download::file(self, repo, revision, file)
     }
@@ -128,7 +152,7 @@ impl Hub {
     #[cfg(not(feature = "hub"))]
     fn fetch(&self, repo: &RepoId, revision: &str, file: &str) -> Result<PathBuf, DataError> {
         let why = "this build has no hub client (feature `hub`)";
-        Err(self.missing(repo, revision, file, fetch_with(why, repo)))
+        Err(self.missing(repo, revision, file, fetch_with(why, repo, file)))
     }
 
     fn missing(&self, repo: &RepoId, revision: &str, file: &str, remedy: String) -> DataError {
@@ -142,14 +166,15 @@ impl Hub {
     }
 }
 
-fn fetch_with(why: &str, repo: &RepoId) -> String {
-    format!("{why}; with a network, {} fetches it", repo.command())
+fn fetch_with(why: &str, repo: &RepoId, file: &str) -> String {
+    format!("{why}; with a network, {} fetches it", repo.command(file))
 }
 
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hub")
             .field("cache", &self.cache)
+            .field("data", &self.data)
             .field("offline", &self.offline)
             .finish_non_exhaustive()
     }
@@ -193,8 +218,15 @@ mod tests {
     fn a_missing_file_says_what_would_fetch_it() {
         let hub = Hub::new("/nowhere").with_offline(true);
         let repo = RepoId::dataset("CogComp/trec").unwrap();
-        let message = hub.file(&repo, "main", "a.parquet").unwrap_err().to_string();
-        for part in ["CogComp/trec", "`a.parquet`", "/nowhere", "alfm data get trec", "main"] {
+        let message = hub.file(&repo, "main", "default/test/0000.parquet");
+        let message = message.unwrap_err().to_string();
+        for part in [
+            "CogComp/trec",
+            "`default/test/0000.parquet`",
+            "/nowhere",
+            "alfm data get trec",
+            "main",
+        ] {
             assert!(message.contains(part), "{part} is missing in: {message}");
         }
     }

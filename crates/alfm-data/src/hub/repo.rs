@@ -75,10 +75,10 @@ impl RepoId {
         format!("{kind}--{}--{}", self.owner, self.name)
     }
 
-    /// The command that would fetch it.
-    pub(super) fn command(&self) -> String {
+    /// The command that would fetch a file of it.
+    pub(super) fn command(&self, file: &str) -> String {
         match self.kind {
-            RepoKind::Dataset => match crate::manifest::name_of(self) {
+            RepoKind::Dataset => match crate::catalog::name_of(self, file) {
                 Some(name) => format!("`alfm data get {name}`"),
                 None => format!("`hf download --repo-type dataset {}/{}`", self.owner, self.name),
             },

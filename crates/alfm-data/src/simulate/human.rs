@@ -8,7 +8,7 @@ use alfm_core::{ClassId, ClassSchema, CoreError, SampleId};
 use super::noise::{LabelColumns, Missing, NoiseInput};
 use crate::DataError;
 use crate::arrays::{self, ArraySpec};
-use crate::dataset::read_labels;
+use crate::cells::read_labels;
 use crate::table::{self, Wanted};
 
 /// The columns of a table.
@@ -27,15 +27,17 @@ pub(super) fn from_table(
 ) -> Result<Vec<ClassId>, DataError> {
     check_merge(input)?;
     check_length("ids", input.ids.len(), input)?;
-    check_length("texts", input.texts.len(), input)?;
+    if !input.texts.is_empty() {
+        check_length("texts", input.texts.len(), input)?;
+    }
     let table = read(path, columns, original(input))?;
     let find = |labels: &[Option<ClassId>]| {
         let known = index(path, &table.keys, labels)?;
-        let keys = input.ids.iter().zip(input.texts);
-        let find = |(id, text): (&SampleId, &&str)| {
-            known.get(id.as_str()).or_else(|| known.get(*text)).copied()
+        let find = |(at, id): (usize, &SampleId)| {
+            let by_text = || known.get(*input.texts.get(at)?);
+            known.get(id.as_str()).or_else(by_text).copied()
         };
-        Ok::<Vec<Option<ClassId>>, DataError>(keys.map(find).collect())
+        Ok::<Vec<Option<ClassId>>, DataError>(input.ids.iter().enumerate().map(find).collect())
     };
     if let (Some(clean), Some(column)) = (&table.clean, columns.clean) {
         check_clean(format!("{}:{column}", path.display()), &find(clean)?, input)?;

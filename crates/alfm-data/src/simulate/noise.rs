@@ -141,7 +141,7 @@ pub struct NoiseInput<'a> {
     pub schema: &'a ClassSchema,
     /// Ids of the items; only human labels from a table need them.
     pub ids: &'a [SampleId],
-    /// Texts of the items; only human labels from a table need them.
+    /// Texts of the items; only human labels from a table that is keyed by text need them.
     pub texts: &'a [&'a str],
     /// The row of each item in its split, and the number of rows there; only human labels by row need them.
     pub rows: Option<(&'a [usize], usize)>,
@@ -156,6 +156,7 @@ impl<'a> NoiseInput<'a> {
     }
 
     /// What human labels from a table need as well: ids and texts, one for each label.
+    /// Images have ids only: their texts are empty.
     #[must_use]
     pub fn with_items(mut self, ids: &'a [SampleId], texts: &'a [&'a str]) -> Self {
         (self.ids, self.texts) = (ids, texts);

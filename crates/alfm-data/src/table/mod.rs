@@ -27,13 +27,29 @@ pub struct Columns {
     pub id: Option<String>,
     /// The column of texts.
     pub text: String,
+    /// The column of images; if it is named, the items are images, and texts are not read.
+    ///
+    /// Parquet: encoded images, as bytes or as a struct with a field `bytes`. CSV and JSONL: image files, by path
+    /// from the table's folder, or by a name (the ending may be left out) that is found anywhere below it. In a
+    /// `.npz` all columns are arrays, named `SPLIT_COLUMN` or `COLUMN`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// The column of labels, as numbers or class names; a user's file may do without.
     pub label: String,
+    /// The column of groups: items of one group belong together, such as images of one patient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
 }
 
 impl Default for Columns {
     fn default() -> Self {
-        Self { id: None, text: "text".to_owned(), label: "label".to_owned() }
+        Self {
+            id: None,
+            text: "text".to_owned(),
+            image: None,
+            label: "label".to_owned(),
+            group: None,
+        }
     }
 }
 
@@ -49,6 +65,20 @@ impl Columns {
     #[must_use]
     pub fn with_text(mut self, column: impl Into<String>) -> Self {
         self.text = column.into();
+        self
+    }
+
+    /// Takes images from this column.
+    #[must_use]
+    pub fn with_image(mut self, column: impl Into<String>) -> Self {
+        self.image = Some(column.into());
+        self
+    }
+
+    /// Takes groups from this column.
+    #[must_use]
+    pub fn with_group(mut self, column: impl Into<String>) -> Self {
+        self.group = Some(column.into());
         self
     }
 
@@ -144,7 +174,7 @@ fn locate(
     wanted.iter().map(locate).collect()
 }
 
-fn missing(path: &Path, column: &str, found: &[&str]) -> DataError {
+pub(crate) fn missing(path: &Path, column: &str, found: &[&str]) -> DataError {
     DataError::MissingColumn {
         path: path.into(),
         column: column.to_owned(),

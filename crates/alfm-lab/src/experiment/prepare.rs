@@ -6,7 +6,7 @@ use std::error::Error;
 use alfm_core::{ClassId, ClassSchema, Digest, Matrix, Predictions, SampleId, ScoreKind, SeedTree};
 use alfm_data::arrays::{read_label_matrix, read_matrix};
 use alfm_data::simulate::{Construction, Imbalance, Noise, NoiseInput};
-use alfm_data::{Dataset, Hub, Split, read_label_column, subset};
+use alfm_data::{Dataset, Hub, Items, Split, read_label_column, subset};
 use alfm_learn::LearnerConfig;
 use alfm_prior::weak_labels::Votes;
 use alfm_prior::{
@@ -125,10 +125,11 @@ impl Source {
         let split_rows = data.split(&dataset.pool.split)?.len();
         let (test, _) = part(&data, &dataset.test, left, hub, &seed.child("test"))?;
         let mut embed = |texts: &[&str]| embedder.embed(texts).map_err(LabError::Embedding);
-        let texts = |split: &Split| -> Vec<String> { split.texts().to_vec() };
-        let (pool_texts, test_texts) = (texts(&pool), texts(&test));
-        let pool_embeddings = embed(&pool_texts.iter().map(String::as_str).collect::<Vec<_>>())?;
-        let test_embeddings = embed(&test_texts.iter().map(String::as_str).collect::<Vec<_>>())?;
+        let mut embed_split = |split: &Split| -> Result<Matrix, LabError> {
+            embed(&split.texts()?.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        let pool_embeddings = embed_split(&pool)?;
+        let test_embeddings = embed_split(&test)?;
         let (class_of_prompt, prompts): (Vec<ClassId>, Vec<&str>) =
             data.manifest().prompts().unzip();
         let prompts =
@@ -152,8 +153,11 @@ impl Source {
     fn answers(&self, built: &Construction, noise: &Noise) -> Result<Vec<ClassId>, LabError> {
         let ids: Vec<SampleId> =
             built.kept.iter().map(|row| self.pool.ids()[*row].clone()).collect();
-        let texts: Vec<&str> =
-            built.kept.iter().map(|row| self.pool.texts()[*row].as_str()).collect();
+        // Images have ids and rows only.
+        let texts: Vec<&str> = match self.pool.items() {
+            Items::Texts(texts) => built.kept.iter().map(|row| texts[*row].as_str()).collect(),
+            _ => Vec::new(),
+        };
         let rows: Vec<usize> = built.kept.iter().map(|row| self.pool_rows[*row]).collect();
         let input = NoiseInput::new(&built.labels, &built.schema)
             .with_items(&ids, &texts)
@@ -313,14 +317,22 @@ fn part(
     };
     if let Some(file) = &wanted.within {
         let file = Dataset::load(&file.to_string_lossy(), hub)?;
-        let known: HashSet<&String> = file.splits().values().flat_map(Split::texts).collect();
-        available.retain(|row| known.contains(&split.texts()[*row]));
+        let mut known = HashSet::new();
+        for split in file.splits().values() {
+            known.extend(split.texts()?);
+        }
+        let texts = split.texts()?;
+        available.retain(|row| known.contains(&texts[*row]));
     }
     let rows = match wanted.limit {
         None => available,
         Some(limit) => {
-            let labels = split.subset(&available)?.all_labels()?;
-            let kept = subset::stratified(&labels, data.schema().len(), limit, seed);
+            let left = split.subset(&available)?;
+            let (labels, classes) = (left.all_labels()?, data.schema().len());
+            let kept = match left.groups() {
+                Some(groups) => subset::grouped(&labels, groups, classes, limit, seed),
+                None => subset::stratified(&labels, classes, limit, seed),
+            };
             kept.into_iter().map(|at| available[at]).collect()
         }
     };

@@ -1,0 +1,274 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use alfm_core::{ClassId, ClassSchema, CoreError, Digest, SampleId};
+use rayon::prelude::*;
+
+use crate::table::{self, Cells, Wanted};
+use crate::{Columns, DataError, Image, Items, cells, images};
+
+/// Items with ids and, as far as they are known, labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Split {
+    ids: Vec<SampleId>,
+    items: Items,
+    labels: Vec<Option<ClassId>>,
+    groups: Option<Vec<String>>,
+    digest: Digest,
+}
+
+impl Split {
+    /// A split from its parts. Complexity `O(n log n)`.
+    ///
+    /// # Errors
+    /// [`DataError::Core`] for lengths that differ or an id that is given twice.
+    pub fn new(
+        ids: Vec<SampleId>,
+        items: Items,
+        labels: Vec<Option<ClassId>>,
+    ) -> Result<Self, DataError> {
+        for (what, got) in [(items.kind(), items.len()), ("labels", labels.len())] {
+            if got != ids.len() {
+                return Err(CoreError::RowCount { what, expected: ids.len(), got }.into());
+            }
+        }
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = ids.iter().find(|id| !seen.insert(*id)) {
+            return Err(CoreError::Duplicate { what: "item", name: twice.to_string() }.into());
+        }
+        let rows = ids.iter().zip(items.contents()).zip(&labels);
+        let digest = Digest::of_parts(rows.flat_map(|((id, content), label)| {
+            let label = label.map_or(-1, |class| class.index() as i64);
+            [id.as_str().to_owned(), content, label.to_string()]
+        }));
+        Ok(Self { ids, items, labels, groups: None, digest })
+    }
+
+    /// Says which items belong together, such as the images of one patient: one name for each item.
+    ///
+    /// # Errors
+    /// [`DataError::Core`] for another number of names.
+    pub fn with_groups(mut self, groups: Vec<String>) -> Result<Self, DataError> {
+        let (expected, got) = (self.len(), groups.len());
+        if expected != got {
+            return Err(CoreError::RowCount { what: "groups", expected, got }.into());
+        }
+        self.groups = Some(groups);
+        Ok(self)
+    }
+
+    /// The images below a folder, at any depth, without labels; ids are paths below the folder.
+    ///
+    /// Hidden files, and files whose ending is not an image's, are skipped.
+    ///
+    /// # Errors
+    /// [`DataError::Io`], [`DataError::NoImages`]; [`DataError::ImageFormat`] for an image of a kind that
+    /// cannot be read.
+    pub fn from_image_folder(folder: &Path) -> Result<Self, DataError> {
+        let found = found_in(folder)?;
+        let labels = vec![None; found.len()];
+        Self::of_files(found, labels)
+    }
+
+    /// Image files with their labels. The first unreadable one in their order is the error.
+    pub(crate) fn of_files(
+        found: Vec<images::Found>,
+        labels: Vec<Option<ClassId>>,
+    ) -> Result<Self, DataError> {
+        let read: Vec<_> = found.par_iter().map(|file| Image::file(&file.path)).collect();
+        let images = read.into_iter().collect::<Result<_, _>>()?;
+        let ids = found.into_iter().map(|file| file.id.into()).collect();
+        Self::new(ids, Items::Images(images), labels)
+    }
+
+    /// The columns in the order in which [`Split::from_cells`] takes them.
+    pub(crate) fn wanted(columns: &Columns, label_required: bool) -> Vec<Wanted<'_>> {
+        let mut wanted = Vec::new();
+        if columns.image.is_none() {
+            wanted.push(Wanted { name: &columns.text, required: true });
+        }
+        wanted.push(Wanted { name: &columns.label, required: label_required });
+        let named = columns.id.as_deref().into_iter().chain(columns.group.as_deref());
+        wanted.extend(named.map(|name| Wanted { name, required: true }));
+        wanted
+    }
+
+    /// Reads the wanted columns of a table or of an archive of arrays.
+    pub(crate) fn read_cells(
+        path: &Path,
+        split: &str,
+        columns: &Columns,
+        label_required: bool,
+    ) -> Result<Cells, DataError> {
+        let wanted = Self::wanted(columns, label_required);
+        match is_npz(path) && columns.image.is_some() {
+            true => images::npz_cells(path, split, &wanted),
+            false => table::read(path, &wanted),
+        }
+    }
+
+    pub(crate) fn from_cells(
+        path: &Path,
+        split: &str,
+        columns: &Columns,
+        cells: Cells,
+        schema: &ClassSchema,
+    ) -> Result<Self, DataError> {
+        let mut cells = cells.into_iter();
+        let mut next = || cells.next().flatten();
+        let items = match &columns.image {
+            None => Items::Texts(cells::texts(path, &columns.text, next().unwrap_or_default())?),
+            Some(column) if is_npz(path) => Items::Images(images::read_npz(path, split, column)?),
+            Some(column) => Items::Images(images::read_table(path, column)?),
+        };
+        let labels = match next() {
+            Some(column) => cells::read_labels(path, &columns.label, &column, schema)?,
+            None => vec![None; items.len()],
+        };
+        let mut named = |name: &Option<String>| match name {
+            Some(name) => Ok(Some(cells::ids(path, name, &next().unwrap_or_default())?)),
+            None => Ok::<_, DataError>(None),
+        };
+        let (ids, groups) = (named(&columns.id)?, named(&columns.group)?);
+        let numbered = || (0..items.len()).map(|row| format!("{split}/{row}").into()).collect();
+        let ids = ids.unwrap_or_else(numbered);
+        let split = Self::new(ids, items, labels).and_then(|split| match groups {
+            Some(groups) => split.with_groups(groups.iter().map(ToString::to_string).collect()),
+            None => Ok(split),
+        });
+        split.map_err(|error| match error {
+            DataError::Core(source) => DataError::Content { path: path.into(), source },
+            error => error,
+        })
+    }
+
+    /// The ids, in the order of the file.
+    pub fn ids(&self) -> &[SampleId] {
+        &self.ids
+    }
+
+    /// The items.
+    pub fn items(&self) -> &Items {
+        &self.items
+    }
+
+    /// The items of a dataset of texts.
+    ///
+    /// # Errors
+    /// [`DataError::ItemKind`] if the items are something else.
+    pub fn texts(&self) -> Result<&[String], DataError> {
+        match &self.items {
+            Items::Texts(texts) => Ok(texts),
+            other => Err(DataError::ItemKind { expected: "texts", found: other.kind() }),
+        }
+    }
+
+    /// The items of a dataset of images.
+    ///
+    /// # Errors
+    /// [`DataError::ItemKind`] if the items are something else.
+    pub fn images(&self) -> Result<&[Image], DataError> {
+        match &self.items {
+            Items::Images(images) => Ok(images),
+            other => Err(DataError::ItemKind { expected: "images", found: other.kind() }),
+        }
+    }
+
+    /// The labels, `None` where there is none.
+    pub fn labels(&self) -> &[Option<ClassId>] {
+        &self.labels
+    }
+
+    /// The labels of a split that has all of them.
+    ///
+    /// # Errors
+    /// [`DataError::Unlabelled`] for the first item without.
+    pub fn all_labels(&self) -> Result<Vec<ClassId>, DataError> {
+        let label = |(id, label): (&SampleId, &Option<ClassId>)| {
+            label.ok_or_else(|| DataError::Unlabelled { id: id.clone() })
+        };
+        self.ids.iter().zip(&self.labels).map(label).collect()
+    }
+
+    /// The group of each item, where groups are known.
+    pub fn groups(&self) -> Option<&[String]> {
+        self.groups.as_deref()
+    }
+
+    /// Number of items.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there is no item.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// SHA-256 of ids, items and labels.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Items of each of `classes` classes; unlabelled ones are not counted.
+    pub fn class_counts(&self, classes: usize) -> Vec<usize> {
+        let mut counts = vec![0; classes];
+        for label in self.labels.iter().flatten() {
+            counts[label.index()] += 1;
+        }
+        counts
+    }
+
+    /// The images that cannot be decoded, with the reason, in row order: decodes every one, in parallel.
+    ///
+    /// [`Split::without`] leaves them out. Empty for texts.
+    pub fn unreadable(&self) -> Vec<(SampleId, DataError)> {
+        let Items::Images(images) = &self.items else { return Vec::new() };
+        let check = |(id, image): (&SampleId, &Image)| Some((id.clone(), image.decode().err()?));
+        self.ids.par_iter().zip(images).filter_map(check).collect()
+    }
+
+    /// Some items, in the order asked for. Panics if a row is out of range, as indexing does.
+    ///
+    /// # Errors
+    /// [`DataError::Core`] if a row is asked for twice.
+    pub fn subset(&self, rows: &[usize]) -> Result<Self, DataError> {
+        let ids = rows.iter().map(|&row| self.ids[row].clone()).collect();
+        let labels = rows.iter().map(|&row| self.labels[row]).collect();
+        let split = Self::new(ids, self.items.gather(rows), labels)?;
+        match &self.groups {
+            Some(groups) => {
+                split.with_groups(rows.iter().map(|&row| groups[row].clone()).collect())
+            }
+            None => Ok(split),
+        }
+    }
+
+    /// All items but these.
+    ///
+    /// # Errors
+    /// [`DataError::UnknownItem`] for the first id, in their order, that is none of the split's.
+    pub fn without(&self, ids: &[SampleId]) -> Result<Self, DataError> {
+        let mut left_out: BTreeSet<&SampleId> = ids.iter().collect();
+        let rows: Vec<usize> =
+            (0..self.len()).filter(|&row| !left_out.contains(&self.ids[row])).collect();
+        self.ids.iter().for_each(|id| _ = left_out.remove(id));
+        match left_out.first() {
+            Some(&id) => Err(DataError::UnknownItem { id: id.clone() }),
+            None => self.subset(&rows),
+        }
+    }
+}
+
+/// The image files below a folder, of which there is at least one.
+pub(crate) fn found_in(folder: &Path) -> Result<Vec<images::Found>, DataError> {
+    let found = images::walk(folder)?;
+    match found.is_empty() {
+        true => Err(DataError::NoImages { path: folder.into() }),
+        false => Ok(found),
+    }
+}
+
+fn is_npz(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "npz")
+}
