@@ -336,6 +336,8 @@ pub(crate) fn missing() -> SelectError {
 
 #[cfg(test)]
 mod tests {
+    use alfm_acquire::compute::co_decide;
+
     use super::*;
 
     fn classes(labels: &[u32]) -> Vec<ClassId> {
