@@ -10,6 +10,9 @@ pub enum LabError {
         /// What is missing.
         what: &'static str,
     },
+    /// Images for an encoder of texts.
+    #[error("the items are images, and the encoder knows texts only: name an encoder of images")]
+    TextsOnly,
     /// Two inputs that belong together differ in length.
     #[error("{got} {what} given, {expected} expected: give one per item, in the same order")]
     Length {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use alfm_core::Matrix;
-use alfm_data::{Dataset, Hub};
+use alfm_data::{Dataset, Hub, Image, RgbImage};
 use alfm_lab::LabError;
 use alfm_lab::experiment::{Embedder, ExperimentConfig, Schedule, Task, prepare, run_all, threads};
 use alfm_lab::record::FinishedRun;
@@ -279,4 +279,83 @@ fn priors_of_weak_labels_and_of_priors() {
         label.starts_with("ensemble(3 weak-labels(") && label.ends_with("1 uniform)"),
         "{label}"
     );
+}
+
+/// An image as its mean colour.
+struct Colours;
+
+impl Embedder for Colours {
+    fn embed(&mut self, _texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+        panic!("no prior needs prompts")
+    }
+
+    fn embed_images(&mut self, images: &[Image]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+        let mean = |image: &Image| {
+            let decoded = image.decode()?;
+            let mut sums = [0.0f32; 3];
+            for pixel in decoded.pixels() {
+                sums.iter_mut().zip(pixel.0).for_each(|(sum, value)| *sum += f32::from(value));
+            }
+            Ok(sums.map(|sum| sum / (255 * decoded.width() * decoded.height()) as f32))
+        };
+        let rows: Vec<[f32; 3]> =
+            images.iter().map(mean).collect::<Result<_, alfm_data::DataError>>()?;
+        Ok(Matrix::from_rows(&rows)?)
+    }
+}
+
+/// Thirty reddish and thirty bluish images, each a little different, in a folder a class.
+fn coloured_folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (class, red, blue) in [("blue", 0, 200), ("red", 200, 0)] {
+        fs::create_dir(folder.path().join(class)).unwrap();
+        for item in 0..30u8 {
+            let image = RgbImage::from_pixel(4, 4, [red + item, 3 * item, blue + item].into());
+            image.save(folder.path().join(class).join(format!("{item:02}.png"))).unwrap();
+        }
+    }
+    folder
+}
+
+fn image_config(folder: &Path) -> ExperimentConfig {
+    let text = format!(
+        r#"
+        seeds = {{ from = 0, count = 1 }}
+        initial = 8
+        batch = 4
+        rounds = 2
+        strategies = ["margin", "prioral-guarded"]
+        prior = {{ kind = "uniform" }}
+        [[dataset]]
+        name = {:?}
+        pool = {{ split = "all", limit = 40 }}
+        test = {{ split = "all", rest = true }}
+        "#,
+        folder.display().to_string()
+    );
+    ExperimentConfig::from_toml(&text).unwrap()
+}
+
+#[test]
+fn images_are_embedded_and_learned_without_any_prompt() {
+    let data = coloured_folder();
+    let config = image_config(data.path());
+    let hub = Hub::new("unused").with_offline(true);
+    let tasks = prepare(&config, &hub, &mut Colours).unwrap();
+    assert_eq!(tasks[0].facts.classes, ["blue", "red"]);
+    assert_eq!((tasks[0].pool.rows(), tasks[0].test.rows()), (40, 20));
+    let out = tempfile::tempdir().unwrap();
+    for run in run(&config, &tasks, out.path(), usize::MAX).unwrap() {
+        assert_eq!(run.record.rounds[1].test.accuracy, 1.0, "{}", run.record.strategy);
+    }
+}
+
+#[test]
+fn an_encoder_of_texts_refuses_images() {
+    let data = coloured_folder();
+    let config = image_config(data.path());
+    let hub = Hub::new("unused").with_offline(true);
+    let error = prepare(&config, &hub, &mut WordCounts).unwrap_err();
+    let source = error.source().unwrap().to_string();
+    assert!(source.contains("the encoder knows texts only"), "{source}");
 }

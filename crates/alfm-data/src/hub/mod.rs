@@ -27,9 +27,7 @@ pub struct Hub {
     cache: PathBuf,
     data: PathBuf,
     offline: bool,
-    #[cfg_attr(not(feature = "hub"), expect(dead_code, reason = "only downloads use it"))]
     endpoint: Option<String>,
-    #[cfg_attr(not(feature = "hub"), expect(dead_code, reason = "only downloads use it"))]
     progress: Option<Progress>,
 }
 

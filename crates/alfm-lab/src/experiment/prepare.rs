@@ -6,7 +6,7 @@ use std::error::Error;
 use alfm_core::{ClassId, ClassSchema, Digest, Matrix, Predictions, SampleId, ScoreKind, SeedTree};
 use alfm_data::arrays::{read_label_matrix, read_matrix};
 use alfm_data::simulate::{Construction, Imbalance, Noise, NoiseInput};
-use alfm_data::{Dataset, Hub, Items, Split, read_label_column, subset};
+use alfm_data::{Dataset, Hub, Image, Items, Split, read_label_column, subset};
 use alfm_learn::LearnerConfig;
 use alfm_prior::weak_labels::Votes;
 use alfm_prior::{
@@ -20,13 +20,20 @@ use crate::LabError;
 use crate::metrics::{Scores, class_counts, majority_class};
 use crate::record::{DataFacts, Setting};
 
-/// What turns texts into embeddings; the program brings the encoder, so that this crate needs none.
+/// What turns items into embeddings; the program brings the encoder, so that this crate needs none.
 pub trait Embedder {
     /// One embedding a text, in the order given.
     ///
     /// # Errors
-    /// Whatever the encoder returns.
+    /// Whatever the encoder returns; likewise below.
     fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>>;
+
+    /// One embedding an image, in the order given; in the space of the texts, if there is one for both.
+    /// Without another implementation that is an error.
+    #[expect(clippy::missing_errors_doc, reason = "as `embed`")]
+    fn embed_images(&mut self, _images: &[Image]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+        Err(Box::new(LabError::TextsOnly))
+    }
 }
 
 /// One setting with everything that its runs share.
@@ -100,7 +107,8 @@ struct Source {
     test: Split,
     test_labels: Vec<ClassId>,
     test_embeddings: Matrix,
-    prompts: ClassPrompts,
+    /// None where no prior needs them.
+    prompts: Option<ClassPrompts>,
 }
 
 /// What makes one setting differ from another of the same data set.
@@ -124,16 +132,13 @@ impl Source {
         let left = if dataset.test.split == dataset.pool.split { &taken[..] } else { &[] };
         let split_rows = data.split(&dataset.pool.split)?.len();
         let (test, _) = part(&data, &dataset.test, left, hub, &seed.child("test"))?;
-        let mut embed = |texts: &[&str]| embedder.embed(texts).map_err(LabError::Embedding);
-        let mut embed_split = |split: &Split| -> Result<Matrix, LabError> {
-            embed(&split.texts()?.iter().map(String::as_str).collect::<Vec<_>>())
+        let pool_embeddings = embedded(&pool, embedder)?;
+        let test_embeddings = embedded(&test, embedder)?;
+        // Not every encoder of images knows texts.
+        let prompts = match config.prior.iter().any(PriorConfig::needs_prompts) {
+            true => Some(prompts(&data, embedder)?),
+            false => None,
         };
-        let pool_embeddings = embed_split(&pool)?;
-        let test_embeddings = embed_split(&test)?;
-        let (class_of_prompt, prompts): (Vec<ClassId>, Vec<&str>) =
-            data.manifest().prompts().unzip();
-        let prompts =
-            ClassPrompts::new(embed(&prompts)?.view(), &class_of_prompt, data.schema().len())?;
         Ok(Self {
             pool_labels: pool.all_labels()?,
             test_labels: test.all_labels()?,
@@ -188,7 +193,8 @@ impl Source {
         let schema = self.data.schema();
         let similar = |temperature| {
             let items = self.pool_embeddings.view().gather(built.kept.iter().copied());
-            zero_shot(items.view(), &self.prompts, temperature)
+            let prompts = self.prompts.as_ref().ok_or(LabError::Empty { what: "class prompts" })?;
+            Ok::<_, LabError>(zero_shot(items.view(), prompts, temperature)?)
         };
         // Files speak of the whole split: the pool's part of it, and of that what the imbalance kept.
         let kept = || built.kept.iter().map(|row| self.pool_rows[*row]);
@@ -300,6 +306,20 @@ impl Source {
             pool,
         })
     }
+}
+
+fn embedded(split: &Split, embedder: &mut dyn Embedder) -> Result<Matrix, LabError> {
+    let matrix = match split.items() {
+        Items::Images(images) => embedder.embed_images(images),
+        _ => embedder.embed(&split.texts()?.iter().map(String::as_str).collect::<Vec<_>>()),
+    };
+    matrix.map_err(LabError::Embedding)
+}
+
+fn prompts(data: &Dataset, embedder: &mut dyn Embedder) -> Result<ClassPrompts, LabError> {
+    let (classes, texts): (Vec<ClassId>, Vec<&str>) = data.manifest().prompts().unzip();
+    let matrix = embedder.embed(&texts).map_err(LabError::Embedding)?;
+    Ok(ClassPrompts::new(matrix.view(), &classes, data.schema().len())?)
 }
 
 /// A part of a split, and its rows there.

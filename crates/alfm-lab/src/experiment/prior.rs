@@ -80,6 +80,19 @@ impl Default for PriorConfig {
 }
 
 impl PriorConfig {
+    /// Whether it compares items with the prompts of the classes.
+    pub(crate) fn needs_prompts(&self) -> bool {
+        match self {
+            Self::ZeroShot { .. } | Self::Rotated { .. } => true,
+            Self::Ensemble { of, .. } => of.iter().any(Self::needs_prompts),
+            Self::LabelShift { of } => of.needs_prompts(),
+            Self::File { .. }
+            | Self::HardLabels { .. }
+            | Self::WeakLabels { .. }
+            | Self::Uniform => false,
+        }
+    }
+
     /// Its name in results.
     pub fn label(&self) -> String {
         match self {
