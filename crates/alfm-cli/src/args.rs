@@ -32,8 +32,10 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: DataCommand,
     },
-    /// Embeddings of texts, cached and resumable.
+    /// Embeddings of texts or images, cached and resumable.
     #[command(after_help = "Examples:\n  alfm embed --dataset trec --out trec.safetensors\n  \
+                            alfm embed --images photos --model openai/clip-vit-base-patch32 \
+                            --out photos.safetensors\n  \
                             alfm embed --surprisal --model distilbert/distilroberta-base --dataset trec \
                             --out surprisal.safetensors")]
     Embed(EmbedArgs),
@@ -89,13 +91,20 @@ pub(crate) enum DataCommand {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(group = ArgGroup::new("items").required(true).args(["dataset", "texts", "images"]))]
 pub(crate) struct EmbedArgs {
-    /// A known data set or a file of texts with columns; every split becomes a key.
-    #[arg(long, conflicts_with = "texts", required_unless_present = "texts")]
+    /// A known data set, of texts or images, or a file with columns; every split becomes a key.
+    #[arg(long)]
     pub dataset: Option<String>,
     /// A file with one text a line; the key is `texts`.
     #[arg(long)]
     pub texts: Option<PathBuf>,
+    /// A folder of images, in folders named by class or not; the key is `all`.
+    #[arg(long)]
+    pub images: Option<PathBuf>,
+    /// The edge of the square images that the encoder is given, if not the published one.
+    #[arg(long, value_name = "PIXELS")]
+    pub image_size: Option<usize>,
     /// The encoder's repository.
     #[arg(long, default_value = crate::encode::MINILM)]
     pub model: String,

@@ -1,13 +1,18 @@
-//! What models make of texts: embeddings, or those bundled with the data, and a language model's surprisal.
+//! What models make of texts and images: embeddings, or those bundled with the data, and a language model's
+//! surprisal.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use alfm_core::Matrix;
+use alfm_core::{Digest, Matrix};
 use alfm_data::arrays::matrix_from_safetensors;
-use alfm_data::{Dataset, Hub};
-use alfm_embed::{BertEncoder, EmbeddingCache, MaskedLm};
+use alfm_data::{Dataset, Hub, Image, RgbImage};
+use alfm_embed::{
+    BertEncoder, CaptionEncoder, EmbedError, Embedded, EmbeddingCache, MaskedLm, Pictures,
+    TextEncoder, VisionEncoder,
+};
 use alfm_lab::experiment::Embedder;
 
 use crate::failure::Failure;
@@ -16,29 +21,101 @@ use crate::output::{Progress, say};
 /// The encoder of the demo and of every default.
 pub(crate) const MINILM: &str = "sentence-transformers/all-MiniLM-L6-v2";
 
-/// An encoder with its cache.
+/// A model's encoders, loaded when the first text and the first image come to them, with their cache.
 pub(crate) struct Encoder {
-    encoder: BertEncoder,
+    folder: PathBuf,
     cache: EmbeddingCache,
+    image_size: Option<usize>,
+    texts: OnceCell<Box<dyn TextEncoder>>,
+    images: OnceCell<VisionEncoder>,
 }
 
 impl Encoder {
-    pub(crate) fn load(model: &str, hub: &Hub, cache: &Path) -> Result<Self, Failure> {
+    /// Finds the model; `image_size` is the edge of the images that it is given, if not the published one.
+    pub(crate) fn find(
+        model: &str,
+        image_size: Option<usize>,
+        hub: &Hub,
+        cache: &Path,
+    ) -> Result<Self, Failure> {
         let files = hub.model(model)?;
-        let encoder = BertEncoder::load(&files.folder)?;
-        Ok(Self { encoder, cache: EmbeddingCache::new(cache, model, files.revision) })
+        // Embeddings at another size are others.
+        let revision = match image_size {
+            Some(edge) => format!("{}-{edge}px", files.revision),
+            None => files.revision,
+        };
+        let cache = EmbeddingCache::new(cache, model, revision);
+        let (texts, images) = (OnceCell::new(), OnceCell::new());
+        Ok(Self { folder: files.folder, cache, image_size, texts, images })
     }
 
     pub(crate) fn embed_texts(&self, texts: &[&str]) -> Result<Matrix, Failure> {
+        let encoder = match self.texts.get() {
+            Some(encoder) => encoder,
+            None => {
+                let encoder = text_encoder(&self.folder)?;
+                self.texts.get_or_init(|| encoder)
+            }
+        };
         let bar = Progress::new("embedding");
-        let embedded =
-            self.cache.embed(&self.encoder, texts, &mut |done, total| bar.show(done, total))?;
+        let mut progress = |done, total| bar.show(done, total);
+        let embedded = self.cache.embed(&**encoder, texts, &mut progress)?;
         bar.finish();
-        for shard in &embedded.rejected {
-            let path = shard.path.display();
-            say(&format!("cache: {path} was unusable and made again: {}", shard.reason));
-        }
-        Ok(embedded.matrix)
+        Ok(said(embedded))
+    }
+
+    pub(crate) fn embed_images(&self, images: &[Image]) -> Result<Matrix, Failure> {
+        let encoder = match self.images.get() {
+            Some(encoder) => encoder,
+            None => {
+                let encoder = VisionEncoder::load(&self.folder, self.image_size)?;
+                self.images.get_or_init(|| encoder)
+            }
+        };
+        let bar = Progress::new("embedding");
+        let mut progress = |done, total| bar.show(done, total);
+        let embedded = self.cache.embed_images(encoder, &Encoded(images), &mut progress)?;
+        bar.finish();
+        Ok(said(embedded))
+    }
+}
+
+/// A sentence encoder, or the text tower of a model of images and texts.
+fn text_encoder(folder: &Path) -> Result<Box<dyn TextEncoder>, EmbedError> {
+    match BertEncoder::load(folder) {
+        Ok(encoder) => Ok(Box::new(encoder)),
+        Err(unknown @ EmbedError::UnknownModelType { .. }) => match CaptionEncoder::load(folder) {
+            Ok(encoder) => Ok(Box::new(encoder)),
+            Err(EmbedError::UnknownModelType { .. }) => Err(unknown),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// The matrix; what the cache found damaged is said.
+fn said(embedded: Embedded) -> Matrix {
+    for shard in &embedded.rejected {
+        let path = shard.path.display();
+        say(&format!("cache: {path} was unusable and made again: {}", shard.reason));
+    }
+    embedded.matrix
+}
+
+/// A data set's images, as an encoder takes them.
+struct Encoded<'a>(&'a [Image]);
+
+impl Pictures for Encoded<'_> {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn decode(&self, row: usize) -> Result<RgbImage, Box<dyn Error + Send + Sync>> {
+        Ok(self.0[row].decode()?)
+    }
+
+    fn digest(&self, row: usize) -> Digest {
+        self.0[row].digest()
     }
 }
 
@@ -59,21 +136,32 @@ impl LanguageModel {
     }
 }
 
-/// Loads the encoder when the first text is embedded, so that a bad configuration fails before that.
+/// Finds the model when the first item is embedded, so that a bad configuration fails before that.
 pub(crate) struct LazyEncoder<'a> {
     pub model: String,
+    pub image_size: Option<usize>,
     pub hub: &'a Hub,
     pub cache: PathBuf,
-    pub loaded: Option<Encoder>,
+    pub found: Option<Encoder>,
+}
+
+impl LazyEncoder<'_> {
+    fn encoder(&mut self) -> Result<&Encoder, Failure> {
+        let encoder = match self.found.take() {
+            Some(encoder) => encoder,
+            None => Encoder::find(&self.model, self.image_size, self.hub, &self.cache)?,
+        };
+        Ok(self.found.insert(encoder))
+    }
 }
 
 impl Embedder for LazyEncoder<'_> {
     fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
-        let encoder = match self.loaded.take() {
-            Some(encoder) => encoder,
-            None => Encoder::load(&self.model, self.hub, &self.cache)?,
-        };
-        Ok(self.loaded.insert(encoder).embed_texts(texts)?)
+        Ok(self.encoder()?.embed_texts(texts)?)
+    }
+
+    fn embed_images(&mut self, images: &[Image]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+        Ok(self.encoder()?.embed_images(images)?)
     }
 }
 

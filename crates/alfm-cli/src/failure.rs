@@ -36,6 +36,8 @@ pub(crate) enum Failure {
     Output(#[source] io::Error),
     #[error("{missing} is needed: {remedy}")]
     Missing { missing: &'static str, remedy: &'static str },
+    #[error("the items are {found}, and --surprisal is of texts: leave it out, or give texts")]
+    NotTexts { found: &'static str },
     #[error("item `{id}` was asked, and --oracle has -1 for it: give the labels of all items")]
     Unanswered { id: alfm_core::SampleId },
     #[error(

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use alfm_core::files::write_atomically;
@@ -6,8 +7,9 @@ use alfm_core::{Digest, Matrix};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
+use crate::image::pictures::Window;
 use crate::weights::numbers;
-use crate::{EmbedError, Progress, TextEncoder};
+use crate::{EmbedError, ImageEncoder, Pictures, Progress, TextEncoder};
 
 /// Texts of a shard: a killed run loses less than one, and a shard still fills many batches.
 const SHARD_TEXTS: usize = 2048;
@@ -117,12 +119,46 @@ impl EmbeddingCache {
         texts: &[&str],
         progress: Progress<'_>,
     ) -> Result<Embedded, EmbedError> {
-        let dimension = encoder.dimension();
-        let mut values = Vec::with_capacity(texts.len() * dimension);
+        let path = |rows: Range<usize>| self.path(texts[rows].iter().map(|text| text.as_bytes()));
+        let encode =
+            |rows: Range<usize>, progress: Progress<'_>| encoder.encode(&texts[rows], progress);
+        self.shards(texts.len(), encoder.dimension(), path, encode, progress)
+    }
+
+    /// The same for images, which are known by their digests.
+    ///
+    /// # Errors
+    /// What the encoder returns, its rows counted in `pictures`; [`EmbedError::CacheWrite`].
+    pub fn embed_images(
+        &self,
+        encoder: &dyn ImageEncoder,
+        pictures: &dyn Pictures,
+        progress: Progress<'_>,
+    ) -> Result<Embedded, EmbedError> {
+        let path = |rows: Range<usize>| {
+            let digests: Vec<String> = rows.map(|row| pictures.digest(row).to_string()).collect();
+            self.path(digests.iter().map(String::as_bytes))
+        };
+        let encode = |rows: Range<usize>, progress: Progress<'_>| {
+            let window = Window { of: pictures, start: rows.start, count: rows.len() };
+            encoder.encode(&window, progress)
+        };
+        self.shards(pictures.count(), encoder.dimension(), path, encode, progress)
+    }
+
+    fn shards(
+        &self,
+        count: usize,
+        dimension: usize,
+        path: impl Fn(Range<usize>) -> PathBuf,
+        encode: impl Fn(Range<usize>, Progress<'_>) -> Result<Matrix, EmbedError>,
+        progress: Progress<'_>,
+    ) -> Result<Embedded, EmbedError> {
+        let mut values = Vec::with_capacity(count * dimension);
         let (mut reused, mut rejected) = (0, Vec::new());
-        for (index, shard) in texts.chunks(self.shard).enumerate() {
-            let start = index * self.shard;
-            let path = self.path(shard);
+        for start in (0..count).step_by(self.shard) {
+            let shard = start..(start + self.shard).min(count);
+            let path = path(shard.clone());
             match read_shard(&path, shard.len(), dimension) {
                 Found::Values(found) => {
                     values.extend(found);
@@ -132,23 +168,23 @@ impl EmbeddingCache {
                     if let Found::Damaged(reason) = found {
                         rejected.push(RejectedShard { path: path.clone(), reason });
                     }
-                    let mut shifted = |done, _| progress(start + done, texts.len());
+                    let mut shifted = |done, _| progress(start + done, count);
                     let matrix =
-                        encoder.encode(shard, &mut shifted).map_err(|error| error.behind(start))?;
+                        encode(shard.clone(), &mut shifted).map_err(|error| error.behind(start))?;
                     write_shard(&path, &matrix, self)?;
                     values.extend(matrix.into_values());
                 }
             }
-            progress(start + shard.len(), texts.len());
+            progress(shard.end, count);
         }
-        let matrix = Matrix::new(values, texts.len(), dimension)
+        let matrix = Matrix::new(values, count, dimension)
             .map_err(|source| EmbedError::NotFinite { source })?;
         Ok(Embedded { matrix, reused, rejected })
     }
 
-    fn path(&self, texts: &[&str]) -> PathBuf {
-        let key = [FORMAT, &self.model, &self.revision];
-        let digest = Digest::of_parts(key.iter().chain(texts));
+    fn path<'a>(&'a self, items: impl Iterator<Item = &'a [u8]>) -> PathBuf {
+        let key = [FORMAT, &self.model, &self.revision].map(str::as_bytes);
+        let digest = Digest::of_parts(key.into_iter().chain(items));
         let file = format!("{digest}.safetensors");
         self.folder.join(format!("models--{}", folder_name(&self.model))).join(file)
     }

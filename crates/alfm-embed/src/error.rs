@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use alfm_core::CoreError;
 
-/// What can go wrong when a text encoder is loaded or run.
+/// What can go wrong when an encoder is loaded or run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmbedError {
@@ -149,6 +149,40 @@ pub enum EmbedError {
         /// Size of the model's vocabulary.
         vocabulary: usize,
     },
+    /// An image that can't be had.
+    #[error("image {row} cannot be read: repair it, or leave it out")]
+    Picture {
+        /// Position of the image.
+        row: usize,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// An image without a pixel.
+    #[error("image {row} has no pixels: leave it out")]
+    EmptyImage {
+        /// Position of the image.
+        row: usize,
+    },
+    /// An image of which nothing is left behind the poolings of a network.
+    #[error("image {row} is {} x {} for the model, which needs {smallest} pixels: give it a larger size", size[0], size[1])]
+    SmallImage {
+        /// Position of the image.
+        row: usize,
+        /// Height and width that the model is given.
+        size: [usize; 2],
+        /// The least edge.
+        smallest: usize,
+    },
+    /// An image that can't be brought to the model's size.
+    #[error("image {row} cannot be resized")]
+    Resize {
+        /// Position of the image.
+        row: usize,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A thread that could not be started.
     #[error("cannot start a worker thread: lower RAYON_NUM_THREADS")]
     Threads {
@@ -185,12 +219,16 @@ pub enum EmbedError {
 }
 
 impl EmbedError {
-    /// The same error for texts that stand `rows` further on.
+    /// The same error for items that stand `rows` further on.
     pub(crate) fn behind(mut self, rows: usize) -> Self {
         match &mut self {
             Self::Tokenize { row, .. }
             | Self::NoTokens { row }
-            | Self::UnknownToken { row, .. } => {
+            | Self::UnknownToken { row, .. }
+            | Self::Picture { row, .. }
+            | Self::EmptyImage { row }
+            | Self::SmallImage { row, .. }
+            | Self::Resize { row, .. } => {
                 *row += rows;
             }
             _ => {}

@@ -1,35 +1,33 @@
-//! Text encoders in Burn and a resumable embedding cache.
+//! Text and image encoders in Burn and a resumable embedding cache.
 //!
 //! [`BertEncoder`] turns texts into one vector each: it reads a sentence-transformers folder as the
 //! Hugging Face hub lays it out (BERT, MiniLM, DistilBERT, MPNet, RoBERTa) and runs it on the CPU.
 //! [`MaskedLm`] tells how much every token of a text surprises a masked language model.
+//! [`VisionEncoder`] does so with images (ViT, DINOv2, CLIP, SigLIP, ResNet, SqueezeNet), and [`CaptionEncoder`]
+//! with the texts that CLIP and SigLIP compare them with.
 //! [`EmbeddingCache`] keeps what was computed, by content, model and revision, so that nothing is
 //! computed twice and a killed run continues.
 
-mod batch;
 mod cache;
-mod config;
-mod encoder;
 mod error;
-mod gelu;
+mod image;
 mod layers;
-mod masked;
-mod model;
-mod names;
-mod pooling;
-mod relative;
-mod tokens;
-mod transformer;
+mod parallel;
+mod text;
 mod weights;
 
 use alfm_core::Matrix;
 
 pub use cache::{Embedded, EmbeddingCache, RejectedShard};
-pub use encoder::BertEncoder;
 pub use error::EmbedError;
-pub use masked::MaskedLm;
+pub use image::captions::{CaptionEncoder, Similarity};
+pub use image::encoder::VisionEncoder;
+pub use image::pictures::Pictures;
+pub use image::preprocess::{Filter, Preprocessing, Resize, Target};
+pub use text::encoder::BertEncoder;
+pub use text::masked::MaskedLm;
 
-/// Called with (texts done, texts in all), as work goes on; a program draws its bar from it.
+/// Called with (items done, items in all), as work goes on; a program draws its bar from it.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
 
 /// Something that turns texts into vectors of one length.
@@ -66,4 +64,17 @@ pub trait TextEncoder: Send + Sync {
     /// # Errors
     /// [`EmbedError`], naming the text at fault.
     fn encode(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, EmbedError>;
+}
+
+/// Something that turns images into vectors of one length.
+pub trait ImageEncoder: Send + Sync {
+    /// Length of an embedding.
+    fn dimension(&self) -> usize;
+
+    /// One embedding per image, in the order of the images: `images x dimension`.
+    ///
+    /// # Errors
+    /// [`EmbedError`], naming the first image at fault.
+    fn encode(&self, pictures: &dyn Pictures, progress: Progress<'_>)
+    -> Result<Matrix, EmbedError>;
 }

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use burn::prelude::Backend;
 use burn::tensor::{Tensor, TensorData};
 use half::{bf16, f16};
 use safetensors::tensor::TensorView;
@@ -44,11 +45,11 @@ impl<'a> Weights<'a> {
     }
 
     /// Takes the tensor `name`, which must have this shape.
-    pub(crate) fn take<const D: usize>(
+    pub(crate) fn take<B: Backend, const D: usize>(
         &mut self,
         name: &str,
         shape: [usize; D],
-    ) -> Result<Tensor<Cpu, D>, EmbedError> {
+    ) -> Result<Tensor<B, D>, EmbedError> {
         let path = || self.path.to_owned();
         let Some(view) = self.tensors.remove(name) else {
             return Err(EmbedError::MissingTensor { path: path(), tensor: name.to_owned() });
@@ -71,6 +72,46 @@ impl<'a> Weights<'a> {
         Ok(Tensor::from_data(TensorData::new(values, shape), &Default::default()))
     }
 
+    /// Takes the tensor `name`, which must have this shape but for leading axes of length 1.
+    pub(crate) fn take_flat<B: Backend, const D: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; D],
+    ) -> Result<Tensor<B, D>, EmbedError> {
+        let plain = |shape: &[usize]| -> Vec<usize> {
+            shape.iter().copied().skip_while(|length| *length == 1).collect()
+        };
+        if let Some(view) = self.tensors.get_mut(name)
+            && plain(view.shape()) == plain(&shape)
+            && let Ok(flat) = TensorView::new(view.dtype(), shape.to_vec(), view.data())
+        {
+            *view = flat;
+        }
+        self.take(name, shape)
+    }
+
+    /// Takes a tensor of one number.
+    pub(crate) fn number(&mut self, name: &str) -> Result<f32, EmbedError> {
+        let tensor: Tensor<Cpu, 1> = self.take_flat(name, [1])?;
+        Ok(tensor.into_scalar())
+    }
+
+    /// Takes the linear map `name`, without a bias, `[input -> output]`.
+    pub(crate) fn map<B: Backend>(
+        &mut self,
+        name: &str,
+        input: usize,
+        output: usize,
+    ) -> Result<Linear<B>, EmbedError> {
+        let weight = self.take(&format!("{name}.weight"), [output, input])?;
+        Ok(Linear::new(weight.transpose(), None))
+    }
+
+    /// Leaves all tensors whose names begin with `prefix` out of the model.
+    pub(crate) fn discard_all(&mut self, prefix: &str) {
+        self.tensors.retain(|name, _| !name.starts_with(prefix));
+    }
+
     /// The file.
     pub(crate) fn path(&self) -> &Path {
         self.path
@@ -87,12 +128,12 @@ impl<'a> Weights<'a> {
     }
 
     /// Takes the linear maps `names`, all `[input -> output]`, as one map side by side.
-    pub(crate) fn linear(
+    pub(crate) fn linear<B: Backend>(
         &mut self,
         names: &[&str],
         input: usize,
         output: usize,
-    ) -> Result<Linear, EmbedError> {
+    ) -> Result<Linear<B>, EmbedError> {
         let mut weights = Vec::with_capacity(names.len());
         let mut biases = Vec::with_capacity(names.len());
         for name in names {
@@ -100,16 +141,16 @@ impl<'a> Weights<'a> {
             weights.push(self.take(&format!("{name}.weight"), [output, input])?.transpose());
             biases.push(self.take(&format!("{name}.bias"), [output])?);
         }
-        Ok(Linear::new(Tensor::cat(weights, 1), Tensor::cat(biases, 0)))
+        Ok(Linear::new(Tensor::cat(weights, 1), Some(Tensor::cat(biases, 0))))
     }
 
     /// Takes the layer normalisation `name`.
-    pub(crate) fn norm(
+    pub(crate) fn norm<B: Backend>(
         &mut self,
         name: &str,
         width: usize,
         epsilon: f64,
-    ) -> Result<LayerNorm, EmbedError> {
+    ) -> Result<LayerNorm<B>, EmbedError> {
         let scale = self.take(&format!("{name}.weight"), [width])?;
         let shift = self.take(&format!("{name}.bias"), [width])?;
         Ok(LayerNorm::new(scale, shift, epsilon))

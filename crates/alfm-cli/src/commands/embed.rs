@@ -1,6 +1,6 @@
 use alfm_core::Matrix;
 use alfm_data::arrays::{Precision, write_safetensors};
-use alfm_data::{Dataset, Split};
+use alfm_data::{Dataset, Items};
 use serde_json::json;
 
 use super::{Context, read_text};
@@ -10,13 +10,18 @@ use crate::failure::Failure;
 use crate::output::{result, say};
 
 pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Failure> {
-    let parts = texts(args, context)?;
+    let parts = parts(args, context)?;
     let (what, matrices) = if args.surprisal {
         let model = LanguageModel::load(&args.model, &context.hub)?;
-        ("rows of surprisal", arrays(parts, |texts| model.surprisal(texts))?)
+        let texts = |items: &Items| model.surprisal(&texts_of(items)?);
+        ("rows of surprisal", arrays(&parts, texts)?)
     } else {
-        let encoder = Encoder::load(&args.model, &context.hub, &args.cache)?;
-        ("embeddings", arrays(parts, |texts| encoder.embed_texts(texts))?)
+        let encoder = Encoder::find(&args.model, args.image_size, &context.hub, &args.cache)?;
+        let embed = |items: &Items| match items {
+            Items::Images(images) => encoder.embed_images(images),
+            _ => encoder.embed_texts(&texts_of(items)?),
+        };
+        ("embeddings", arrays(&parts, embed)?)
     };
     let precision = if args.f16 { Precision::F16 } else { Precision::F32 };
     let views: Vec<_> =
@@ -36,29 +41,37 @@ pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Failure> {
 
 /// One array for each key.
 fn arrays(
-    parts: Vec<(String, Vec<String>)>,
-    compute: impl Fn(&[&str]) -> Result<Matrix, Failure>,
+    parts: &[(String, Items)],
+    compute: impl Fn(&Items) -> Result<Matrix, Failure>,
 ) -> Result<Vec<(String, Matrix)>, Failure> {
-    let array = |(key, texts): (String, Vec<String>)| {
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        Ok((key, compute(&texts)?))
-    };
-    parts.into_iter().map(array).collect()
+    parts.iter().map(|(key, items)| Ok((key.clone(), compute(items)?))).collect()
 }
 
-/// The texts of every array to write, with its key.
-fn texts(args: &EmbedArgs, context: &Context) -> Result<Vec<(String, Vec<String>)>, Failure> {
+fn texts_of(items: &Items) -> Result<Vec<&str>, Failure> {
+    match items {
+        Items::Texts(texts) => Ok(texts.iter().map(String::as_str).collect()),
+        other => Err(Failure::NotTexts { found: other.kind() }),
+    }
+}
+
+/// The items of every array to write, with its key.
+fn parts(args: &EmbedArgs, context: &Context) -> Result<Vec<(String, Items)>, Failure> {
     if let Some(path) = &args.texts {
         let lines = read_text(path)?.lines().map(str::to_owned).collect();
-        return Ok(vec![("texts".into(), lines)]);
+        return Ok(vec![("texts".into(), Items::Texts(lines))]);
     }
-    let name = args.dataset.as_deref().unwrap_or_default();
-    let data = Dataset::load(name, &context.hub)?;
-    let texts = |(name, split): (&String, &Split)| Ok((name.clone(), split.texts()?.to_vec()));
-    let mut parts = data.splits().iter().map(texts).collect::<Result<Vec<_>, Failure>>()?;
+    let data = match &args.images {
+        Some(folder) => Dataset::from_folder(folder, None)?,
+        None => Dataset::load(args.dataset.as_deref().unwrap_or_default(), &context.hub)?,
+    };
+    let splits = data.splits().iter();
+    let mut parts: Vec<_> =
+        splits.map(|(name, split)| (name.clone(), split.items().clone())).collect();
     let prompts = prompts(&data);
-    if !prompts.is_empty() {
-        parts.push(("prompts".into(), prompts));
+    // Few encoders of images know texts.
+    let of_texts = parts.iter().all(|(_, items)| matches!(items, Items::Texts(_)));
+    if of_texts && !prompts.is_empty() {
+        parts.push(("prompts".into(), Items::Texts(prompts)));
     }
     Ok(parts)
 }

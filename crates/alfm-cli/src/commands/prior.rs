@@ -44,7 +44,7 @@ fn from_prompts(
     context: &Context,
 ) -> Result<Matrix, Failure> {
     let items = read_matrix(items)?;
-    let encoder = Encoder::load(&args.model, &context.hub, &args.cache)?;
+    let encoder = Encoder::find(&args.model, None, &context.hub, &args.cache)?;
     let mut class_of_prompt = Vec::new();
     let mut prompts = Vec::new();
     for (class, entry) in classes.iter().enumerate() {

@@ -30,9 +30,10 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), Failure> {
     let config = ExperimentConfig::from_toml(&read_text(&args.config)?)?;
     let mut embedder = LazyEncoder {
         model: config.encoder.model.clone(),
+        image_size: config.encoder.image_size,
         hub: &context.hub,
         cache: args.cache.clone(),
-        loaded: None,
+        found: None,
     };
     let title = args.config.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     match args.jobs {

@@ -131,11 +131,14 @@ pub struct Subset {
 pub struct Encoder {
     /// Its repository on the hub.
     pub model: String,
+    /// The edge of the square images that it is given, if not the published one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_size: Option<usize>,
 }
 
 impl Default for Encoder {
     fn default() -> Self {
-        Self { model: "sentence-transformers/all-MiniLM-L6-v2".into() }
+        Self { model: "sentence-transformers/all-MiniLM-L6-v2".into(), image_size: None }
     }
 }
 

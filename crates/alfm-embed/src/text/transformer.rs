@@ -1,10 +1,11 @@
 use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::EmbedError;
-use crate::batch::Batch;
-use crate::config::ModelConfig;
-use crate::layers::{Cpu, Layer, LayerNorm};
-use crate::relative::RelativeBias;
+use crate::layers::{Cpu, LayerNorm};
+use crate::text::batch::Batch;
+use crate::text::config::ModelConfig;
+use crate::text::layer::Layer;
+use crate::text::relative::RelativeBias;
 use crate::weights::Weights;
 
 /// The transformer of a BERT-like model, from tokens to one vector a token.

@@ -4,9 +4,9 @@ use burn::tensor::Tensor;
 use serde::Deserialize;
 
 use crate::EmbedError;
-use crate::batch::Batch;
 use crate::error::read_json;
 use crate::layers::{Cpu, floats};
+use crate::text::batch::Batch;
 
 /// How the vectors of a text's tokens become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,11 +79,11 @@ impl Head {
         let width = hidden.dims()[1];
         let mut values = Vec::with_capacity(batch.rows.len() * width);
         for group in &batch.groups {
-            let texts = [group.texts, group.length, width];
+            let texts = [group.count, group.length, width];
             let tokens = hidden.clone().slice([group.rows(), 0..width]).reshape(texts);
             let pooled = match self.pooling {
                 Pooling::Mean => tokens.mean_dim(1),
-                Pooling::First => tokens.slice([0..group.texts, 0..1, 0..width]),
+                Pooling::First => tokens.slice([0..group.count, 0..1, 0..width]),
             };
             values.extend(floats(pooled.into_data()));
         }

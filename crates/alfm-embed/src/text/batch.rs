@@ -1,21 +1,4 @@
-use std::ops::Range;
-
-/// Texts of equal length that lie one after the other in a batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Group {
-    /// First row of the batch's `[tokens, width]` matrix.
-    pub(crate) start: usize,
-    pub(crate) texts: usize,
-    /// Tokens of each text.
-    pub(crate) length: usize,
-}
-
-impl Group {
-    /// Rows of the batch's matrix.
-    pub(crate) fn rows(&self) -> Range<usize> {
-        self.start..self.start + self.texts * self.length
-    }
-}
+use crate::layers::Group;
 
 /// Texts that go through the model together, their tokens one after the other, without padding.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,8 +31,8 @@ pub(crate) fn plan(lengths: &[usize], budget: usize) -> Vec<Batch> {
 impl Batch {
     fn push(&mut self, row: usize, length: usize) {
         match self.groups.last_mut() {
-            Some(group) if group.length == length => group.texts += 1,
-            _ => self.groups.push(Group { start: self.tokens, texts: 1, length }),
+            Some(group) if group.length == length => group.count += 1,
+            _ => self.groups.push(Group { start: self.tokens, count: 1, length }),
         }
         self.rows.push(row);
         self.tokens += length;
@@ -65,9 +48,9 @@ mod tests {
         let batches = plan(&[2, 5, 2, 3, 5], 10);
         assert_eq!(batches.len(), 2);
         assert_eq!(batches[0].rows, [1, 4]);
-        assert_eq!(batches[0].groups, [Group { start: 0, texts: 2, length: 5 }]);
+        assert_eq!(batches[0].groups, [Group { start: 0, count: 2, length: 5 }]);
         assert_eq!(batches[1].rows, [3, 0, 2]);
-        assert_eq!(batches[1].groups[1], Group { start: 3, texts: 2, length: 2 });
+        assert_eq!(batches[1].groups[1], Group { start: 3, count: 2, length: 2 });
         assert_eq!((batches[1].groups[1].rows(), batches[1].tokens), (3..7, 7));
     }
 

@@ -1,23 +1,21 @@
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
 
 use alfm_core::Matrix;
 use burn::tensor::Tensor;
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::batch::{Batch, plan};
-use crate::config::{Family, ModelConfig};
 use crate::error::read;
 use crate::layers::Cpu;
-use crate::tokens::Tokens;
-use crate::transformer::Transformer;
+use crate::parallel::for_each_in_parallel;
+use crate::text::batch::{Batch, plan};
+use crate::text::config::{Family, ModelConfig};
+use crate::text::tokens::Tokens;
+use crate::text::transformer::Transformer;
 use crate::weights::Weights;
 use crate::{EmbedError, Progress};
 
 /// Tokens of a batch: enough to keep the matrix products busy, few enough for its activations to
 /// stay in the cache and for the batches to spread evenly over threads.
-const BATCH_TOKENS: usize = 1024;
+pub(crate) const BATCH_TOKENS: usize = 1024;
 
 /// Tokenizer and transformer of a folder, run over texts for whatever head follows.
 pub(crate) struct Model {
@@ -50,7 +48,7 @@ impl Model {
         head: impl FnOnce(&mut Weights<'_>, &ModelConfig, &Transformer) -> Result<H, EmbedError>,
     ) -> Result<(Self, H), EmbedError> {
         let config = ModelConfig::read(&folder.join("config.json"))?;
-        let tokens = Tokens::read(folder, &config)?;
+        let tokens = Tokens::read(folder, config.longest(), config.vocabulary)?;
         let path = folder.join("model.safetensors");
         let bytes = read(&path)?;
         let family = config.family;
@@ -71,60 +69,32 @@ impl Model {
     ) -> Result<Matrix, EmbedError> {
         progress(0, texts.len());
         let tokens = self.tokens.encode(texts)?;
-        let lengths: Vec<usize> = tokens.iter().map(Vec::len).collect();
-        let batches = plan(&lengths, BATCH_TOKENS);
-        let mut values = vec![0.0; texts.len() * width];
-        let mut done = 0;
         let work = |batch: &Batch| {
             let vectors = self.transformer.forward(batch, &tokens);
             head(Hidden { batch, vectors, tokens: &tokens })
         };
-        let receive = |batch: &Batch, rows: Vec<f32>| {
-            for (&row, numbers) in batch.rows.iter().zip(rows.chunks_exact(width)) {
-                values[row * width..(row + 1) * width].copy_from_slice(numbers);
-            }
-            done += batch.rows.len();
-            progress(done, texts.len());
-        };
-        for_each_in_parallel(&batches, work, receive)?;
-        Matrix::new(values, texts.len(), width).map_err(|source| EmbedError::NotFinite { source })
+        rows_of_texts(&tokens, width, work, progress)
     }
 }
 
-/// Runs `work` on every batch, one thread a batch, and hands the results to `receive` on the calling
-/// thread as they come.
-///
-/// Each worker runs inside a rayon pool of one thread: what Burn would spread over all threads stays
-/// on the worker. Short operations, which these are, gain nothing from being split.
-fn for_each_in_parallel<T: Send>(
-    batches: &[Batch],
-    work: impl Fn(&Batch) -> T + Sync,
-    mut receive: impl FnMut(&Batch, T),
-) -> Result<(), EmbedError> {
-    let workers = rayon::current_num_threads().min(batches.len());
-    let pools = (0..workers)
-        .map(|_| ThreadPoolBuilder::new().num_threads(1).build())
-        .collect::<Result<Vec<ThreadPool>, _>>()
-        .map_err(|source| EmbedError::Threads { source })?;
-    let next = AtomicUsize::new(0);
-    let (sender, results) = mpsc::channel();
-    std::thread::scope(|scope| {
-        for pool in &pools {
-            let (sender, next, work) = (sender.clone(), &next, &work);
-            scope.spawn(move || {
-                pool.install(|| {
-                    while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        if sender.send((batch, work(batch))).is_err() {
-                            return;
-                        }
-                    }
-                });
-            });
+/// One row of `width` numbers a text, in the order of the texts, the rows of a batch by `work`.
+pub(crate) fn rows_of_texts(
+    tokens: &[Vec<u32>],
+    width: usize,
+    work: impl Fn(&Batch) -> Vec<f32> + Sync,
+    progress: Progress<'_>,
+) -> Result<Matrix, EmbedError> {
+    let lengths: Vec<usize> = tokens.iter().map(Vec::len).collect();
+    let batches = plan(&lengths, BATCH_TOKENS);
+    let mut values = vec![0.0; tokens.len() * width];
+    let mut done = 0;
+    let receive = |batch: &Batch, rows: Vec<f32>| {
+        for (&row, numbers) in batch.rows.iter().zip(rows.chunks_exact(width)) {
+            values[row * width..(row + 1) * width].copy_from_slice(numbers);
         }
-        drop(sender);
-        for (batch, result) in results {
-            receive(batch, result);
-        }
-    });
-    Ok(())
+        done += batch.rows.len();
+        progress(done, tokens.len());
+    };
+    for_each_in_parallel(&batches, work, receive)?;
+    Matrix::new(values, tokens.len(), width).map_err(|source| EmbedError::NotFinite { source })
 }

@@ -3,10 +3,11 @@ use std::path::Path;
 use alfm_core::Matrix;
 use burn::tensor::Tensor;
 
-use crate::config::{Family, ModelConfig};
+use crate::layers::activation::Activation;
 use crate::layers::{Activated, Cpu, LayerNorm, Linear, floats};
-use crate::model::{Hidden, Model};
-use crate::transformer::{Transformer, select};
+use crate::text::config::{Family, ModelConfig};
+use crate::text::model::{Hidden, Model};
+use crate::text::transformer::{Transformer, select};
 use crate::weights::Weights;
 use crate::{EmbedError, Progress};
 
@@ -143,7 +144,7 @@ impl LmHead {
         if !missing.is_empty() {
             return Err(EmbedError::NoLmHead { path: weights.path().to_owned(), missing });
         }
-        let dense = Activated::new(weights.linear(&[names.dense], width, width)?);
+        let dense = Activated::new(weights.linear(&[names.dense], width, width)?, Activation::Gelu);
         let norm = weights.norm(names.norm, width, config.epsilon)?;
         let decoder = if weights.holds(&decoder) {
             weights.take(&decoder, [vocabulary, width])?
@@ -154,7 +155,7 @@ impl LmHead {
         // Beside the decoder's own bias it is a copy, or unused.
         weights.discard(names.bias);
         // Transposed as a view: the matrix product reads the one copy that is there.
-        Ok(Self { dense, norm, decoder: Linear::new(decoder.transpose(), bias) })
+        Ok(Self { dense, norm, decoder: Linear::new(decoder.transpose(), Some(bias)) })
     }
 
     /// `[tokens, width] -> [tokens, vocabulary]`.

@@ -1,4 +1,4 @@
-use crate::config::Family;
+use crate::text::config::Family;
 
 /// Tensor names of one transformer layer, without `.weight` and `.bias`.
 pub(crate) struct LayerNames {

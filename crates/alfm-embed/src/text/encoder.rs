@@ -2,8 +2,8 @@ use std::path::Path;
 
 use alfm_core::Matrix;
 
-use crate::model::{Hidden, Model};
-use crate::pooling::Head;
+use crate::text::model::{Hidden, Model};
+use crate::text::pooling::Head;
 use crate::{EmbedError, Progress, TextEncoder};
 
 /// A sentence encoder of the BERT family: BERT and MiniLM, DistilBERT, MPNet, RoBERTa.

@@ -6,7 +6,6 @@ use serde::Deserialize;
 use tokenizers::{Tokenizer, TruncationParams};
 
 use crate::EmbedError;
-use crate::config::ModelConfig;
 use crate::error::read_json;
 
 /// Texts to tokens, with the special tokens and the length limit of the model.
@@ -36,8 +35,13 @@ struct SentenceConfig {
 }
 
 impl Tokens {
-    /// Reads `tokenizer.json` and, where it is there, `sentence_bert_config.json`.
-    pub(crate) fn read(folder: &Path, config: &ModelConfig) -> Result<Self, EmbedError> {
+    /// Reads `tokenizer.json` and, where it is there, `sentence_bert_config.json`, for a model that has
+    /// room for `longest` tokens.
+    pub(crate) fn read(
+        folder: &Path,
+        longest: usize,
+        vocabulary: usize,
+    ) -> Result<Self, EmbedError> {
         let sentence = folder.join("sentence_bert_config.json");
         let sentence: SentenceConfig =
             if sentence.exists() { read_json(&sentence)? } else { SentenceConfig::default() };
@@ -49,7 +53,7 @@ impl Tokens {
         // run: the model's own limit stands in `sentence_bert_config.json`.
         tokenizer.with_padding(None);
         let special = Special::of(&tokenizer);
-        let longest = sentence.max_seq_length.unwrap_or(usize::MAX).min(config.longest());
+        let longest = sentence.max_seq_length.unwrap_or(usize::MAX).min(longest);
         if longest <= special.frame {
             return Err(EmbedError::Setting {
                 path: path.with_file_name("sentence_bert_config.json"),
@@ -61,7 +65,7 @@ impl Tokens {
                 ),
             });
         }
-        let (lowercase, vocabulary) = (sentence.do_lower_case, config.vocabulary);
+        let lowercase = sentence.do_lower_case;
         let mut tokens = Self { tokenizer, path, lowercase, vocabulary, longest, special };
         tokens.cut_at(longest)?;
         Ok(tokens)

@@ -1,0 +1,14 @@
+//! Encoders of images, and the text towers that share their space.
+
+pub(crate) mod captions;
+pub(crate) mod config;
+mod convolution;
+pub(crate) mod encoder;
+mod names;
+pub(crate) mod pictures;
+mod positions;
+pub(crate) mod preprocess;
+mod processor;
+mod resnet;
+mod squeezenet;
+mod tower;

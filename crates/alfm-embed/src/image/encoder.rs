@@ -1,0 +1,207 @@
+use std::ops::Range;
+use std::path::Path;
+
+use alfm_core::Matrix;
+use burn::tensor::{Tensor, TensorData};
+use serde_json::Value;
+
+use super::config::Architecture;
+use super::pictures::Pictures;
+use super::preprocess::Preprocessing;
+use super::resnet::ResNet;
+use super::squeezenet::SqueezeNet;
+use super::tower::VisionTower;
+use crate::error::read;
+use crate::layers::{Cpu, floats};
+use crate::parallel::for_each_in_parallel;
+use crate::text::model::BATCH_TOKENS;
+use crate::weights::Weights;
+use crate::{EmbedError, ImageEncoder, Progress};
+
+/// An image encoder: ViT, DINOv2, the image towers of CLIP and SigLIP, ResNet, SqueezeNet 1.1.
+///
+/// Embeddings are what the reference calls them: the class token of ViT and DINOv2 behind the last normalisation,
+/// the image features of CLIP (projected, not normalised) and SigLIP, the channel means of the convolutional ones.
+///
+/// Images are decoded, prepared and run in batches, one a thread. An embedding depends on its image alone: it is
+/// the same, bit for bit, whatever the other images and the number of threads.
+///
+/// ```no_run
+/// use alfm_embed::{ImageEncoder, VisionEncoder};
+/// let encoder = VisionEncoder::load("snapshots/3d74acf9".as_ref(), None)?;
+/// let images: &[_] = &[image::RgbImage::new(640, 480)];
+/// let embeddings = encoder.encode(&images, &mut |_, _| {})?;
+/// assert_eq!((embeddings.rows(), embeddings.columns()), (1, 512));
+/// # Ok::<(), alfm_embed::EmbedError>(())
+/// ```
+pub struct VisionEncoder {
+    network: Network,
+    preprocessing: Preprocessing,
+}
+
+enum Network {
+    Tower(VisionTower<Cpu>),
+    ResNet(ResNet<Cpu>),
+    SqueezeNet(SqueezeNet<Cpu>),
+}
+
+impl VisionEncoder {
+    /// Loads a model from its folder as the hub lays it out: `config.json`, `preprocessor_config.json` and
+    /// `model.safetensors`.
+    ///
+    /// With `size` the model is given square images of that edge instead of the published one; a table of positions
+    /// is stretched to it.
+    ///
+    /// # Errors
+    /// [`EmbedError::UnknownModelType`], which lists the known ones; [`EmbedError`], naming the file and what is
+    /// wrong with it.
+    pub fn load(folder: &Path, size: Option<usize>) -> Result<Self, EmbedError> {
+        let path = folder.join("config.json");
+        let (architecture, config) = Architecture::read(&path)?;
+        let preprocessing = Preprocessing::read(folder)?;
+        let preprocessing = match size {
+            Some(edge) => preprocessing.with_size(edge),
+            None => preprocessing,
+        };
+        let file = folder.join("model.safetensors");
+        let bytes = read(&file)?;
+        let mut weights = Weights::open(&file, &bytes, architecture.prefix(), None)?;
+        let network =
+            Network::load(&mut weights, &path, architecture, &config, preprocessing.output())?;
+        architecture.discard_other_tower(&mut weights);
+        weights.finish()?;
+        Ok(Self { network, preprocessing })
+    }
+
+    /// What is done to an image first.
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.preprocessing
+    }
+
+    /// The rows that go through the network together.
+    fn batches(&self, count: usize) -> Vec<Range<usize>> {
+        let size = match (&self.network, self.preprocessing.output()) {
+            (Network::Tower(tower), Some(_)) => (BATCH_TOKENS / tower.tokens()).max(1),
+            // One image fills a convolution, and images of different sizes go nowhere together.
+            _ => 1,
+        };
+        (0..count).step_by(size).map(|start| start..(start + size).min(count)).collect()
+    }
+
+    fn embed(&self, rows: &Range<usize>, pictures: &dyn Pictures) -> Result<Vec<f32>, EmbedError> {
+        let (mut values, mut size) = (Vec::new(), [0, 0]);
+        for row in rows.clone() {
+            let picture =
+                pictures.decode(row).map_err(|source| EmbedError::Picture { row, source })?;
+            size = self.preprocessing.append(row, &picture, &mut values)?;
+        }
+        self.network.check(rows.start, size)?;
+        Ok(self.network.run(values, rows.len(), size))
+    }
+
+    /// The embedding of an image that is prepared already: `3 x height x width` numbers as
+    /// [`Preprocessing::apply`] gives them. Panics if there are more or fewer.
+    ///
+    /// # Errors
+    /// [`EmbedError::SmallImage`].
+    pub fn encode_prepared(
+        &self,
+        pixels: Vec<f32>,
+        size: [usize; 2],
+    ) -> Result<Vec<f32>, EmbedError> {
+        self.network.check(0, size)?;
+        Ok(self.network.run(pixels, 1, size))
+    }
+}
+
+impl ImageEncoder for VisionEncoder {
+    fn dimension(&self) -> usize {
+        match &self.network {
+            Network::Tower(tower) => tower.dimension(),
+            Network::ResNet(network) => network.dimension(),
+            Network::SqueezeNet(network) => network.dimension(),
+        }
+    }
+
+    fn encode(
+        &self,
+        pictures: &dyn Pictures,
+        progress: Progress<'_>,
+    ) -> Result<Matrix, EmbedError> {
+        let (count, width) = (pictures.count(), self.dimension());
+        progress(0, count);
+        let mut values = vec![0.0; count * width];
+        let (mut done, mut first_error) = (0, None);
+        let receive = |rows: &Range<usize>, result: Result<Vec<f32>, EmbedError>| {
+            match result {
+                Ok(found) => values[rows.start * width..rows.end * width].copy_from_slice(&found),
+                // Which batch ends first depends on timing; which error is told must not.
+                Err(error) if first_error.as_ref().is_none_or(|(at, _)| rows.start < *at) => {
+                    first_error = Some((rows.start, error));
+                }
+                Err(_) => {}
+            }
+            done += rows.len();
+            progress(done, count);
+        };
+        for_each_in_parallel(&self.batches(count), |rows| self.embed(rows, pictures), receive)?;
+        match first_error {
+            Some((_, error)) => Err(error),
+            None => {
+                Matrix::new(values, count, width).map_err(|source| EmbedError::NotFinite { source })
+            }
+        }
+    }
+}
+
+impl Network {
+    fn load(
+        weights: &mut Weights<'_>,
+        path: &Path,
+        architecture: Architecture,
+        config: &Value,
+        size: Option<[usize; 2]>,
+    ) -> Result<Self, EmbedError> {
+        Ok(match architecture {
+            Architecture::ResNet => Self::ResNet(ResNet::load(weights, path, config)?),
+            Architecture::SqueezeNet => {
+                Self::SqueezeNet(SqueezeNet::load(weights, path, config, size)?)
+            }
+            tower => {
+                // A transformer has one table of positions, so its images have one size.
+                let Some(size) = size else {
+                    let expected =
+                        "height and width, or a crop, are needed: its positions are fixed";
+                    return super::config::setting(path, "size", "a shortest edge", expected);
+                };
+                Self::Tower(VisionTower::load(weights, path, tower, config, size)?)
+            }
+        })
+    }
+
+    /// Whether anything is left of so small an image behind all poolings.
+    fn check(&self, row: usize, size: [usize; 2]) -> Result<(), EmbedError> {
+        let smallest = match self {
+            Self::SqueezeNet(_) => super::squeezenet::SMALLEST,
+            Self::Tower(_) | Self::ResNet(_) => 1,
+        };
+        match size.iter().min() {
+            Some(edge) if *edge < smallest => Err(EmbedError::SmallImage { row, size, smallest }),
+            _ => Ok(()),
+        }
+    }
+
+    fn run(&self, values: Vec<f32>, count: usize, size: [usize; 2]) -> Vec<f32> {
+        let shape = [count, 3, size[0], size[1]];
+        let input = Tensor::from_data(TensorData::new(values, shape), &Default::default());
+        floats(self.forward(input).into_data())
+    }
+
+    fn forward(&self, pictures: Tensor<Cpu, 4>) -> Tensor<Cpu, 2> {
+        match self {
+            Self::Tower(tower) => tower.forward(pictures),
+            Self::ResNet(network) => network.forward(pictures),
+            Self::SqueezeNet(network) => network.forward(pictures),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+use std::path::Path;
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::RgbImage;
+
+use super::processor;
+use crate::EmbedError;
+
+/// What is done to a picture before a model sees it: resized, cut to the middle, scaled and normalised.
+///
+/// Resizing is an antialiased convolution of 8-bit values, as Pillow does it; the rest follows the
+/// reference's image processors.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Preprocessing {
+    /// Size to which the picture is resized first; `None` leaves it as it is.
+    pub resize: Option<Resize>,
+    /// Height and width that are cut out of the middle, black beyond the edges.
+    pub crop: Option<[usize; 2]>,
+    /// Every channel is `value * scale + shift`, values from 0 to 255.
+    pub scale: [f32; 3],
+    /// See `scale`.
+    pub shift: [f32; 3],
+}
+
+/// How a picture is resized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resize {
+    /// Pixels.
+    pub target: Target,
+    /// The interpolation.
+    pub filter: Filter,
+}
+
+/// The size after resizing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// Height and width, whatever the picture's proportions.
+    Exact([usize; 2]),
+    /// The shorter edge; the longer one keeps the proportions, rounded down.
+    Shortest(usize),
+}
+
+/// Interpolations, by the names that Pillow has for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Filter {
+    /// No interpolation.
+    Nearest,
+    /// Linear.
+    Bilinear,
+    /// Cubic, Keys' kernel with a = -0.5.
+    Bicubic,
+    /// Windowed sinc over three lobes.
+    Lanczos,
+}
+
+impl Preprocessing {
+    /// Reads `preprocessor_config.json`; for the models that publish it in `config.json`, that.
+    ///
+    /// # Errors
+    /// [`EmbedError`], naming the file and the setting at fault.
+    pub fn read(folder: &Path) -> Result<Self, EmbedError> {
+        processor::read(folder)
+    }
+
+    /// Gives the model square pictures of `edge` pixels instead: a crop keeps its share of what it is
+    /// cut from.
+    #[must_use]
+    pub fn with_size(mut self, edge: usize) -> Self {
+        let [height, width] = self.output().unwrap_or([edge, edge]);
+        if let Some(resize) = &mut self.resize {
+            resize.target = match resize.target {
+                Target::Shortest(found) => {
+                    Target::Shortest((found * edge).div_ceil(height.min(width).max(1)))
+                }
+                Target::Exact(_) => Target::Exact([edge, edge]),
+            };
+        }
+        self.crop = self.crop.map(|_| [edge, edge]);
+        self
+    }
+
+    /// The image at position `row` as the model is given it: `3 x height x width`.
+    ///
+    /// # Errors
+    /// [`EmbedError::EmptyImage`], [`EmbedError::Resize`].
+    pub fn apply(&self, row: usize, image: &RgbImage) -> Result<Vec<f32>, EmbedError> {
+        let mut values = Vec::new();
+        self.append(row, image, &mut values)?;
+        Ok(values)
+    }
+
+    /// Height and width of what the model is given, `None` where they depend on the picture.
+    pub(crate) fn output(&self) -> Option<[usize; 2]> {
+        self.crop.or(match self.resize {
+            Some(Resize { target: Target::Exact(size), .. }) => Some(size),
+            _ => None,
+        })
+    }
+
+    /// The picture at position `row` as `3 x height x width` numbers, behind those in `values`; height and width.
+    ///
+    /// # Errors
+    /// [`EmbedError::EmptyImage`], [`EmbedError::Resize`].
+    pub(crate) fn append(
+        &self,
+        row: usize,
+        picture: &RgbImage,
+        values: &mut Vec<f32>,
+    ) -> Result<[usize; 2], EmbedError> {
+        let (width, height) = (picture.width() as usize, picture.height() as usize);
+        if width == 0 || height == 0 {
+            return Err(EmbedError::EmptyImage { row });
+        }
+        let resized;
+        let (pixels, size) = match self.resize {
+            Some(Resize { target, filter }) => {
+                let size = target.of([height, width]);
+                resized = filter
+                    .apply(picture, size)
+                    .map_err(|source| EmbedError::Resize { row, source })?;
+                (&resized[..], size)
+            }
+            None => (&picture.as_raw()[..], [height, width]),
+        };
+        self.cut(pixels, size, values);
+        Ok(self.crop.unwrap_or(size))
+    }
+
+    /// Crops and normalises `[height, width, 3]` pixels into planes.
+    fn cut(&self, pixels: &[u8], size: [usize; 2], values: &mut Vec<f32>) {
+        let target = self.crop.unwrap_or(size);
+        let [rows, columns] = [0, 1].map(|axis| Overlap::of(size[axis], target[axis]));
+        let [height, width] = target;
+        let start = values.len();
+        values.resize(start + 3 * height * width, 0.0);
+        for (channel, plane) in values[start..].chunks_exact_mut(height * width).enumerate() {
+            let (scale, shift) = (self.scale[channel], self.shift[channel]);
+            plane.fill(shift);
+            for row in 0..rows.length {
+                let from = ((rows.source + row) * size[1] + columns.source) * 3;
+                let line = &pixels[from..from + columns.length * 3];
+                let to = (rows.target + row) * width + columns.target;
+                let target = &mut plane[to..to + columns.length];
+                for (value, pixel) in target.iter_mut().zip(line.chunks_exact(3)) {
+                    *value = f32::from(pixel[channel]) * scale + shift;
+                }
+            }
+        }
+    }
+}
+
+/// Where the middle of one axis lies in the source and in the target.
+struct Overlap {
+    source: usize,
+    target: usize,
+    length: usize,
+}
+
+impl Overlap {
+    fn of(source: usize, target: usize) -> Self {
+        Self {
+            source: source.saturating_sub(target) / 2,
+            // The reference pads half of what is missing in front, rounded up.
+            target: target.saturating_sub(source).div_ceil(2),
+            length: source.min(target),
+        }
+    }
+}
+
+impl Target {
+    fn of(self, [height, width]: [usize; 2]) -> [usize; 2] {
+        match self {
+            Self::Exact(size) => size,
+            Self::Shortest(edge) if height <= width => [edge, (edge * width / height).max(1)],
+            Self::Shortest(edge) => [(edge * height / width).max(1), edge],
+        }
+    }
+}
+
+impl Filter {
+    fn apply(
+        self,
+        picture: &RgbImage,
+        [height, width]: [usize; 2],
+    ) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+        if [picture.height() as usize, picture.width() as usize] == [height, width] {
+            return Ok(picture.as_raw().clone());
+        }
+        let pixels = PixelType::U8x3;
+        let source = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), pixels)?;
+        let mut target = Image::new(u32::try_from(width)?, u32::try_from(height)?, pixels);
+        let options = ResizeOptions::new().resize_alg(match self {
+            Self::Nearest => ResizeAlg::Nearest,
+            Self::Bilinear => ResizeAlg::Convolution(FilterType::Bilinear),
+            Self::Bicubic => ResizeAlg::Convolution(FilterType::CatmullRom),
+            Self::Lanczos => ResizeAlg::Convolution(FilterType::Lanczos3),
+        });
+        Resizer::new().resize(&source, &mut target, &options)?;
+        Ok(target.into_vec())
+    }
+}

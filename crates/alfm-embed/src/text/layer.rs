@@ -1,0 +1,63 @@
+use burn::tensor::Tensor;
+
+use crate::EmbedError;
+use crate::layers::activation::Activation;
+use crate::layers::kernels::{Kernels, Sight};
+use crate::layers::{Activated, Cpu, Group, LayerNorm, Linear};
+use crate::text::config::ModelConfig;
+use crate::text::relative::RelativeBias;
+use crate::weights::Weights;
+
+/// One post-norm transformer layer.
+pub(crate) struct Layer {
+    query_key_value: Linear,
+    attention_output: Linear,
+    attention_norm: LayerNorm,
+    inner: Activated,
+    outer: Linear,
+    output_norm: LayerNorm,
+    heads: usize,
+}
+
+impl Layer {
+    /// Takes the tensors of layer `index`.
+    pub(crate) fn load(
+        weights: &mut Weights<'_>,
+        config: &ModelConfig,
+        index: usize,
+    ) -> Result<Self, EmbedError> {
+        let names = config.family.layer(index);
+        let (width, inner, epsilon) = (config.width, config.inner, config.epsilon);
+        let inner_map = weights.linear(&[&names.inner], width, inner)?;
+        Ok(Self {
+            query_key_value: weights.linear(
+                &[&names.query, &names.key, &names.value],
+                width,
+                width,
+            )?,
+            attention_output: weights.linear(&[&names.attention_output], width, width)?,
+            attention_norm: weights.norm(&names.attention_norm, width, epsilon)?,
+            inner: Activated::new(inner_map, Activation::Gelu),
+            outer: weights.linear(&[&names.outer], inner, width)?,
+            output_norm: weights.norm(&names.output_norm, width, epsilon)?,
+            heads: config.heads,
+        })
+    }
+
+    /// `[tokens, width] -> [tokens, width]`; attention stays inside each text.
+    pub(crate) fn forward(
+        &self,
+        hidden: Tensor<Cpu, 2>,
+        groups: &[Group],
+        relative: Option<&RelativeBias>,
+    ) -> Tensor<Cpu, 2> {
+        let bias = relative.map(|relative| |length| relative.at(length));
+        let sight = bias.as_ref().map_or(Sight::All, |bias| Sight::Biased(bias));
+        let projected = self.query_key_value.forward(hidden.clone());
+        let mixed =
+            self.attention_output.forward(Cpu::attend(projected, self.heads, groups, &sight));
+        let hidden = self.attention_norm.forward(mixed + hidden);
+        let outer = self.outer.forward(self.inner.forward(hidden.clone()));
+        self.output_norm.forward(outer + hidden)
+    }
+}

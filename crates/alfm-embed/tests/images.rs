@@ -1,0 +1,123 @@
+//! Every image architecture against transformers, on tiny random models (`reference/make_image_encoders.py`).
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use alfm_core::Matrix;
+use alfm_embed::{CaptionEncoder, EmbedError, ImageEncoder, TextEncoder, VisionEncoder};
+use common::{TOLERANCE, difference, expected, golden};
+use image::RgbImage;
+
+const MODELS: [(&str, usize); 6] = [
+    ("vit", 24),
+    ("dinov2", 24),
+    ("clip", 16),
+    ("siglip", 24),
+    ("resnet-basic", 12),
+    ("resnet-bottleneck", 32),
+];
+
+fn images() -> [RgbImage; 2] {
+    ["wide", "tall"]
+        .map(|name| image::open(golden(&format!("images/{name}.png"))).unwrap().to_rgb8())
+}
+
+fn load(model: &str) -> VisionEncoder {
+    VisionEncoder::load(&golden(&format!("images/{model}")), None).unwrap()
+}
+
+fn encode(encoder: &VisionEncoder, images: &[RgbImage]) -> Matrix {
+    encoder.encode(&images, &mut |_, _| {}).unwrap()
+}
+
+/// A random network multiplies what it is given, so what matters is the error beside the largest number.
+fn assert_same(what: &str, got: &Matrix, expected: &Matrix) {
+    let largest = expected.view().values().iter().fold(1.0f32, |most, x| most.max(x.abs()));
+    let (worst, row) = difference(got.view(), expected.view());
+    eprintln!("{what}: largest difference {worst:e} beside {largest}, at row {row}");
+    assert!(worst < TOLERANCE * largest, "{what}: row {row} is off by {worst}, largest {largest}");
+}
+
+#[test]
+fn every_architecture_agrees_with_its_reference() {
+    for (model, dimension) in MODELS {
+        let encoder = load(model);
+        assert_eq!(encoder.dimension(), dimension, "{model}");
+        let folder = format!("images/{model}");
+        // The reference's own pixels: a resized one may differ by a step of its 8 bits.
+        let rows = ["pixels0", "pixels1"].map(|pixels| {
+            let pixels = expected(&folder, pixels);
+            let edge = pixels.columns().isqrt();
+            encoder.encode_prepared(pixels.into_values(), [edge, edge]).unwrap()
+        });
+        let got = Matrix::from_rows(&rows).unwrap();
+        assert_same(model, &got, &expected(&folder, "embeddings"));
+    }
+}
+
+#[test]
+fn images_are_prepared_as_the_reference_prepares_them() {
+    for (model, _) in MODELS {
+        let encoder = load(model);
+        for (row, image) in images().iter().enumerate() {
+            let expected = expected(&format!("images/{model}"), &format!("pixels{row}"));
+            let got = encoder.preprocessing().apply(row, image).unwrap();
+            let got = Matrix::new(got, 3, expected.columns()).unwrap();
+            let (worst, channel) = difference(got.view(), expected.view());
+            // Resizing rounds to 8 bits: one step of these is about 0.02.
+            assert!(worst < 0.02, "{model}, image {row}, channel {channel}: {worst}");
+        }
+    }
+}
+
+#[test]
+fn the_text_towers_agree_with_their_reference() {
+    let captions = std::fs::read_to_string(golden("images/captions.json")).unwrap();
+    let captions: Vec<String> = serde_json::from_str(&captions).unwrap();
+    let captions: Vec<&str> = captions.iter().map(String::as_str).collect();
+    for (model, bias) in [("clip", false), ("siglip", true)] {
+        let encoder = CaptionEncoder::load(&golden(&format!("images/{model}"))).unwrap();
+        let got = encoder.encode(&captions, &mut |_, _| {}).unwrap();
+        assert_same(model, &got, &expected(&format!("images/{model}"), "texts"));
+        assert_eq!(encoder.similarity().logit_bias.is_some(), bias);
+    }
+}
+
+#[test]
+fn an_embedding_depends_on_its_image_alone() {
+    let [wide, tall] = images();
+    for (model, _) in MODELS {
+        let encoder = load(model);
+        let many: Vec<RgbImage> = [&wide, &tall].into_iter().cycle().take(71).cloned().collect();
+        let together = encode(&encoder, &many);
+        for (row, image) in [(0, &wide), (69, &tall), (70, &wide)] {
+            let alone = encode(&encoder, std::slice::from_ref(image));
+            assert_eq!(alone.view().row(0), together.view().row(row), "{model} {row}");
+        }
+    }
+}
+
+#[test]
+fn another_size_stretches_the_table_of_positions() {
+    let encoder = VisionEncoder::load(&golden("images/vit"), Some(48)).unwrap();
+    assert_eq!(encode(&encoder, &images()).columns(), 24);
+}
+
+#[test]
+fn an_unknown_architecture_lists_the_known_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("config.json"), r#"{"model_type": "swin"}"#).unwrap();
+    let error = VisionEncoder::load(folder.path(), None).err().unwrap().to_string();
+    assert!(error.contains("`swin` is unknown") && error.contains("vit, dinov2, clip"), "{error}");
+    let error = CaptionEncoder::load(&golden("images/vit")).err().unwrap().to_string();
+    assert!(error.contains("only clip and siglip have a text tower"), "{error}");
+}
+
+#[test]
+fn an_image_without_pixels_is_named() {
+    let [wide, _] = images();
+    let images: &[RgbImage] = &[wide, RgbImage::new(0, 3)];
+    let error = load("vit").encode(&images, &mut |_, _| {}).unwrap_err();
+    assert!(matches!(error, EmbedError::EmptyImage { row: 1 }), "{error}");
+}
