@@ -38,7 +38,9 @@ impl Encoder {
         hub: &Hub,
         cache: &Path,
     ) -> Result<Self, Failure> {
-        let files = hub.model(model)?;
+        let config = hub.model_files(model, &["config.json"], &[])?.folder.join("config.json");
+        let needed = alfm_embed::model_files(&config)?;
+        let files = hub.model_files(model, needed.required, needed.optional)?;
         // Embeddings at another size are others.
         let revision = match image_size {
             Some(edge) => format!("{}-{edge}px", files.revision),

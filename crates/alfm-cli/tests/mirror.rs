@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use alfm_core::Matrix;
 use alfm_data::arrays::{ArraySpec, read_matrix};
-use common::{alfm, has_mirror, succeed};
+use common::{alfm, has_mirror, run, succeed};
 
 /// Half precision keeps three digits; the encoder's sums depend on the machine beyond the sixth.
 const TOLERANCE: f32 = 1e-3;
@@ -49,6 +49,31 @@ fn the_bundled_arrays_are_what_the_program_makes() {
                  --temperature 20 --f16 --out prior.safetensors";
     succeed(folder.path(), prior);
     assert_close(&at("prior.safetensors"), &bundled("prior.safetensors"), "prior");
+}
+
+/// Of the images that the reference of the encoders was made with.
+#[test]
+fn a_folder_of_images_is_embedded_and_a_broken_one_is_named() {
+    if !has_mirror() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("../alfm-embed/tests/golden/images");
+    fs::create_dir_all(folder.path().join("images/a")).unwrap();
+    for name in ["wide.png", "tall.png"] {
+        fs::copy(images.join(name), folder.path().join("images/a").join(name)).unwrap();
+    }
+    let embed = "embed --images images --model local/squeezenet1_1-imagenet-features \
+                 --image-size 64 --out images.safetensors";
+    succeed(folder.path(), embed);
+    let made = read(&folder.path().join("images.safetensors"), "all");
+    assert_eq!((made.rows(), made.columns()), (2, 512));
+
+    fs::write(folder.path().join("images/a/z.jpg"), "no image").unwrap();
+    let output = run(folder.path(), embed);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("image 2 cannot be read") && message.contains("z.jpg"), "{message}");
 }
 
 const CONFIG: &str = r#"

@@ -10,6 +10,7 @@
 
 mod cache;
 mod error;
+mod files;
 mod image;
 mod layers;
 mod parallel;
@@ -20,6 +21,7 @@ use alfm_core::Matrix;
 
 pub use cache::{Embedded, EmbeddingCache, RejectedShard};
 pub use error::EmbedError;
+pub use files::{ModelFiles, model_files};
 pub use image::captions::{CaptionEncoder, Similarity};
 pub use image::encoder::VisionEncoder;
 pub use image::pictures::Pictures;

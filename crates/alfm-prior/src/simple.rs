@@ -27,8 +27,8 @@ pub fn rotated(prior: MatrixView<'_>) -> Result<Matrix, PriorError> {
 
 /// A prior computed elsewhere, for `rows` items and `classes` classes.
 ///
-/// Probabilities that sum to one within [`alfm_core::ROW_SUM_TOLERANCE`] are renormalised, so that half
-/// precision on disk leaves no bias; logits go through a softmax.
+/// Probabilities that sum to one within a hundredth are normalised: half precision on disk leaves out what is
+/// smaller than it can hold, which with ten classes came to half of that. Logits go through a softmax.
 ///
 /// # Errors
 /// [`PriorError::Input`] if the shape is not `rows x classes`, or for the first row that is no distribution.
@@ -54,16 +54,28 @@ pub fn from_matrix(
         let got = matrix.columns();
         return Err(CoreError::ColumnCount { what: "prior", expected: classes, got }.into());
     }
-    Predictions::new(matrix, kind)?;
     match kind {
-        ScoreKind::Logits => softmax_rows(matrix),
+        ScoreKind::Logits => {
+            Predictions::new(matrix, kind)?;
+            softmax_rows(matrix)
+        }
         ScoreKind::Probabilities => {
             let mut values = matrix.values().to_vec();
-            values.chunks_exact_mut(classes).for_each(normalise);
-            Ok(Matrix::new(values, rows, classes)?)
+            for row in values.chunks_exact_mut(classes) {
+                let sum: f64 = row.iter().copied().map(f64::from).sum();
+                if (sum - 1.0).abs() <= ROUNDED {
+                    normalise(row);
+                }
+            }
+            let normalised = Matrix::new(values, rows, classes)?;
+            Predictions::new(normalised.view(), kind)?;
+            Ok(normalised)
         }
     }
 }
+
+/// How far a row that was rounded may be from a sum of 1.
+const ROUNDED: f64 = 0.01;
 
 /// Divides a row by its sum, which is above 0.
 pub(crate) fn normalise(row: &mut [f32]) {

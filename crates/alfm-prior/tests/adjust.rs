@@ -95,7 +95,7 @@ fn a_prior_that_prefers_a_class_is_mended() {
 #[test]
 fn the_fitted_vector_scaling_is_stationary() {
     let logits =
-        Matrix::new((0u8..60).map(|i| f32::from(i * 37 % 23) / 6.0).collect(), 20, 3).unwrap();
+        Matrix::new((0u16..60).map(|i| f32::from(i * 37 % 23) / 6.0).collect(), 20, 3).unwrap();
     let prior = from_matrix(logits.view(), ScoreKind::Logits, 20, 3).unwrap();
     let labels: Vec<_> = (0..20).map(|i| (i, ClassId::new((i as u32 * 7 % 5) % 3))).collect();
     let fitted = VectorScaling::fit(prior.view(), &labels, 0.5).unwrap();

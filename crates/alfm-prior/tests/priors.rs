@@ -137,6 +137,10 @@ fn a_matrix_from_elsewhere_is_checked_and_renormalised() {
     let logits = matrix(&[[0.0, 3f32.ln()]]);
     let prior = from_matrix(logits.view(), ScoreKind::Logits, 1, 2).unwrap();
     close(prior.view().row(0), &[0.25, 0.75]);
+    // What half precision left of a row.
+    let rounded = matrix(&[[0.249, 0.747]]);
+    let prior = from_matrix(rounded.view(), ScoreKind::Probabilities, 1, 2).unwrap();
+    close(prior.view().row(0), &[0.25, 0.75]);
 
     let cases = [
         (matrix(&[[0.5, 0.5]]), 2, 2, "`prior` has 1 rows, but the pool has 2 items"),

@@ -8,12 +8,11 @@ const REQUIRED: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors
 /// What sentence-transformers models add: pooling, normalisation and maximum length.
 const OPTIONAL: [&str; 3] = ["modules.json", "1_Pooling/config.json", "sentence_bert_config.json"];
 
-/// A text encoder's files.
+/// A model's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ModelFiles {
-    /// The snapshot folder: `config.json`, `tokenizer.json`, `model.safetensors`, and, where the model has
-    /// them, `modules.json`, `1_Pooling/config.json` and `sentence_bert_config.json`.
+    /// The snapshot folder.
     pub folder: PathBuf,
     /// The revision: a commit, except in hand-made caches.
     pub revision: String,
@@ -28,11 +27,24 @@ impl Hub {
     /// # Errors
     /// As [`Hub::file`]; [`DataError::RepoName`].
     pub fn model(&self, id: &str) -> Result<ModelFiles, DataError> {
+        self.model_files(id, &REQUIRED, &OPTIONAL)
+    }
+
+    /// These files of the model `owner/name`, at the head of its main branch; an optional one may be absent.
+    ///
+    /// # Errors
+    /// As [`Hub::file`]; [`DataError::RepoName`].
+    pub fn model_files(
+        &self,
+        id: &str,
+        required: &[&str],
+        optional: &[&str],
+    ) -> Result<ModelFiles, DataError> {
         let repo = RepoId::model(id)?;
-        for file in REQUIRED {
+        for file in required {
             self.file(&repo, "main", file)?;
         }
-        for file in OPTIONAL {
+        for file in optional {
             self.optional_file(&repo, "main", file)?;
         }
         let revision = self.revision(&repo, "main");

@@ -41,16 +41,30 @@ impl Architecture {
     /// [`EmbedError::UnknownModelType`], with the known ones.
     pub(crate) fn read(path: &Path) -> Result<(Self, Value), EmbedError> {
         let config: Value = read_json(path)?;
-        let name = |field: &str| config[field].as_str();
-        let found = name("model_type").or_else(|| name("architecture")).unwrap_or_default();
-        match ARCHITECTURES.iter().find(|(name, _)| *name == found) {
-            Some(&(_, architecture)) => Ok((architecture, config)),
+        match Self::of(&config) {
+            Some(architecture) => Ok((architecture, config)),
             None => Err(EmbedError::UnknownModelType {
                 path: path.to_owned(),
-                found: found.to_owned(),
-                known: ARCHITECTURES.map(|(name, _)| name).join(", "),
+                found: Self::name_in(&config).to_owned(),
+                known: Self::names().collect::<Vec<_>>().join(", "),
             }),
         }
+    }
+
+    /// The architecture of a configuration, if it is built.
+    pub(crate) fn of(config: &Value) -> Option<Self> {
+        let found = Self::name_in(config);
+        ARCHITECTURES.iter().find(|(name, _)| *name == found).map(|(_, known)| *known)
+    }
+
+    /// The names of all that are built.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        ARCHITECTURES.iter().map(|(name, _)| *name)
+    }
+
+    fn name_in(config: &Value) -> &str {
+        let name = |field: &str| config[field].as_str();
+        name("model_type").or_else(|| name("architecture")).unwrap_or_default()
     }
 
     /// What the names of a checkpoint with a task's head begin with.

@@ -22,6 +22,18 @@ const FAMILIES: [(&str, Family); 5] = [
     ("xlm-roberta", Family::Roberta),
 ];
 
+impl Family {
+    /// The family with this `model_type`.
+    pub(crate) fn by_name(model_type: &str) -> Option<Self> {
+        FAMILIES.iter().find(|(name, _)| *name == model_type).map(|(_, family)| *family)
+    }
+
+    /// Every `model_type` that is built.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        FAMILIES.iter().map(|(name, _)| *name)
+    }
+}
+
 /// Padding index that MPNet's reference implementation fixes, whatever `pad_token_id` says.
 const MPNET_PADDING: u32 = 1;
 
@@ -99,9 +111,8 @@ impl ModelConfig {
     pub(crate) fn read(path: &Path) -> Result<Self, EmbedError> {
         // The type comes first: a file of an unknown architecture may lack every other field.
         let TypeOnly { model_type } = read_json(path)?;
-        let family = FAMILIES.iter().find(|(name, _)| *name == model_type);
-        let Some(&(_, family)) = family else {
-            let known = FAMILIES.map(|(name, _)| name).join(", ");
+        let Some(family) = Family::by_name(&model_type) else {
+            let known = Family::names().collect::<Vec<_>>().join(", ");
             return Err(EmbedError::UnknownModelType {
                 path: path.to_owned(),
                 found: model_type,

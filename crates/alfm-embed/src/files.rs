@@ -1,0 +1,52 @@
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::EmbedError;
+use crate::error::read_json;
+use crate::image::config::Architecture;
+use crate::text::config::Family;
+
+/// The files that a model is loaded from, beside its `config.json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModelFiles {
+    /// What it can't do without.
+    pub required: &'static [&'static str],
+    /// What some have: pooling, normalisation and maximum length of sentence-transformers.
+    pub optional: &'static [&'static str],
+}
+
+const WEIGHTS: &str = "model.safetensors";
+const TOKENIZER: &str = "tokenizer.json";
+const PREPROCESSING: &str = "preprocessor_config.json";
+const SENTENCE: [&str; 3] = ["modules.json", "1_Pooling/config.json", "sentence_bert_config.json"];
+
+/// What to fetch for the model that this `config.json` describes.
+///
+/// # Errors
+/// [`EmbedError::UnknownModelType`], which lists the known ones; a file that can't be read.
+pub fn model_files(config: &Path) -> Result<ModelFiles, EmbedError> {
+    let fields: Value = read_json(config)?;
+    if Family::by_name(fields["model_type"].as_str().unwrap_or_default()).is_some() {
+        return Ok(ModelFiles { required: &[WEIGHTS, TOKENIZER], optional: &SENTENCE });
+    }
+    let architecture = Architecture::of(&fields).ok_or_else(|| {
+        let known: Vec<&str> = Family::names().chain(Architecture::names()).collect();
+        EmbedError::UnknownModelType {
+            path: config.to_owned(),
+            found: fields["model_type"].as_str().unwrap_or_default().to_owned(),
+            known: known.join(", "),
+        }
+    })?;
+    Ok(ModelFiles {
+        required: match architecture {
+            Architecture::Clip | Architecture::Siglip => &[WEIGHTS, TOKENIZER, PREPROCESSING],
+            Architecture::SqueezeNet => &[WEIGHTS],
+            Architecture::Vit | Architecture::Dinov2 | Architecture::ResNet => {
+                &[WEIGHTS, PREPROCESSING]
+            }
+        },
+        optional: &[],
+    })
+}
