@@ -47,7 +47,7 @@ impl<B: Backend> Linear<B> {
             // A single row is multiplied by other kernels, whose last bits differ: with a second
             // one, a row's result depends on that row alone.
             let output = self.forward(input.expand([2, width]));
-            return output.slice([0..1]);
+            return output.narrow(0, 0, 1);
         }
         linear(input, self.weight.clone(), self.bias.clone())
     }
@@ -107,7 +107,7 @@ pub(crate) fn piecewise<B: Backend>(
     map: impl Fn(Tensor<B, 2>) -> Tensor<B, 2>,
 ) -> Tensor<B, 2> {
     let starts = (0..input.dims()[0]).step_by(rows);
-    Tensor::cat(starts.map(|start| map(input.clone().slice([start..start + rows]))).collect(), 0)
+    Tensor::cat(starts.map(|start| map(input.clone().narrow(0, start, rows))).collect(), 0)
 }
 
 /// A tensor of these values; no copy.

@@ -40,7 +40,7 @@ pub struct VisionEncoder {
 }
 
 enum Network {
-    Tower(VisionTower<Cpu>),
+    Tower(Box<VisionTower<Cpu>>),
     ResNet(ResNet<Cpu>),
     SqueezeNet(SqueezeNet<Cpu>),
 }
@@ -174,7 +174,7 @@ impl Network {
                         "height and width, or a crop, are needed: its positions are fixed";
                     return super::config::setting(path, "size", "a shortest edge", expected);
                 };
-                Self::Tower(VisionTower::load(weights, path, tower, config, size)?)
+                Self::Tower(Box::new(VisionTower::load(weights, path, tower, config, size)?))
             }
         })
     }

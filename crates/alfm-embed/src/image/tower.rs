@@ -71,7 +71,7 @@ impl<B: Kernels> VisionTower<B> {
         let class = match names.class {
             Some(class) => {
                 let token = weights.take_flat::<B, 2>(class, [1, width])?;
-                Some(token + table.clone().slice([0..1]))
+                Some(token + table.clone().narrow(0, 0, 1))
             }
             None => None,
         };

@@ -56,7 +56,7 @@ fn with_gelu_tanh(values: &mut [f32], bias: &[f32]) {
         for (value, bias) in row.iter_mut().zip(bias) {
             let x = *value + *bias;
             // (1 + tanh(t)) / 2 is the logistic function of 2 t; 2 sqrt(2 / pi) is 1.59577.
-            *value = x * logistic(1.595_769_1 * (x + 0.044_715 * x * x * x));
+            *value = x * logistic(1.595_769_2 * (x + 0.044_715 * x * x * x));
         }
     }
 }
