@@ -5,7 +5,10 @@
 mod common;
 
 use alfm_core::Matrix;
-use alfm_embed::{CaptionEncoder, EmbedError, ImageEncoder, TextEncoder, VisionEncoder};
+use alfm_embed::{
+    CaptionEncoder, EmbedError, EmbeddingCache, ImageEncoder, TextEncoder, VisionEncoder,
+    model_files,
+};
 use common::{TOLERANCE, difference, expected, golden};
 use image::RgbImage;
 
@@ -120,4 +123,32 @@ fn an_image_without_pixels_is_named() {
     let images: &[RgbImage] = &[wide, RgbImage::new(0, 3)];
     let error = load("vit").encode(&images, &mut |_, _| {}).unwrap_err();
     assert!(matches!(error, EmbedError::EmptyImage { row: 1 }), "{error}");
+}
+
+#[test]
+fn the_files_to_fetch_follow_from_the_configuration() {
+    let required = |model: &str| model_files(&golden(model).join("config.json")).unwrap().required;
+    assert_eq!(required("bert"), ["model.safetensors", "tokenizer.json"]);
+    assert_eq!(required("images/vit"), ["model.safetensors", "preprocessor_config.json"]);
+    assert!(required("images/siglip").contains(&"tokenizer.json"));
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.json");
+    std::fs::write(&config, r#"{"model_type": "swin"}"#).unwrap();
+    let error = model_files(&config).unwrap_err().to_string();
+    assert!(error.contains("`swin` is unknown; the known ones are bert,"), "{error}");
+    assert!(error.contains("dinov2"), "{error}");
+}
+
+#[test]
+fn the_cache_knows_images_by_their_content() {
+    let (encoder, folder) = (load("resnet-basic"), tempfile::tempdir().unwrap());
+    let cache = EmbeddingCache::new(folder.path(), "tiny/resnet", "1");
+    let embed =
+        |images: &[RgbImage]| cache.embed_images(&encoder, &images, &mut |_, _| {}).unwrap();
+    let [wide, tall] = images();
+    let first = embed(&[wide.clone(), tall.clone()]);
+    let again = embed(&[wide.clone(), tall.clone()]);
+    assert_eq!((first.reused, again.reused), (0, 2));
+    assert_eq!(first.matrix, again.matrix);
+    assert_eq!(embed(&[tall, wide]).reused, 0, "another order is another shard");
 }

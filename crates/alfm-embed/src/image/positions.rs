@@ -61,13 +61,48 @@ fn cubic(x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// `torch.nn.functional.interpolate` of `[[0, 1], [2, 4]]` to 3 x 3, bicubic, align_corners=False.
+    /// `torch.nn.functional.interpolate(..., mode="bicubic", align_corners=False)` of torch 2.15.
     #[test]
-    fn two_by_two_to_three_by_three() {
-        let got = stretched(&[0.0, 1.0, 2.0, 4.0], 1, 2, [3, 3]);
-        let middle = 7.0 / 4.0;
-        assert!((got[4] - middle).abs() < 1e-6, "{got:?}");
-        assert!((got[0] + got[8] - 4.0).abs() < 0.2 && got[0] < 0.0, "{got:?}");
+    fn tables_are_stretched_as_torch_does_it() {
+        let square = [0.0, 1.0, 2.0, 4.0];
+        let expected = [
+            -0.252_881_6,
+            0.282_986_2,
+            0.818_853_6,
+            0.869_791_9,
+            1.75,
+            2.630_208_3,
+            1.992_465,
+            3.217_013_8,
+            4.441_562_7,
+        ];
+        close(&stretched(&square, 1, 2, [3, 3]), &expected);
+        let powers: Vec<f32> = (0..16u8).map(|i| f32::from(i).powf(1.5)).collect();
+        let expected = [
+            0.815_696_84,
+            1.599_712_7,
+            3.093_447,
+            5.177_963_3,
+            6.951_993_5,
+            14.051_378,
+            16.638_287,
+            20.206_583,
+            24.010_332,
+            26.991_783,
+            38.789_38,
+            42.251_106,
+            46.957_058,
+            51.857_666,
+            55.645_546,
+        ];
+        close(&stretched(&powers, 1, 4, [3, 5]), &expected);
+    }
+
+    fn close(got: &[f32], expected: &[f32]) {
+        assert_eq!(got.len(), expected.len());
+        for (got, expected) in got.iter().zip(expected) {
+            assert!((got - expected).abs() < 1e-5 * expected.abs().max(1.0), "{got}: {expected}");
+        }
     }
 
     #[test]
