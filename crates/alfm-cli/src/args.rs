@@ -99,7 +99,7 @@ pub(crate) struct EmbedArgs {
     /// A file with one text a line; the key is `texts`.
     #[arg(long)]
     pub texts: Option<PathBuf>,
-    /// A folder of images, in folders named by class or not; the key is `all`.
+    /// A folder of images, at any depth, in the order of their paths; the key is `images`.
     #[arg(long)]
     pub images: Option<PathBuf>,
     /// The edge of the square images that the encoder is given, if not the published one.

@@ -1,6 +1,6 @@
 use alfm_core::Matrix;
 use alfm_data::arrays::{Precision, write_safetensors};
-use alfm_data::{Dataset, Items};
+use alfm_data::{Dataset, Items, Split};
 use serde_json::json;
 
 use super::{Context, read_text};
@@ -60,10 +60,11 @@ fn parts(args: &EmbedArgs, context: &Context) -> Result<Vec<(String, Items)>, Fa
         let lines = read_text(path)?.lines().map(str::to_owned).collect();
         return Ok(vec![("texts".into(), Items::Texts(lines))]);
     }
-    let data = match &args.images {
-        Some(folder) => Dataset::from_folder(folder, None)?,
-        None => Dataset::load(args.dataset.as_deref().unwrap_or_default(), &context.hub)?,
-    };
+    if let Some(folder) = &args.images {
+        let images = Split::from_image_folder(folder)?;
+        return Ok(vec![("images".into(), images.items().clone())]);
+    }
+    let data = Dataset::load(args.dataset.as_deref().unwrap_or_default(), &context.hub)?;
     let splits = data.splits().iter();
     let mut parts: Vec<_> =
         splits.map(|(name, split)| (name.clone(), split.items().clone())).collect();
