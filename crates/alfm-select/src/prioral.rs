@@ -267,7 +267,8 @@ impl PriorAl {
 
     /// One guarded round; `history` knows which labels were asked at random, and which twice.
     ///
-    /// Time and memory as [`decide`](PriorAl::decide), `12 N K` bytes for the calibrated experts, and
+    /// Time and memory as [`decide`](PriorAl::decide), `12 N K` bytes for the calibrated experts, `4 N K` more while a class
+    /// has one label only, and
     /// `O(n K)` some fifty times for the `n` labels.
     pub(crate) fn decide_guarded(
         &self,

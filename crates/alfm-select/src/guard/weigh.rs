@@ -77,11 +77,13 @@ impl GuardConfig {
             let share = unseen / row.len() as f32;
             out.iter_mut().zip(row).for_each(|(out, p)| *out = (1.0 - unseen) * p + share);
         };
-        let (model, out_of_fold) =
-            (map_rows(own.pool, smooth)?, map_rows(own.out_of_fold, smooth)?);
+        let out_of_fold = map_rows(own.out_of_fold, smooth)?;
+        // With all classes seen, the pool's predictions need no copy.
+        let smoothed = (unseen > 0.0).then(|| map_rows(own.pool, smooth)).transpose()?;
+        let model = smoothed.as_ref().map(probabilities).transpose()?.unwrap_or(own.pool);
         let experts = Experts {
             prior,
-            model: probabilities(&model)?,
+            model,
             labelled_prior: gather(prior, labelled.iter().map(|(row, _)| *row))?,
             labelled_model: out_of_fold,
         };
