@@ -174,6 +174,9 @@ pub enum EmbedError {
         /// The least edge.
         smallest: usize,
     },
+    /// A size without pixels that images were to be given.
+    #[error("an image size of 0 leaves nothing to look at: give at least 1, or leave it out")]
+    ImageSize,
     /// An image that can't be brought to the model's size.
     #[error("image {row} cannot be resized")]
     Resize {

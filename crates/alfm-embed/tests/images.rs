@@ -152,3 +152,25 @@ fn the_cache_knows_images_by_their_content() {
     assert_eq!(first.matrix, again.matrix);
     assert_eq!(embed(&[tall, wide]).reused, 0, "another order is another shard");
 }
+
+#[test]
+fn a_size_of_nothing_is_refused() {
+    for (model, _) in MODELS {
+        let error = VisionEncoder::load(&golden(&format!("images/{model}")), Some(0)).err();
+        assert!(matches!(error, Some(EmbedError::ImageSize)), "{model}");
+    }
+}
+
+#[test]
+fn a_padding_that_is_no_word_is_refused() {
+    let (siglip, folder) = (golden("images/siglip"), tempfile::tempdir().unwrap());
+    for file in ["model.safetensors", "tokenizer.json"] {
+        std::fs::copy(siglip.join(file), folder.path().join(file)).unwrap();
+    }
+    let config = std::fs::read(siglip.join("config.json")).unwrap();
+    let mut config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+    config["text_config"]["pad_token_id"] = 100_000.into();
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let error = CaptionEncoder::load(folder.path()).err().unwrap().to_string();
+    assert!(error.contains("pad_token_id is 100000, but"), "{error}");
+}

@@ -88,6 +88,11 @@ impl CaptionEncoder {
         };
         let (head, pooling) = match architecture {
             Architecture::Siglip => {
+                if sizes.padding as usize >= sizes.vocabulary {
+                    let expected =
+                        "the token that texts are filled up with must be below vocab_size";
+                    return setting(&path, "pad_token_id", sizes.padding, expected);
+                }
                 let head = weights.linear(&[&name("head")], width, sizes.projection)?;
                 (head, Pooling::Last { padding: sizes.padding })
             }

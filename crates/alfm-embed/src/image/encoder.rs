@@ -53,13 +53,14 @@ impl VisionEncoder {
     /// is stretched to it.
     ///
     /// # Errors
-    /// [`EmbedError::UnknownModelType`], which lists the known ones; [`EmbedError`], naming the file and what is
-    /// wrong with it.
+    /// [`EmbedError::UnknownModelType`], which lists the known ones; [`EmbedError::ImageSize`] for a size of 0;
+    /// [`EmbedError`], naming the file and what is wrong with it.
     pub fn load(folder: &Path, size: Option<usize>) -> Result<Self, EmbedError> {
         let path = folder.join("config.json");
         let (architecture, config) = Architecture::read(&path)?;
         let preprocessing = Preprocessing::read(folder)?;
         let preprocessing = match size {
+            Some(0) => return Err(EmbedError::ImageSize),
             Some(edge) => preprocessing.with_size(edge),
             None => preprocessing,
         };
