@@ -301,6 +301,10 @@ pub(crate) struct RunArgs {
     /// Goes on where a stopped run left off.
     #[arg(long)]
     pub resume: bool,
+    /// Where the kernels of prioral, prioral-guarded, coreset, ff-active and badge run: cpu, wgpu or cuda. Other
+    /// strategies, the encoder and the small model run on the processor.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
     /// Where embeddings are kept.
     #[arg(long, env = "ALFM_CACHE", default_value = ".alfm-cache")]
     pub cache: PathBuf,

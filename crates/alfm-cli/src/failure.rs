@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use alfm_lab::LabError;
 use alfm_prior::llm::LlmError;
 use alfm_select::SelectError;
 use alfm_select::acquire::AcquireError;
@@ -27,7 +28,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Device(#[from] alfm_select::acquire::compute::DeviceError),
     #[error(transparent)]
-    Lab(#[from] alfm_lab::LabError),
+    Lab(#[from] LabError),
     #[error("{action} {}", path.display())]
     File { action: &'static str, path: PathBuf, source: io::Error },
     #[error("the result cannot be written as JSON")]
@@ -54,16 +55,15 @@ impl Failure {
         match self {
             Self::File { .. } | Self::Json(_) | Self::Output(_) | Self::Signal(_) => 1.into(),
             Self::Unasked { .. } => 1.into(),
-            Self::Select(SelectError::Acquire(AcquireError::Device(_))) => 1.into(),
+            Self::Select(SelectError::Acquire(AcquireError::Device(_)))
+            | Self::Lab(LabError::Select(SelectError::Acquire(AcquireError::Device(_)))) => 1.into(),
             Self::Llm(
                 LlmError::Cache { .. }
                 | LlmError::Client(_)
                 | LlmError::Refused { .. }
                 | LlmError::GaveUp { .. },
             ) => 1.into(),
-            Self::Lab(alfm_lab::LabError::Stopped { .. } | alfm_lab::LabError::File { .. }) => {
-                1.into()
-            }
+            Self::Lab(LabError::Stopped { .. } | LabError::File { .. }) => 1.into(),
             _ => 2.into(),
         }
     }

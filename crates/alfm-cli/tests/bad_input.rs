@@ -112,6 +112,15 @@ fn a_model_that_is_not_there_says_which_command_fetches_it() {
     assert!(!folder.path().join("out.safetensors").exists());
 }
 
+/// Before the experiment is read, and in the words of `select`.
+#[test]
+fn a_device_that_is_not_there_is_refused() {
+    let folder = inputs();
+    let offered = "no device is called `abacus`: this machine and this build offer cpu";
+    refused(folder.path(), "run run.toml --device abacus", &[offered]);
+    refused(folder.path(), &format!("{SELECT} --device abacus"), &[offered]);
+}
+
 #[test]
 fn unknown_names_and_keys_suggest_the_known_ones() {
     let folder = inputs();

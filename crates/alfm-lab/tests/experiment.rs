@@ -7,13 +7,15 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use alfm_core::Matrix;
+use alfm_core::{Matrix, SeedTree};
 use alfm_data::{Dataset, Hub, Image, RgbImage};
 use alfm_lab::LabError;
 use alfm_lab::experiment::{Embedder, ExperimentConfig, Schedule, Task, prepare, run_all, threads};
-use alfm_lab::record::FinishedRun;
+use alfm_lab::record::{FinishedRun, RunRecord};
 use alfm_lab::results::write_results;
+use alfm_select::acquire::compute::{Cpu, Device, open_device};
 use alfm_select::acquire::{Input, registry};
+use rand::RngExt;
 
 const CONFIG: &str = r#"
     seeds = { from = 0, count = 2 }
@@ -55,9 +57,19 @@ fn run(
     folder: &Path,
     stop_after: usize,
 ) -> Result<Vec<FinishedRun>, LabError> {
+    run_on(&Cpu, config, tasks, folder, stop_after)
+}
+
+fn run_on(
+    device: &dyn Device,
+    config: &ExperimentConfig,
+    tasks: &[Task],
+    folder: &Path,
+    stop_after: usize,
+) -> Result<Vec<FinishedRun>, LabError> {
     let stop = AtomicBool::new(false);
     let progress = |done: usize, _: usize| stop.store(done >= stop_after, Ordering::Relaxed);
-    run_all(config, tasks, &Schedule { folder, stop: &stop, progress: &progress })
+    run_all(config, tasks, &Schedule { folder, stop: &stop, device, progress: &progress })
 }
 
 #[test]
@@ -82,6 +94,49 @@ fn a_stopped_experiment_goes_on_to_the_same_bytes() {
     for name in ["runs.jsonl", "config.toml", "test.svg", "test.png", "report.html", "summary.md"] {
         let read = |folder: &tempfile::TempDir| fs::read(folder.path().join(name)).unwrap();
         assert!(read(&straight) == read(&stopped), "{name} differs");
+    }
+}
+
+/// A text as the sum of its words' vectors, each drawn by the word: unlike counts, without ties between distances.
+struct WordVectors;
+
+impl Embedder for WordVectors {
+    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+        let row = |text: &&str| {
+            let mut sum = [0.01f32; 16];
+            for word in text.split_whitespace() {
+                let mut rng = SeedTree::new(0).child(word).rng();
+                sum.iter_mut().for_each(|value| *value += rng.random_range(-1.0..1.0f32));
+            }
+            sum
+        };
+        Ok(Matrix::from_rows(&texts.iter().map(row).collect::<Vec<_>>())?)
+    }
+}
+
+/// What differs is the name of the device.
+#[test]
+fn every_device_that_is_there_leaves_the_records_of_the_processor() {
+    let strategies = r#"["prioral", "prioral-guarded", "coreset", "badge"]"#;
+    let text = CONFIG.replace(r#"["random", "badge", "prioral"]"#, strategies);
+    let config = ExperimentConfig::from_toml(&text).unwrap();
+    let hub = Hub::new("unused").with_offline(true);
+    let tasks = prepare(&config, &hub, &mut WordVectors).unwrap();
+    let records = |device: &dyn Device| {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = run_on(device, &config, &tasks, folder.path(), usize::MAX).unwrap();
+        let mut records: Vec<RunRecord> = runs.into_iter().map(|run| run.record).collect();
+        for record in &mut records {
+            assert_eq!(record.versions.remove("device").as_deref(), Some(device.name()));
+        }
+        records
+    };
+    let expected = records(&Cpu);
+    for name in ["wgpu", "cuda"] {
+        match open_device(name) {
+            Ok(device) => assert!(records(&*device) == expected, "{name} chooses otherwise"),
+            Err(error) => eprintln!("skipped: {error}"),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use alfm_lab::record::{FinishedRun, RunRecord};
 use alfm_lab::results::write_results;
 use alfm_lab::summary::{Metric, groups};
 use alfm_lab::versus::savings_table;
+use alfm_select::acquire::compute::{Cpu, Device, open_device};
 use comfy_table::{Table, TableStyle};
 use serde_json::json;
 
@@ -23,10 +24,18 @@ pub(crate) fn demo(args: &DemoArgs, context: &Context) -> Result<(), Failure> {
     config.seeds = Seeds::Range { from: 0, count: args.seeds };
     config.check()?;
     let mut embedder = Bundled::load(&context.hub)?;
-    execute("Support inbox", &config, &mut embedder, &args.out, false, context)
+    let simulation = Simulation {
+        title: "Support inbox",
+        config: &config,
+        device: &Cpu,
+        out: &args.out,
+        resume: false,
+    };
+    simulation.execute(&mut embedder, context)
 }
 
 pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), Failure> {
+    let device = open_device(&args.device)?;
     let config = ExperimentConfig::from_toml(&read_text(&args.config)?)?;
     let mut embedder = LazyEncoder {
         model: config.encoder.model.clone(),
@@ -36,44 +45,58 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), Failure> {
         found: None,
     };
     let title = args.config.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let simulation = Simulation {
+        title: &title,
+        config: &config,
+        device: &*device,
+        out: &args.out,
+        resume: args.resume,
+    };
     match args.jobs {
-        None => execute(&title, &config, &mut embedder, &args.out, args.resume, context),
+        None => simulation.execute(&mut embedder, context),
         Some(jobs) => {
             let pool = alfm_lab::experiment::threads(jobs)?;
-            pool.install(|| {
-                execute(&title, &config, &mut embedder, &args.out, args.resume, context)
-            })
+            pool.install(|| simulation.execute(&mut embedder, context))
         }
     }
 }
 
-fn execute(
-    title: &str,
-    config: &ExperimentConfig,
-    embedder: &mut (dyn Embedder + Send),
-    out: &Path,
+/// An experiment, where it runs and where its results go.
+struct Simulation<'a> {
+    title: &'a str,
+    config: &'a ExperimentConfig,
+    device: &'a dyn Device,
+    out: &'a Path,
     resume: bool,
-    context: &Context,
-) -> Result<(), Failure> {
-    let kept = out.join("runs");
-    if !resume && kept.exists() {
-        fs::remove_dir_all(&kept).map_err(|source| Failure::File {
-            action: "cannot clear",
-            path: kept.clone(),
-            source,
-        })?;
+}
+
+impl Simulation<'_> {
+    fn execute(
+        &self,
+        embedder: &mut (dyn Embedder + Send),
+        context: &Context,
+    ) -> Result<(), Failure> {
+        let Self { title, config, device, out, resume } = *self;
+        let folder = out.join("runs");
+        if !resume && folder.exists() {
+            fs::remove_dir_all(&folder).map_err(|source| Failure::File {
+                action: "cannot clear",
+                path: folder.clone(),
+                source,
+            })?;
+        }
+        let tasks = prepare(config, &context.hub, embedder)?;
+        let stop = stop_on_signal()?;
+        let bar = Progress::new("runs");
+        let progress = |done: usize, total: usize| bar.show(done, total);
+        let schedule = Schedule { folder: &folder, stop: &stop, device, progress: &progress };
+        let runs = run_all(config, &tasks, &schedule);
+        bar.finish();
+        let runs = runs?;
+        write_results(out, title, config, &runs)?;
+        say(&format!("results in {}", out.display()));
+        summarise(&runs, out, context.json)
     }
-    let tasks = prepare(config, &context.hub, embedder)?;
-    let stop = stop_on_signal()?;
-    let bar = Progress::new("runs");
-    let progress = |done: usize, total: usize| bar.show(done, total);
-    let runs =
-        run_all(config, &tasks, &Schedule { folder: &kept, stop: &stop, progress: &progress });
-    bar.finish();
-    let runs = runs?;
-    write_results(out, title, config, &runs)?;
-    say(&format!("results in {}", out.display()));
-    summarise(&runs, out, context.json)
 }
 
 /// The savings table on the test set, a setting at a time.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use alfm_core::{ClassId, CoreError, Label, Matrix, Predictions, SampleId, ScoreKind, SeedTree};
 use alfm_data::{Oracle, SimulatedOracle};
 use alfm_learn::{Classifier, Examples, Learner, LinearLayer, out_of_fold};
+use alfm_select::acquire::compute::Device;
 use alfm_select::acquire::{Input, LinearHead};
 use alfm_select::{
     AccuracyEstimate, Advice, Advisor, CleanSet, LabelsOnly, PoolState, Round, Selector, Strategy,
@@ -19,7 +20,8 @@ use crate::record::{FinishedRun, FreeLabels, LabelsOnlyAccuracy, RoundRecord, Ru
 /// Runs one strategy with one seed (protocol section 1).
 ///
 /// The strategy and the trainer see what the oracle answered; clean labels are for metrics only. The first
-/// batch is random and the same for every strategy of a seed. The run ends early when the pool is empty.
+/// batch is random and the same for every strategy of a seed. The run ends early when the pool is empty. On a
+/// card the picks are the processor's ([`Device`]).
 ///
 /// # Errors
 /// As the strategy and the learner say.
@@ -28,8 +30,9 @@ pub fn run_one(
     task: &Task,
     strategy: &Strategy,
     seed: u64,
+    device: &dyn Device,
 ) -> Result<FinishedRun, LabError> {
-    let mut run = Run::new(config, task, strategy, seed)?;
+    let mut run = Run::new(config, task, strategy, seed, device)?;
     let mut rounds = Vec::with_capacity(config.rounds);
     let mut seconds = Vec::with_capacity(config.rounds);
     while rounds.len() < config.rounds && run.selector.labels().len() < task.ids.len() {
@@ -42,14 +45,16 @@ pub fn run_one(
         strategy: strategy.label().into(),
         seed,
         config: written(config, task, strategy)?,
-        versions: [("alfm".to_owned(), env!("CARGO_PKG_VERSION").to_owned())].into(),
+        versions: [("alfm", env!("CARGO_PKG_VERSION")), ("device", device.name())]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
         data: task.facts.clone(),
         rounds,
     };
     Ok(FinishedRun { record, seconds })
 }
 
-/// Everything that decides the outcome of a run, but the seed and the data.
+/// Everything that decides the outcome of a run, but the seed, the data and the device.
 pub(super) fn written(
     config: &ExperimentConfig,
     task: &Task,
@@ -75,6 +80,7 @@ const FOLDS: usize = 5;
 struct Run<'a> {
     config: &'a ExperimentConfig,
     task: &'a Task,
+    device: &'a dyn Device,
     seed: SeedTree,
     learner: Box<dyn Learner>,
     selector: Selector,
@@ -115,11 +121,13 @@ impl<'a> Run<'a> {
         task: &'a Task,
         strategy: &Strategy,
         seed: u64,
+        device: &'a dyn Device,
     ) -> Result<Self, LabError> {
         let ids = task.ids.iter().cloned();
         Ok(Self {
             config,
             task,
+            device,
             seed: SeedTree::new(seed),
             learner: task.learner.build()?,
             selector: Selector::new(strategy.clone(), task.schema.clone(), ids, seed)?,
@@ -203,8 +211,9 @@ impl<'a> Run<'a> {
     /// Strategies that ask within the batch get their answers there.
     fn suggest_and_ask(&mut self, number: usize) -> Result<Round, LabError> {
         let extras = self.extras(number)?;
-        let Self { config, task, selector, oracle, trained, .. } = self;
+        let Self { config, task, device, selector, oracle, trained, .. } = self;
         let mut state = PoolState::default()
+            .with_device(*device)
             .with_prior(probabilities(&task.prior)?)
             .with_embeddings(task.pool.view());
         if let Some(Trained { pool, evidence, .. }) = trained {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use alfm_core::Digest;
 use alfm_core::files::write_atomically;
 use alfm_select::Strategy;
+use alfm_select::acquire::compute::Device;
 use rayon::prelude::*;
 
 use super::config::ExperimentConfig;
@@ -21,6 +22,8 @@ pub struct Schedule<'a> {
     pub folder: &'a Path,
     /// Set by the caller to stop: runs that have not begun do not begin.
     pub stop: &'a AtomicBool,
+    /// Where the kernels of the strategies run.
+    pub device: &'a dyn Device,
     /// Called after each run with the numbers of finished and of all runs.
     pub progress: &'a (dyn Fn(usize, usize) + Sync),
 }
@@ -52,7 +55,7 @@ pub fn run_all(
                 let (finished, total) = (done.load(Ordering::Relaxed), runs.len());
                 return Err(LabError::Stopped { finished, total });
             }
-            let run = kept_or_run(config, task, strategy, *seed, schedule.folder)?;
+            let run = kept_or_run(config, task, strategy, *seed, schedule)?;
             (schedule.progress)(done.fetch_add(1, Ordering::Relaxed) + 1, runs.len());
             Ok(run)
         })
@@ -73,15 +76,15 @@ fn kept_or_run(
     task: &Task,
     strategy: &Strategy,
     seed: u64,
-    folder: &Path,
+    schedule: &Schedule<'_>,
 ) -> Result<FinishedRun, LabError> {
-    let path = kept_path(config, task, strategy, seed, folder)?;
+    let path = kept_path(config, task, strategy, seed, schedule)?;
     // A file that does not read, of another version for example, is simply run again.
     let kept = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     if let Some(run) = kept {
         return Ok(run);
     }
-    let run = run_one(config, task, strategy, seed)?;
+    let run = run_one(config, task, strategy, seed, schedule.device)?;
     let text = serde_json::to_vec(&run)?;
     write_atomically(&path, |out| out.write_all(&text)).map_err(|source| LabError::File {
         action: "cannot write",
@@ -97,7 +100,7 @@ fn kept_path(
     task: &Task,
     strategy: &Strategy,
     seed: u64,
-    folder: &Path,
+    schedule: &Schedule<'_>,
 ) -> Result<PathBuf, LabError> {
     let digest = Digest::of_parts([
         serde_json::to_vec(&task.setting)?,
@@ -105,7 +108,8 @@ fn kept_path(
         serde_json::to_vec(&written(config, task, strategy)?)?,
         strategy.label().as_bytes().to_vec(),
         seed.to_le_bytes().to_vec(),
+        schedule.device.name().as_bytes().to_vec(),
         env!("CARGO_PKG_VERSION").as_bytes().to_vec(),
     ]);
-    Ok(folder.join(format!("{}.json", digest.short())))
+    Ok(schedule.folder.join(format!("{}.json", digest.short())))
 }

@@ -148,7 +148,7 @@ pub struct RunRecord {
     pub seed: u64,
     /// The whole configuration of the run, kept as data so that later versions can still show it.
     pub config: serde_json::Value,
-    /// Versions of the crates that made it.
+    /// The version of the program that made it, and the `device` that chose: it is chosen alike on each.
     pub versions: BTreeMap<String, String>,
     /// What it was measured on.
     pub data: DataFacts,
