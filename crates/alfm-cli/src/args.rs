@@ -140,9 +140,10 @@ pub(crate) struct PriorArgs {
     /// Class names, descriptions and prompts: a JSON list.
     #[arg(long)]
     pub classes: PathBuf,
-    /// Zero-shot: what the cosine is multiplied with.
-    #[arg(long, default_value_t = alfm_prior::DEFAULT_TEMPERATURE)]
-    pub temperature: f64,
+    /// Zero-shot: what the cosine is multiplied with before the softmax. By default CLIP and SigLIP make the
+    /// probabilities as they were trained to, with their own scale and bias; for other encoders it is 20.
+    #[arg(long)]
+    pub temperature: Option<f64>,
     /// Zero-shot: the encoder's repository; the one that made the embeddings.
     #[arg(long, default_value = crate::encode::MINILM)]
     pub model: String,

@@ -14,6 +14,7 @@ use alfm_embed::{
     TextEncoder, VisionEncoder,
 };
 use alfm_lab::experiment::Embedder;
+use alfm_prior::Head;
 
 use crate::failure::Failure;
 use crate::output::{Progress, say};
@@ -26,8 +27,14 @@ pub(crate) struct Encoder {
     folder: PathBuf,
     cache: EmbeddingCache,
     image_size: Option<usize>,
-    texts: OnceCell<Box<dyn TextEncoder>>,
+    texts: OnceCell<Texts>,
     images: OnceCell<VisionEncoder>,
+}
+
+/// What makes embeddings of texts, and probabilities of their cosines if the model has a way of its own.
+struct Texts {
+    encoder: Box<dyn TextEncoder>,
+    head: Option<Head>,
 }
 
 impl Encoder {
@@ -51,14 +58,23 @@ impl Encoder {
         Ok(Self { folder: files.folder, cache, image_size, texts, images })
     }
 
-    pub(crate) fn embed_texts(&self, texts: &[&str]) -> Result<Matrix, Failure> {
-        let encoder = match self.texts.get() {
-            Some(encoder) => encoder,
+    fn texts(&self) -> Result<&Texts, Failure> {
+        Ok(match self.texts.get() {
+            Some(texts) => texts,
             None => {
-                let encoder = text_encoder(&self.folder)?;
-                self.texts.get_or_init(|| encoder)
+                let texts = Texts::load(&self.folder)?;
+                self.texts.get_or_init(|| texts)
             }
-        };
+        })
+    }
+
+    /// The model's own way from cosines to class probabilities.
+    pub(crate) fn head(&self) -> Result<Option<Head>, Failure> {
+        Ok(self.texts()?.head)
+    }
+
+    pub(crate) fn embed_texts(&self, texts: &[&str]) -> Result<Matrix, Failure> {
+        let Texts { encoder, .. } = self.texts()?;
         let bar = Progress::new("embedding");
         let mut progress = |done, total| bar.show(done, total);
         let embedded = self.cache.embed(&**encoder, texts, &mut progress)?;
@@ -82,16 +98,30 @@ impl Encoder {
     }
 }
 
-/// A sentence encoder, or the text tower of a model of images and texts.
-fn text_encoder(folder: &Path) -> Result<Box<dyn TextEncoder>, EmbedError> {
-    match BertEncoder::load(folder) {
-        Ok(encoder) => Ok(Box::new(encoder)),
-        Err(unknown @ EmbedError::UnknownModelType { .. }) => match CaptionEncoder::load(folder) {
-            Ok(encoder) => Ok(Box::new(encoder)),
-            Err(EmbedError::UnknownModelType { .. }) => Err(unknown),
+impl Texts {
+    /// A sentence encoder, or the text tower of a model of images and texts.
+    fn load(folder: &Path) -> Result<Self, EmbedError> {
+        match BertEncoder::load(folder) {
+            Ok(encoder) => Ok(Self { encoder: Box::new(encoder), head: None }),
+            Err(unknown @ EmbedError::UnknownModelType { .. }) => {
+                match CaptionEncoder::load(folder) {
+                    Ok(encoder) => Ok(Self::of_captions(encoder)),
+                    Err(EmbedError::UnknownModelType { .. }) => Err(unknown),
+                    Err(error) => Err(error),
+                }
+            }
             Err(error) => Err(error),
-        },
-        Err(error) => Err(error),
+        }
+    }
+
+    fn of_captions(encoder: CaptionEncoder) -> Self {
+        let similarity = encoder.similarity();
+        let scale = similarity.logit_scale.into();
+        let head = match similarity.logit_bias {
+            Some(bias) => Head::siglip(scale, bias.into()),
+            None => Head::clip(scale),
+        };
+        Self { encoder: Box::new(encoder), head: Some(head) }
     }
 }
 
@@ -164,6 +194,10 @@ impl Embedder for LazyEncoder<'_> {
 
     fn embed_images(&mut self, images: &[Image]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
         Ok(self.encoder()?.embed_images(images)?)
+    }
+
+    fn head(&mut self) -> Result<Option<Head>, Box<dyn Error + Send + Sync>> {
+        Ok(self.encoder()?.head()?)
     }
 }
 

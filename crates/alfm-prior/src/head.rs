@@ -2,7 +2,7 @@ use alfm_core::{Matrix, MatrixView};
 use serde::{Deserialize, Serialize};
 
 use crate::zero_shot::{logits, softmax_rows};
-use crate::{ClassPrompts, PriorError};
+use crate::{ClassPrompts, DEFAULT_TEMPERATURE, PriorError};
 
 /// How a contrastive model turns cosines of image and text into class probabilities.
 ///
@@ -25,6 +25,13 @@ pub enum Head {
         /// What is added, below 0 in SigLIP's checkpoints.
         bias: f64,
     },
+}
+
+/// The softmax at [`DEFAULT_TEMPERATURE`], for models that have no head of their own.
+impl Default for Head {
+    fn default() -> Self {
+        Self::Softmax { scale: DEFAULT_TEMPERATURE }
+    }
 }
 
 impl Head {

@@ -57,7 +57,10 @@ fn from_prompts(
     let texts: Vec<&str> = prompts.iter().map(String::as_str).collect();
     let embedded = encoder.embed_texts(&texts)?;
     let prompts = ClassPrompts::new(embedded.view(), &class_of_prompt, classes.len())?;
-    Ok(zero_shot(items.view()?, &prompts, args.temperature)?)
+    Ok(match args.temperature {
+        Some(temperature) => zero_shot(items.view()?, &prompts, temperature)?,
+        None => encoder.head()?.unwrap_or_default().apply(items.view()?, &prompts)?,
+    })
 }
 
 fn from_votes(votes: &ArraySpec, generative: bool, classes: usize) -> Result<Matrix, Failure> {

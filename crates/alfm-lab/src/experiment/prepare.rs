@@ -10,7 +10,7 @@ use alfm_data::{Dataset, Hub, Image, Items, Split, read_label_column, subset};
 use alfm_learn::LearnerConfig;
 use alfm_prior::weak_labels::Votes;
 use alfm_prior::{
-    Calibrator, ClassPrompts, LabelShift, Reliability, ensemble, from_hard_labels, from_matrix,
+    Calibrator, ClassPrompts, Head, LabelShift, Reliability, ensemble, from_hard_labels, from_matrix,
     rotated, uniform, zero_shot,
 };
 
@@ -33,6 +33,12 @@ pub trait Embedder {
     #[expect(clippy::missing_errors_doc, reason = "as `embed`")]
     fn embed_images(&mut self, _images: &[Image]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
         Err(Box::new(LabError::TextsOnly))
+    }
+
+    /// How the encoder's own model makes class probabilities of cosines, if it was trained to (CLIP, SigLIP).
+    #[expect(clippy::missing_errors_doc, reason = "as `embed`")]
+    fn head(&mut self) -> Result<Option<Head>, Box<dyn Error + Send + Sync>> {
+        Ok(None)
     }
 }
 
@@ -109,6 +115,8 @@ struct Source {
     test_embeddings: Matrix,
     /// None where no prior needs them.
     prompts: Option<ClassPrompts>,
+    /// The encoder's own, if it has one and a prior needs prompts.
+    head: Option<Head>,
 }
 
 /// What makes one setting differ from another of the same data set.
@@ -135,9 +143,12 @@ impl Source {
         let pool_embeddings = embedded(&pool, embedder)?;
         let test_embeddings = embedded(&test, embedder)?;
         // Not every encoder of images knows texts.
-        let prompts = match config.prior.iter().any(PriorConfig::needs_prompts) {
-            true => Some(prompts(&data, embedder)?),
-            false => None,
+        let (prompts, head) = match config.prior.iter().any(PriorConfig::needs_prompts) {
+            true => {
+                let head = embedder.head().map_err(LabError::Embedding)?;
+                (Some(prompts(&data, embedder)?), head)
+            }
+            false => (None, None),
         };
         Ok(Self {
             pool_labels: pool.all_labels()?,
@@ -152,6 +163,7 @@ impl Source {
             test,
             test_embeddings,
             prompts,
+            head,
         })
     }
 
@@ -191,16 +203,19 @@ impl Source {
         built: &Construction,
     ) -> Result<Matrix, LabError> {
         let schema = self.data.schema();
-        let similar = |temperature| {
+        let similar = |temperature: &Option<f64>| {
             let items = self.pool_embeddings.view().gather(built.kept.iter().copied());
             let prompts = self.prompts.as_ref().ok_or(LabError::Empty { what: "class prompts" })?;
-            Ok::<_, LabError>(zero_shot(items.view(), prompts, temperature)?)
+            Ok::<_, LabError>(match temperature {
+                Some(temperature) => zero_shot(items.view(), prompts, *temperature)?,
+                None => self.head.unwrap_or_default().apply(items.view(), prompts)?,
+            })
         };
         // Files speak of the whole split: the pool's part of it, and of that what the imbalance kept.
         let kept = || built.kept.iter().map(|row| self.pool_rows[*row]);
         Ok(match config {
-            PriorConfig::ZeroShot { temperature } => similar(*temperature)?,
-            PriorConfig::Rotated { temperature } => rotated(similar(*temperature)?.view())?,
+            PriorConfig::ZeroShot { temperature } => similar(temperature)?,
+            PriorConfig::Rotated { temperature } => rotated(similar(temperature)?.view())?,
             PriorConfig::File { file, logits } => {
                 let kind = if *logits { ScoreKind::Logits } else { ScoreKind::Probabilities };
                 let read = read_matrix(file)?;
@@ -256,7 +271,7 @@ impl Source {
                 dataset: self.data.name().into(),
                 imbalance: imbalance_label(names.imbalance),
                 noise: noise_label(names.noise),
-                prior: names.prior.label(),
+                prior: names.prior.label(self.head),
                 learner: learner_label(names.learner),
             },
             facts: self.facts(built, observed, &prior, &test_labels)?,

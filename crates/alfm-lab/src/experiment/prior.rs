@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
 use alfm_data::arrays::ArraySpec;
-use alfm_prior::Pool;
 use alfm_prior::weak_labels::RuleModel;
+use alfm_prior::{DEFAULT_TEMPERATURE, Head, Pool};
 use serde::{Deserialize, Serialize};
 
 use super::one_or_many::one_or_many;
@@ -12,17 +12,18 @@ use super::one_or_many::one_or_many;
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum PriorConfig {
-    /// Softmax of temperature times cosine to the class prompts.
+    /// From the cosines of the items to the class prompts.
     ZeroShot {
-        /// The temperature.
-        #[serde(default = "temperature")]
-        temperature: f64,
+        /// Makes it the softmax of temperature times cosine. By default the encoder's own head, if it has one:
+        /// CLIP's softmax, SigLIP's sigmoid, each as the model was trained; otherwise 20.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        temperature: Option<f64>,
     },
     /// The zero-shot prior, wrong on purpose: class `k` is called `k + 1`.
     Rotated {
-        /// The temperature.
-        #[serde(default = "temperature")]
-        temperature: f64,
+        /// As above.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        temperature: Option<f64>,
     },
     /// Class probabilities that were computed elsewhere, one row for each row of the pool's split.
     File {
@@ -75,7 +76,7 @@ pub enum PriorConfig {
 
 impl Default for PriorConfig {
     fn default() -> Self {
-        Self::ZeroShot { temperature: temperature() }
+        Self::ZeroShot { temperature: None }
     }
 }
 
@@ -93,11 +94,16 @@ impl PriorConfig {
         }
     }
 
-    /// Its name in results.
-    pub fn label(&self) -> String {
+    /// Its name in results; `own` is the encoder's own head, if it has one.
+    pub fn label(&self, own: Option<Head>) -> String {
+        let head = |temperature: &Option<f64>| match (temperature, own) {
+            (Some(temperature), _) => temperature.to_string(),
+            (None, Some(_)) => "own".into(),
+            (None, None) => DEFAULT_TEMPERATURE.to_string(),
+        };
         match self {
-            Self::ZeroShot { temperature } => format!("zero-shot({temperature})"),
-            Self::Rotated { temperature } => format!("rotated({temperature})"),
+            Self::ZeroShot { temperature } => format!("zero-shot({})", head(temperature)),
+            Self::Rotated { temperature } => format!("rotated({})", head(temperature)),
             Self::File { file, .. } => format!("file({file})"),
             Self::HardLabels { file, label, reliability } => {
                 format!("hard-labels({}:{label}, {reliability})", file.display())
@@ -111,24 +117,20 @@ impl PriorConfig {
             }
             Self::Ensemble { of, weights, pool } => {
                 let members: Vec<String> = match weights.as_slice() {
-                    [] => of.iter().map(Self::label).collect(),
+                    [] => of.iter().map(|of| of.label(own)).collect(),
                     _ => of
                         .iter()
                         .zip(weights)
-                        .map(|(of, w)| format!("{w} {}", of.label()))
+                        .map(|(of, w)| format!("{w} {}", of.label(own)))
                         .collect(),
                 };
                 let joint = if *pool == Pool::Logarithmic { " x " } else { " + " };
                 format!("ensemble({})", members.join(joint))
             }
-            Self::LabelShift { of } => format!("label-shift({})", of.label()),
+            Self::LabelShift { of } => format!("label-shift({})", of.label(own)),
             Self::Uniform => "uniform".into(),
         }
     }
-}
-
-fn temperature() -> f64 {
-    alfm_prior::DEFAULT_TEMPERATURE
 }
 
 fn label_column() -> String {
