@@ -52,6 +52,7 @@ pub struct EmbeddingCache {
     folder: PathBuf,
     model: String,
     revision: String,
+    image_size: Option<usize>,
     shard: usize,
 }
 
@@ -89,6 +90,7 @@ impl EmbeddingCache {
             folder: folder.into(),
             model: model.into(),
             revision: revision.into(),
+            image_size: None,
             shard: SHARD_TEXTS,
         }
     }
@@ -109,6 +111,14 @@ impl EmbeddingCache {
         Ok(self)
     }
 
+    /// For images that the encoder is given at this edge, in pixels, in place of the published one: what
+    /// [`VisionEncoder::load`](crate::VisionEncoder::load) was told. Their embeddings are others.
+    #[must_use]
+    pub fn with_image_size(mut self, edge: Option<usize>) -> Self {
+        self.image_size = edge;
+        self
+    }
+
     /// The embeddings of `texts`, from the cache where it has them and from `encoder` otherwise.
     ///
     /// # Errors
@@ -119,13 +129,14 @@ impl EmbeddingCache {
         texts: &[&str],
         progress: Progress<'_>,
     ) -> Result<Embedded, EmbedError> {
-        let path = |rows: Range<usize>| self.path(texts[rows].iter().map(|text| text.as_bytes()));
+        let path =
+            |rows: Range<usize>| self.path(None, texts[rows].iter().map(|text| text.as_bytes()));
         let encode =
             |rows: Range<usize>, progress: Progress<'_>| encoder.encode(&texts[rows], progress);
         self.shards(texts.len(), encoder.dimension(), path, encode, progress)
     }
 
-    /// The same for images, which are known by their digests.
+    /// The same for images, which are known by their digests and the size at which the encoder is given them.
     ///
     /// # Errors
     /// What the encoder returns, its rows counted in `pictures`; [`EmbedError::CacheWrite`].
@@ -135,9 +146,10 @@ impl EmbeddingCache {
         pictures: &dyn Pictures,
         progress: Progress<'_>,
     ) -> Result<Embedded, EmbedError> {
+        let size = self.image_size.map(|edge| format!("{edge}px"));
         let path = |rows: Range<usize>| {
             let digests: Vec<String> = rows.map(|row| pictures.digest(row).to_string()).collect();
-            self.path(digests.iter().map(String::as_bytes))
+            self.path(size.as_deref(), digests.iter().map(String::as_bytes))
         };
         let encode = |rows: Range<usize>, progress: Progress<'_>| {
             let window = Window { of: pictures, start: rows.start, count: rows.len() };
@@ -182,9 +194,9 @@ impl EmbeddingCache {
         Ok(Embedded { matrix, reused, rejected })
     }
 
-    fn path<'a>(&'a self, items: impl Iterator<Item = &'a [u8]>) -> PathBuf {
-        let key = [FORMAT, &self.model, &self.revision].map(str::as_bytes);
-        let digest = Digest::of_parts(key.into_iter().chain(items));
+    fn path<'a>(&'a self, size: Option<&'a str>, items: impl Iterator<Item = &'a [u8]>) -> PathBuf {
+        let key = [FORMAT, &self.model, &self.revision].into_iter().chain(size).map(str::as_bytes);
+        let digest = Digest::of_parts(key.chain(items));
         let file = format!("{digest}.safetensors");
         self.folder.join(format!("models--{}", folder_name(&self.model))).join(file)
     }

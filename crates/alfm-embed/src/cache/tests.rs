@@ -88,6 +88,37 @@ fn model_revision_and_content_are_the_key() {
     assert_eq!(reused("org/model", "r1", &["ab", "b"]), 0);
 }
 
+/// The width of every image.
+struct Width;
+
+impl ImageEncoder for Width {
+    fn dimension(&self) -> usize {
+        1
+    }
+
+    fn encode(&self, pictures: &dyn Pictures, _: Progress<'_>) -> Result<Matrix, EmbedError> {
+        let width = |row| pictures.decode(row).unwrap().width() as f32;
+        Matrix::new((0..pictures.count()).map(width).collect(), pictures.count(), 1)
+            .map_err(|source| EmbedError::NotFinite { source })
+    }
+}
+
+#[test]
+fn the_size_of_images_is_in_their_key_and_not_in_that_of_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let images: &[image::RgbImage] = &[image::RgbImage::new(2, 1), image::RgbImage::new(3, 1)];
+    let of_size = |edge| cache(folder.path()).with_image_size(edge);
+    let reused = |edge| {
+        let embedded = of_size(edge).embed_images(&Width, &images, &mut |_, _| {}).unwrap();
+        assert_eq!(embedded.matrix.view().values(), [2.0, 3.0]);
+        embedded.reused
+    };
+    let sizes = [None, Some(64), Some(32), Some(64), None];
+    assert_eq!(sizes.map(reused), [0, 0, 0, 2, 2]);
+    let texts = |edge| of_size(edge).embed(&Counting::up_to(9), &TEXTS, &mut |_, _| {}).unwrap();
+    assert_eq!([None, Some(64)].map(|edge| texts(edge).reused), [0, 5]);
+}
+
 #[test]
 fn damaged_shards_are_reported_and_made_again() {
     let cut = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() - 1);
