@@ -134,7 +134,7 @@ pub(super) fn savings(group: &Group<'_>) -> Result<Markup, LabError> {
         p.hint {
             "Saving = 1 − labels needed ÷ labels the other needs, on the mean curve made non-decreasing. \
              Below each: its 95 % bootstrap interval over paired seeds; “none” means that the target was \
-             missed in those resamples. The most favourable level is what headline figures usually quote."
+             missed in those resamples, “not reached” that it was missed in all but a few. The most favourable level is what headline figures usually quote."
         }
     })
 }

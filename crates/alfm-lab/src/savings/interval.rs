@@ -16,13 +16,16 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// In whole percent; an end that is not defined says so.
+/// In whole percent; an end that is not defined says so, and so does an interval without any.
 impl fmt::Display for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = |share: f64| {
             if share.is_finite() { format!("{:.0}", share * 100.0 + 0.0) } else { "none".into() }
         };
-        write!(f, "{} to {} %", end(self.low), end(self.high))
+        match self.low.is_finite() || self.high.is_finite() {
+            true => write!(f, "{} to {} %", end(self.low), end(self.high)),
+            false => f.write_str("not reached"),
+        }
     }
 }
 
@@ -83,6 +86,8 @@ mod tests {
     fn an_end_that_is_not_defined_says_so() {
         let open = Interval { low: f64::NEG_INFINITY, high: 0.523 };
         assert_eq!(open.to_string(), "none to 52 %");
+        let missed = Interval { low: f64::NEG_INFINITY, high: f64::NEG_INFINITY };
+        assert_eq!(missed.to_string(), "not reached");
     }
 
     #[test]
