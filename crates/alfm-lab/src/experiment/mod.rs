@@ -10,6 +10,7 @@ mod prepare;
 mod prior;
 mod run;
 mod schedule;
+mod training;
 
 pub use config::{DatasetConfig, Dropout, Encoder, ExperimentConfig, Seeds, Subset};
 pub use prepare::{Embedder, Task, prepare};

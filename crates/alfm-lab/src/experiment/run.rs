@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use alfm_core::{ClassId, CoreError, Label, Matrix, Predictions, SampleId, ScoreKind, SeedTree};
 use alfm_data::{Oracle, SimulatedOracle};
-use alfm_learn::{Classifier, Examples, Learner, LinearLayer, out_of_fold};
+use alfm_learn::{Classifier, Learner, LinearLayer, out_of_fold};
 use alfm_select::acquire::compute::Device;
 use alfm_select::acquire::{Input, LinearHead};
 use alfm_select::{
@@ -13,6 +13,7 @@ use alfm_select::{
 
 use super::config::{Dropout, ExperimentConfig};
 use super::prepare::Task;
+use super::training::Training;
 use crate::LabError;
 use crate::metrics::{Scores, class_counts, diverged, majority_class, minority_labels};
 use crate::record::{FinishedRun, FreeLabels, LabelsOnlyAccuracy, RoundRecord, RunRecord, Seconds};
@@ -77,9 +78,9 @@ pub(super) fn written(
 /// Folds of the out-of-fold predictions.
 const FOLDS: usize = 5;
 
-struct Run<'a> {
-    config: &'a ExperimentConfig,
-    task: &'a Task,
+pub(super) struct Run<'a> {
+    pub(super) config: &'a ExperimentConfig,
+    pub(super) task: &'a Task,
     device: &'a dyn Device,
     seed: SeedTree,
     learner: Box<dyn Learner>,
@@ -306,7 +307,7 @@ impl<'a> Run<'a> {
     }
 
     /// The labelled rows, ascending, with what the oracle answered.
-    fn labelled_rows(&self) -> Vec<(usize, ClassId)> {
+    pub(super) fn labelled_rows(&self) -> Vec<(usize, ClassId)> {
         let labels = self.selector.labels();
         let class = |row: usize| labels.get(&self.task.ids[row]).map(|label: &Label| label.class);
         (0..self.task.ids.len()).filter_map(|row| Some((row, class(row)?))).collect()
@@ -319,39 +320,4 @@ impl<'a> Run<'a> {
 
 fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, CoreError> {
     Predictions::new(matrix.view(), ScoreKind::Probabilities)
-}
-
-/// The oracle's labels and the free ones, as the learner takes them.
-struct Training {
-    embeddings: Matrix,
-    labels: Vec<ClassId>,
-    weights: Vec<f32>,
-    /// Class distributions of the last items, if the free labels are soft.
-    soft: Option<Matrix>,
-}
-
-impl Training {
-    /// The oracle's labels, as far as the round believes them, and a clean set.
-    fn new(run: &Run<'_>, round: &Round, clean: &CleanSet) -> Self {
-        let (mut rows, mut labels): (Vec<usize>, Vec<ClassId>) =
-            run.labelled_rows().into_iter().unzip();
-        let oracle = rows.iter().zip(&labels);
-        let mut weights: Vec<f32> =
-            oracle.map(|(row, class)| round.label_weight(*row, *class)).collect();
-        rows.extend(clean.iter().map(|item| item.row));
-        weights.resize(rows.len(), run.config.pseudo_label_weight * clean.weight());
-        if clean.soft().is_none() {
-            labels.extend(clean.iter().map(|item| item.class));
-        }
-        let embeddings = run.task.pool.view().gather(rows);
-        Self { embeddings, labels, weights, soft: clean.soft().cloned() }
-    }
-
-    fn examples(&self, classes: usize) -> Examples<'_> {
-        let hard = Examples::new(self.embeddings.view(), &self.labels, &self.weights, classes);
-        match &self.soft {
-            None => hard,
-            Some(soft) => hard.with_soft(soft.view()),
-        }
-    }
 }
