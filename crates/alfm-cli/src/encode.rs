@@ -48,8 +48,7 @@ impl Encoder {
         let config = hub.model_files(model, &["config.json"], &[])?.folder.join("config.json");
         let needed = alfm_embed::model_files(&config)?;
         let files = hub.model_files(model, needed.required, needed.optional)?;
-        let cache =
-            EmbeddingCache::new(cache, model, files.revision).with_image_size(image_size);
+        let cache = EmbeddingCache::new(cache, model, files.revision).with_image_size(image_size);
         let (texts, images) = (OnceCell::new(), OnceCell::new());
         Ok(Self { folder: files.folder, cache, image_size, texts, images })
     }

@@ -56,7 +56,9 @@ impl Failure {
             Self::File { .. } | Self::Json(_) | Self::Output(_) | Self::Signal(_) => 1.into(),
             Self::Unasked { .. } => 1.into(),
             Self::Select(SelectError::Acquire(AcquireError::Device(_)))
-            | Self::Lab(LabError::Select(SelectError::Acquire(AcquireError::Device(_)))) => 1.into(),
+            | Self::Lab(LabError::Select(SelectError::Acquire(AcquireError::Device(_)))) => {
+                1.into()
+            }
             Self::Llm(
                 LlmError::Cache { .. }
                 | LlmError::Client(_)

@@ -75,6 +75,7 @@ mod tests {
         assert_eq!(catalog().len(), FILES.len());
     }
 
+    /// Those of MedMNIST are the `n_samples` of `medmnist.INFO`, version 3.0.2.
     #[test]
     fn published_totals() {
         let cases = [
@@ -132,6 +133,20 @@ mod tests {
                 "{name} {split}"
             );
         }
+    }
+
+    /// The order of the hub's loading script, `cifar100.py`, whose own example is a `cattle` (19) among the
+    /// `large_omnivores_and_herbivores` (11). The script's `cra` is the `crab` of the original.
+    #[test]
+    fn the_classes_of_cifar100_are_numbered_by_the_alphabet() {
+        let names = |name: &str| -> Vec<&str> {
+            let manifest = catalog().iter().find(|manifest| manifest.name == name).unwrap();
+            manifest.classes.iter().map(|class| class.name.as_str()).collect()
+        };
+        let (fine, coarse) = (names("cifar100"), names("cifar100-coarse"));
+        assert_eq!((fine.len(), fine[19], fine[26]), (100, "cattle", "crab"));
+        assert_eq!((coarse.len(), coarse[11]), (20, "large_omnivores_and_herbivores"));
+        assert!(fine.is_sorted() && coarse.is_sorted());
     }
 
     #[test]

@@ -10,8 +10,8 @@ use alfm_data::{Dataset, Hub, Image, Items, Split, read_label_column, subset};
 use alfm_learn::LearnerConfig;
 use alfm_prior::weak_labels::Votes;
 use alfm_prior::{
-    Calibrator, ClassPrompts, Head, LabelShift, Reliability, ensemble, from_hard_labels, from_matrix,
-    rotated, uniform, zero_shot,
+    Calibrator, ClassPrompts, Head, LabelShift, Reliability, ensemble, from_hard_labels,
+    from_matrix, rotated, uniform, zero_shot,
 };
 
 use super::config::{DatasetConfig, ExperimentConfig, Subset};
