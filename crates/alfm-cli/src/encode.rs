@@ -24,6 +24,7 @@ pub(crate) const MINILM: &str = "sentence-transformers/all-MiniLM-L6-v2";
 
 /// A model's encoders, loaded when the first text and the first image come to them, with their cache.
 pub(crate) struct Encoder {
+    model: String,
     folder: PathBuf,
     cache: EmbeddingCache,
     image_size: Option<usize>,
@@ -50,14 +51,15 @@ impl Encoder {
         let files = hub.model_files(model, needed.required, needed.optional)?;
         let cache = EmbeddingCache::new(cache, model, files.revision).with_image_size(image_size);
         let (texts, images) = (OnceCell::new(), OnceCell::new());
-        Ok(Self { folder: files.folder, cache, image_size, texts, images })
+        let (model, folder) = (model.to_owned(), files.folder);
+        Ok(Self { model, folder, cache, image_size, texts, images })
     }
 
     fn texts(&self) -> Result<&Texts, Failure> {
         Ok(match self.texts.get() {
             Some(texts) => texts,
             None => {
-                let texts = Texts::load(&self.folder)?;
+                let texts = Texts::load(&self.model, &self.folder)?;
                 self.texts.get_or_init(|| texts)
             }
         })
@@ -77,11 +79,21 @@ impl Encoder {
         Ok(said(embedded))
     }
 
+    /// Its type is known when its files are found: if not to this encoder, then to that of texts.
+    fn load_images(&self) -> Result<VisionEncoder, Failure> {
+        match VisionEncoder::load(&self.folder, self.image_size) {
+            Err(EmbedError::UnknownModelType { known, .. }) => {
+                Err(Failure::TextsOnly { model: self.model.clone(), known })
+            }
+            loaded => Ok(loaded?),
+        }
+    }
+
     pub(crate) fn embed_images(&self, images: &[Image]) -> Result<Matrix, Failure> {
         let encoder = match self.images.get() {
             Some(encoder) => encoder,
             None => {
-                let encoder = VisionEncoder::load(&self.folder, self.image_size)?;
+                let encoder = self.load_images()?;
                 self.images.get_or_init(|| encoder)
             }
         };
@@ -95,17 +107,18 @@ impl Encoder {
 
 impl Texts {
     /// A sentence encoder, or the text tower of a model of images and texts.
-    fn load(folder: &Path) -> Result<Self, EmbedError> {
-        match BertEncoder::load(folder) {
-            Ok(encoder) => Ok(Self { encoder: Box::new(encoder), head: None }),
-            Err(unknown @ EmbedError::UnknownModelType { .. }) => {
-                match CaptionEncoder::load(folder) {
-                    Ok(encoder) => Ok(Self::of_captions(encoder)),
-                    Err(EmbedError::UnknownModelType { .. }) => Err(unknown),
-                    Err(error) => Err(error),
-                }
+    fn load(model: &str, folder: &Path) -> Result<Self, Failure> {
+        let known = match BertEncoder::load(folder) {
+            Ok(encoder) => return Ok(Self { encoder: Box::new(encoder), head: None }),
+            Err(EmbedError::UnknownModelType { known, .. }) => known,
+            Err(error) => return Err(error.into()),
+        };
+        match CaptionEncoder::load(folder) {
+            Ok(encoder) => Ok(Self::of_captions(encoder)),
+            Err(EmbedError::Setting { field: "model_type", .. }) => {
+                Err(Failure::ImagesOnly { model: model.to_owned(), known })
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 

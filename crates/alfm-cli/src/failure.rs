@@ -39,6 +39,16 @@ pub(crate) enum Failure {
     Missing { missing: &'static str, remedy: &'static str },
     #[error("the items are {found}, and --surprisal is of texts: leave it out, or give texts")]
     NotTexts { found: &'static str },
+    #[error(
+        "the items are images, and `{model}` encodes texts only: give texts without --images, or name an encoder of \
+         images; the known ones are {known}"
+    )]
+    TextsOnly { model: String, known: String },
+    #[error(
+        "there are texts to embed (items, or prompts of classes), and `{model}` encodes images only: give --images, \
+         or name an encoder of texts; the known ones are {known}, clip, siglip"
+    )]
+    ImagesOnly { model: String, known: String },
     #[error("item `{id}` was asked, and --oracle has -1 for it: give the labels of all items")]
     Unanswered { id: alfm_core::SampleId },
     #[error(

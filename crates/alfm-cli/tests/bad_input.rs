@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{run, write_floats, write_labels};
+use common::{golden, golden_model, run, run_on_models, write_floats, write_labels};
 
 /// A folder with good inputs: four items, two classes, the first labelled.
 fn inputs() -> tempfile::TempDir {
@@ -119,6 +119,27 @@ fn a_device_that_is_not_there_is_refused() {
     let offered = "no device is called `abacus`: this machine and this build offer cpu";
     refused(folder.path(), "run run.toml --device abacus", &[offered]);
     refused(folder.path(), &format!("{SELECT} --device abacus"), &[offered]);
+}
+
+#[test]
+fn a_model_of_the_wrong_kind_is_refused_with_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    golden_model(folder.path(), "bert", "tiny--bert");
+    golden_model(folder.path(), "images/vit", "tiny--vit");
+    fs::create_dir(folder.path().join("images")).unwrap();
+    fs::copy(golden("images/wide.png"), folder.path().join("images/wide.png")).unwrap();
+    fs::write(folder.path().join("texts.txt"), "a\nb\n").unwrap();
+    let cases = [
+        ("--images images --model tiny/bert", "`tiny/bert` encodes texts only: give texts without"),
+        ("--texts texts.txt --model tiny/vit", "`tiny/vit` encodes images only: give --images"),
+    ];
+    for (arguments, expected) in cases {
+        let output =
+            run_on_models(folder.path(), &format!("embed {arguments} --out out.safetensors"));
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
 }
 
 #[test]

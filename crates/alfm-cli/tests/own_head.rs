@@ -5,37 +5,21 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use alfm_data::arrays::{ArraySpec, read_matrix};
-use common::alfm;
+use common::{golden, golden_model, run_on_models};
 
-fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../alfm-embed/tests/golden/images").join(name)
-}
-
-/// A folder with a hub cache that holds the tiny models of the encoders' reference, as `tiny/clip` and `tiny/siglip`.
 fn folder_with_models() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for model in ["clip", "siglip"] {
-        let cached = folder.path().join(format!("hub/models--tiny--{model}"));
-        fs::create_dir_all(cached.join("refs")).unwrap();
-        fs::write(cached.join("refs/main"), "golden").unwrap();
-        let snapshot = cached.join("snapshots/golden");
-        fs::create_dir_all(&snapshot).unwrap();
-        for file in fs::read_dir(golden(model)).unwrap() {
-            let file = file.unwrap();
-            fs::copy(file.path(), snapshot.join(file.file_name())).unwrap();
-        }
+        golden_model(folder.path(), &format!("images/{model}"), &format!("tiny--{model}"));
     }
     folder
 }
 
 fn succeed(folder: &Path, arguments: &str) {
-    let hub = folder.join("hub");
-    let mut command = alfm(folder);
-    let output =
-        command.env("ALFM_HUB_DIR", hub).args(arguments.split_whitespace()).output().unwrap();
+    let output = run_on_models(folder, arguments);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "alfm {arguments}: {errors}");
 }
@@ -54,7 +38,7 @@ fn a_model_s_own_scale_and_bias_make_the_prior_unless_a_temperature_is_given() {
         ("siglip", "--temperature 20", [0.083170, 0.916830, 0.054962, 0.945038]),
     ];
     for (model, temperature, expected) in cases {
-        let items = golden(model).join("expected.safetensors");
+        let items = golden(&format!("images/{model}")).join("expected.safetensors");
         let items = format!("--embeddings {}:embeddings", items.display());
         let made = "--classes classes.json --out prior.safetensors";
         succeed(folder.path(), &format!("prior {items} --model tiny/{model} {temperature} {made}"));
@@ -74,7 +58,8 @@ fn an_experiment_on_images_uses_the_model_s_own_head_and_says_so() {
         let images = folder.path().join("images").join(class);
         fs::create_dir_all(&images).unwrap();
         for copy in 0..4 {
-            fs::copy(golden(&format!("{image}.png")), images.join(format!("{copy}.png"))).unwrap();
+            fs::copy(golden(&format!("images/{image}.png")), images.join(format!("{copy}.png")))
+                .unwrap();
         }
     }
     let config = r#"

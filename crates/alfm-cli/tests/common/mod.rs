@@ -1,6 +1,7 @@
 #![allow(dead_code, reason = "every test file uses its own part")]
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The program, offline, with no cache but the one that the test names.
@@ -21,6 +22,35 @@ pub(crate) fn succeed(folder: &Path, arguments: &str) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "alfm {arguments}: {errors}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// A file or folder of the tiny models that the encoders are tested with.
+pub(crate) fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../alfm-embed/tests/golden").join(name)
+}
+
+/// Puts one of them into the hub cache `hub` below a folder, as the repository `owner--name`.
+pub(crate) fn golden_model(folder: &Path, name: &str, repository: &str) {
+    let cached = folder.join("hub").join(format!("models--{repository}"));
+    fs::create_dir_all(cached.join("refs")).unwrap();
+    fs::write(cached.join("refs/main"), "golden").unwrap();
+    copy(&golden(name), &cached.join("snapshots/golden"));
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (from, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+        let to = to.join(name);
+        if from.is_dir() { copy(&from, &to) } else { fs::copy(&from, &to).map(drop).unwrap() }
+    }
+}
+
+/// Runs to the end, with that hub cache.
+pub(crate) fn run_on_models(folder: &Path, arguments: &str) -> Output {
+    let mut command = alfm(folder);
+    command.env("ALFM_HUB_DIR", folder.join("hub"));
+    command.args(arguments.split_whitespace()).output().unwrap()
 }
 
 /// Whether the environment names a hub cache; says so if not.
