@@ -60,8 +60,8 @@ impl Default for GuardConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Trust {
-    /// Exponent of the prior in the joint distribution: 0 no trust, 1 as published. Below
-    /// [`LEAST_TRUST`] there are no free labels.
+    /// Exponent of the prior in the joint distribution: 0 no trust, 1 as published. There are no free labels if it
+    /// is at most [`LEAST_TRUST`] times that of the small model, or of 1 if that is less.
     pub prior_exponent: f64,
     /// Exponent of the small model.
     pub model_exponent: f64,
@@ -86,7 +86,8 @@ pub struct Trust {
     pub certified: usize,
 }
 
-/// Exponent of the prior below which it is given up: free labels would only repeat what the small model says.
+/// The prior is given up if its exponent is at most this much of the small model's: free labels would only repeat
+/// what that one says.
 pub const LEAST_TRUST: f64 = 0.2;
 
 impl GuardConfig {

@@ -1,6 +1,7 @@
 //! The calibrated product of both experts, fitted on oracle labels.
 
 use alfm_core::{ClassId, MatrixView};
+use rayon::prelude::*;
 
 /// `pbar ~ p_L^a p_f^c exp(beta)`: a logarithmic opinion pool (Genest & Zidek 1986).
 ///
@@ -17,7 +18,7 @@ pub(crate) struct Opinion {
     pub(crate) bias: Vec<f64>,
     /// `eta`: the share of labels that are wrong, whatever the item.
     pub(crate) noise: f64,
-    /// The largest share of wrong labels that can't be excluded from below: a careful estimate for bounds.
+    /// The smallest share of wrong labels that the labels allow: a careful estimate for bounds.
     pub(crate) least_noise: f64,
     /// The share of the small model's surprise at the labels that the prior takes away, at most 1, beyond what the
     /// noise makes unavoidable.
@@ -39,7 +40,7 @@ pub(crate) struct Evidence<'a> {
     /// Out-of-fold `p_f`, `n x K`.
     pub(crate) model: MatrixView<'a>,
     pub(crate) labels: &'a [ClassId],
-    /// What each item counts; they sum to `n`.
+    /// What each item counts; they sum to the number of labels of equal weight that would tell as much.
     pub(crate) weights: &'a [f64],
 }
 
@@ -47,7 +48,7 @@ pub(crate) struct Evidence<'a> {
 const EXPONENTS: [f64; 14] =
     [0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0];
 /// Noise rates that are tried.
-const NOISE_RATES: [f64; 9] = [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5];
+const NOISE_RATES: [f64; 11] = [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5];
 /// The pull of an exponent towards 1, in nats: what `n` labels must outweigh.
 const PULL: f64 = 4.0;
 /// The pull of a class bias towards 0: one standard deviation is a factor `e` on the class's odds.
@@ -55,10 +56,12 @@ const BIAS_PULL: f64 = 0.5;
 /// The pull of the noise rate towards 0: one standard deviation is 0.22, since to blame the oracle is also the
 /// easiest excuse of a wrong prior.
 const NOISE_PULL: f64 = 10.0;
-/// Nats by which blaming the experts must explain the labels better than blaming the oracle...
+/// Nats by which a lower noise rate must explain the labels better...
 const OPTIMISM: f64 = 3.0;
-/// ...if the prior then has so large a [`gain`](Opinion::gain).
+/// ...than one under which the prior has so large a [`gain`](Opinion::gain).
 const OPTIMISTIC_GAIN: f64 = 0.05;
+/// Half of 1.28 squared: nats below the best within which a rate is not excluded at 90 %, one-sided.
+const NOT_EXCLUDED: f64 = 0.82;
 /// With fewer labels a class, what the experts do not know can't be told from noise.
 const LABELS_TO_KNOW_NOISE: usize = 10;
 /// Coordinates are visited so often; the fit has settled after three visits in all experiments.
@@ -82,25 +85,39 @@ impl Opinion {
     /// The most probable pool of the evidence, each parameter pulled towards the published product.
     ///
     /// A label is the item's class with probability `1 - eta`, else one of the others: what contradicts both
-    /// experts is then noise, not a reason to distrust them (a robust likelihood). Coordinate ascent;
-    /// `O(n K)` time a step, some fifty steps.
+    /// experts is then noise, not a reason to distrust them (a robust likelihood). The other parameters are fitted
+    /// for each `eta` by coordinate ascent (a profile likelihood); `O(n K)` time a step, some hundred steps a rate.
     pub(crate) fn fit(evidence: &Evidence<'_>, free: Free) -> Self {
         let logs = Logs::new(evidence);
-        let alone = Self { prior: 0.0, ..Self::published(evidence.prior.columns()) };
-        let alone = logs.climb(alone, Free { prior: false, ..free });
-        // Contradictions are put down to the experts first, or to the oracle first. With many wrong labels both
-        // explain them about as well, and a round that believes the one and then the other loses what it had:
-        // trust goes to a prior that is worth it under the friendlier explanation.
-        let [experts, oracle] = [false, true].map(|noise_first| {
-            let mut opinion = logs.ascend(free, noise_first && free.noise);
-            opinion.gain = logs.gain(&opinion, &alone);
-            opinion
-        });
-        let behind = logs.loss(&oracle) - logs.loss(&experts);
-        let worth_it = behind < OPTIMISM && oracle.gain > OPTIMISTIC_GAIN;
-        let mut opinion = if behind < 0.0 || worth_it { oracle } else { experts };
-        opinion.least_noise = logs.least_noise(&opinion);
-        opinion
+        let published = Self::published(evidence.prior.columns());
+        let alone = Self { prior: 0.0, ..published.clone() };
+        let alone = logs.profile(&alone, Free { prior: false, ..free }).into_iter();
+        let alone =
+            alone.min_by(|a, b| a.loss.total_cmp(&b.loss)).map_or(f64::NAN, |fit| fit.surprise);
+        let fits = logs.profile(&published, free);
+        let least = fits.iter().map(|fit| fit.loss).fold(f64::INFINITY, f64::min);
+        let within = |nats: f64| fits.iter().filter(move |fit| fit.loss <= least + nats);
+
+        // With many wrong labels, to blame the oracle and to blame the experts explain the labels about as well,
+        // and rounds that believe now the one, now the other lose what they had: the oracle is blamed as far as
+        // that can be, if the prior is then worth it.
+        let tellable = evidence.labels.len() >= LABELS_TO_KNOW_NOISE * published.bias.len();
+        let gain = |fit: &Fit| logs.gain(fit, alone);
+        let optimistic = within(OPTIMISM).rfind(|fit| tellable && gain(fit) > OPTIMISTIC_GAIN);
+        let chosen = optimistic.or_else(|| within(0.0).next());
+        let least_noise = within(NOT_EXCLUDED).next().filter(|_| tellable);
+        chosen.map_or(published, |fit| Self {
+            gain: gain(fit),
+            least_noise: least_noise.map_or(0.0, |fit| fit.opinion.noise),
+            ..fit.opinion.clone()
+        })
+    }
+
+    /// The say of the prior: its exponent beside that of the small model, unless that one knows more than it says.
+    ///
+    /// If both experts are too sure, both exponents are small, and the prior may still be the better one.
+    pub(crate) fn trust(&self) -> f64 {
+        self.prior / self.model.min(1.0)
     }
 
     /// The prior's part, `p_L^a exp(beta)`, normalised; `N x K`.
@@ -113,6 +130,15 @@ impl Opinion {
     pub(crate) fn of_model(&self, row: &[f32], out: &mut [f32]) {
         normalise(row.iter().map(|p| self.model * ln(*p)), out);
     }
+}
+
+/// The best opinion under one noise rate.
+struct Fit {
+    opinion: Opinion,
+    /// Penalised negative log-likelihood of the labels in nats.
+    loss: f64,
+    /// The same without the penalties.
+    surprise: f64,
 }
 
 /// The logarithms of both experts, taken once.
@@ -161,17 +187,14 @@ impl<'a> Logs<'a> {
             + self.surprise(opinion)
     }
 
-    /// Coordinate ascent from the published product.
-    fn ascend(&self, free: Free, noise_first: bool) -> Opinion {
-        let mut opinion = Opinion::published(self.evidence.prior.columns());
-        if noise_first {
-            opinion.noise = self.fit_noise(&opinion);
-        }
-        self.climb(opinion, free)
-    }
-
-    fn fit_noise(&self, opinion: &Opinion) -> f64 {
-        best(&NOISE_RATES, |noise| self.loss(&Opinion { noise, ..opinion.clone() }))
+    /// The best fit from `start` for each noise rate, in their order.
+    fn profile(&self, start: &Opinion, free: Free) -> Vec<Fit> {
+        let rates = if free.noise { &NOISE_RATES[..] } else { &NOISE_RATES[..1] };
+        let fit = |noise: &f64| {
+            let opinion = self.climb(Opinion { noise: *noise, ..start.clone() }, free);
+            Fit { loss: self.loss(&opinion), surprise: self.surprise(&opinion), opinion }
+        };
+        rates.par_iter().map(fit).collect()
     }
 
     /// Negative log-likelihood alone.
@@ -183,14 +206,15 @@ impl<'a> Logs<'a> {
         sum
     }
 
-    /// How much of the small model's surprise an opinion takes away, beyond what a noisy oracle makes unavoidable.
-    fn gain(&self, opinion: &Opinion, alone: &Opinion) -> f64 {
-        let labels = self.evidence.labels.len() as f64;
-        let floor = labels * noise_entropy(opinion.noise, opinion.bias.len());
-        let (with, without) = (self.surprise(opinion) - floor, self.surprise(alone) - floor);
-        if without > 0.0 { 1.0 - with / without } else { 0.0 }
+    /// How much of the small model's surprise a fit takes away, beyond what a noisy oracle makes unavoidable.
+    fn gain(&self, fit: &Fit, alone: f64) -> f64 {
+        let labels: f64 = self.evidence.weights.iter().sum();
+        let floor = labels * noise_entropy(fit.opinion.noise, fit.opinion.bias.len());
+        let (with, without) = (fit.surprise - floor, alone - floor);
+        if without > 0.0 { (1.0 - with / without).min(1.0) } else { 0.0 }
     }
 
+    /// Coordinate ascent in all but the noise rate.
     fn climb(&self, mut opinion: Opinion, free: Free) -> Opinion {
         for _ in 0..SWEEPS {
             if free.prior {
@@ -201,9 +225,6 @@ impl<'a> Logs<'a> {
                 opinion.model =
                     best(&EXPONENTS[1..], |model| self.loss(&Opinion { model, ..opinion.clone() }));
                 self.improve_bias(&mut opinion);
-            }
-            if free.noise {
-                opinion.noise = self.fit_noise(&opinion);
             }
         }
         opinion
@@ -227,17 +248,6 @@ impl<'a> Logs<'a> {
                 *bias -= 0.5 * g / h;
             }
         }
-    }
-
-    /// The smallest noise rate within a one-sided 90 % likelihood interval; 0 while labels are few.
-    fn least_noise(&self, opinion: &Opinion) -> f64 {
-        if self.evidence.labels.len() < LABELS_TO_KNOW_NOISE * opinion.bias.len() {
-            return 0.0;
-        }
-        let loss = |noise| self.loss(&Opinion { noise, ..opinion.clone() });
-        let limit = loss(opinion.noise) + 0.82; // half of 1.28^2
-        let low = NOISE_RATES.iter().take_while(|rate| **rate < opinion.noise);
-        low.copied().find(|rate| loss(*rate) <= limit).unwrap_or(opinion.noise)
     }
 }
 
@@ -307,10 +317,14 @@ mod tests {
     }
 
     fn fit(prior: &Matrix, model: &Matrix, labels: &[usize]) -> Opinion {
+        fit_as(ALL, prior, model, labels)
+    }
+
+    fn fit_as(free: Free, prior: &Matrix, model: &Matrix, labels: &[usize]) -> Opinion {
         let labels: Vec<ClassId> = labels.iter().map(|class| ClassId::from_index(*class)).collect();
         let weights = vec![1.0; labels.len()];
         let (prior, model) = (prior.view(), model.view());
-        Opinion::fit(&Evidence { prior, model, labels: &labels, weights: &weights }, ALL)
+        Opinion::fit(&Evidence { prior, model, labels: &labels, weights: &weights }, free)
     }
 
     #[test]
@@ -337,6 +351,21 @@ mod tests {
         let opinion = fit(&expert(&truth, 1.0 / 3.0, 0.8, 0), &expert(&truth, 0.7, 0.7, 1), &truth);
         assert!(opinion.prior <= crate::guard::LEAST_TRUST, "{opinion:?}");
         assert!(opinion.gain < 0.003, "{opinion:?}");
+    }
+
+    /// Both say 0.9999, and are right in 70 and 45 of 100: the exponents are small, the prior's say is not.
+    #[test]
+    fn of_two_experts_that_are_too_sure_the_better_one_is_trusted() {
+        let truth = truth(300);
+        let right_oracle = Free { noise: false, ..ALL };
+        let fit = |prior, model| {
+            let expert = |right, seed| expert(&truth, right, 0.9999, seed);
+            fit_as(right_oracle, &expert(prior, 0), &expert(model, 1), &truth)
+        };
+        let opinion = fit(0.7, 0.45);
+        assert!(opinion.prior < 0.5 && opinion.trust() > 0.5, "{opinion:?}");
+        let opinion = fit(0.34, 0.7);
+        assert!(opinion.trust() <= crate::guard::LEAST_TRUST, "{opinion:?}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ const LEAST_GAIN: f64 = 0.003;
 /// What must be gained more for each standard error by which the joint distribution is right less often than the
 /// small model.
 const GAIN_PER_LAG: f64 = 0.04;
-/// Exponent of the prior from which on free labels have their full weight.
+/// [`Opinion::trust`] from which on free labels have their full weight.
 const FULL_TRUST: f64 = 0.5;
 /// Parts of the clean set that may be certified, the largest first.
 const CERTIFIED_SHARES: [f64; 3] = [1.0, 0.5, 0.25];
@@ -109,9 +109,9 @@ impl GuardConfig {
         let rights = Rights::new(&scored.labelled, &labels, &weights);
         let least_gain = LEAST_GAIN + GAIN_PER_LAG * (-rights.lead).max(0.0);
         let beaten = self.champion && opinion.gain < least_gain;
-        let trusted = opinion.prior > LEAST_TRUST && !beaten;
+        let trusted = opinion.trust() > LEAST_TRUST && !beaten;
         let clean = if trusted { largest_clean } else { 0 };
-        let weight = self.weight * (opinion.prior / FULL_TRUST).min(1.0) as f32;
+        let weight = self.weight * (opinion.trust() / FULL_TRUST).min(1.0) as f32;
         let classes = prior.classes();
         // The labels asked at random, the surest first. By rank, not by entropy: held-out models are less sure
         // than the model of the pool, and few items would seem as sure as those that get free labels.
@@ -274,7 +274,9 @@ impl Rights {
     }
 }
 
-/// Weights that give labelled items inside and outside the clean set their share of the pool; they sum to `n`.
+/// Weights that give labelled items inside and outside the clean set their share of the pool.
+///
+/// They sum to the number of labels of equal weight that would tell as much, `(sum w)^2 / sum w^2` (Kish 1965).
 fn post_stratified(inside: &[bool], clean: usize, unlabelled: usize) -> Vec<f64> {
     let within = inside.iter().filter(|inside| **inside).count();
     let pool_share = clean as f64 / unlabelled.max(1) as f64;
@@ -286,9 +288,9 @@ fn post_stratified(inside: &[bool], clean: usize, unlabelled: usize) -> Vec<f64>
     let (clean, noise) =
         (ratio(pool_share, label_share), ratio(1.0 - pool_share, 1.0 - label_share));
     let weights = inside.iter().map(|inside| if *inside { clean } else { noise });
-    let total: f64 = weights.clone().sum();
-    let scale = inside.len() as f64 / total.max(f64::MIN_POSITIVE);
-    weights.map(|weight| weight * scale).collect()
+    let [total, squares] =
+        weights.clone().fold([0.0; 2], |[total, squares], w| [total + w, squares + w * w]);
+    weights.map(|weight| weight * total / squares).collect()
 }
 
 /// `part of whole`, rounded.
@@ -352,6 +354,19 @@ mod tests {
         assert_eq!(unseen(&classes(&[0, 0, 1, 1, 2, 5]), 9), 2.0 / 6.0);
         assert_eq!(unseen(&classes(&[0, 0, 1, 1]), 2), 0.0);
         assert_eq!(unseen(&[], 3), 0.0);
+    }
+
+    /// Four of ten labels lie in a clean set that is half of the pool: weights 1.25 and 5/6 by hand, and
+    /// (4 * 1.25 + 6 * 5/6)^2 / (4 * 1.25^2 + 6 * 25/36) = 9.6 labels of equal weight.
+    #[test]
+    fn weights_stand_for_the_pool_and_sum_to_the_effective_number() {
+        let inside: Vec<bool> = (0..10).map(|item| item < 4).collect();
+        let weights = post_stratified(&inside, 50, 100);
+        assert!((weights[0] / weights[9] - 1.5).abs() < 1e-12, "{weights:?}");
+        assert!((weights.iter().sum::<f64>() - 9.6).abs() < 1e-12, "{weights:?}");
+        let even = post_stratified(&inside, 40, 100);
+        assert!(even.iter().all(|weight| (weight - 1.0).abs() < 1e-12), "{even:?}");
+        assert!(post_stratified(&[], 50, 100).is_empty());
     }
 
     /// Items that only the joint (weights 1, 1, 2) or only the small model (weight 1) has right:
