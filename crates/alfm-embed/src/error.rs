@@ -209,6 +209,25 @@ pub enum EmbedError {
         #[source]
         source: std::io::Error,
     },
+    /// Images for an encoder of texts, or the other way round.
+    #[error("the encoder in {folder} takes {takes}, but was given {given}: load a model of {given}", folder = folder.display())]
+    Items {
+        /// The model's folder.
+        folder: PathBuf,
+        /// What it takes.
+        takes: &'static str,
+        /// What it was given.
+        given: &'static str,
+    },
+    /// A trained encoder that can't be written.
+    #[error("cannot write the encoder to {path}: check the folder's permissions and free space", path = path.display())]
+    Save {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A setting of the cache out of range.
     #[error("{field} is {found}: {expected}")]
     CacheSetting {
@@ -223,7 +242,12 @@ pub enum EmbedError {
 
 impl EmbedError {
     /// The same error for items that stand `rows` further on.
-    pub(crate) fn behind(mut self, rows: usize) -> Self {
+    pub(crate) fn behind(self, rows: usize) -> Self {
+        self.renumbered(|row| row + rows)
+    }
+
+    /// The same error, with the item's position by another count.
+    pub(crate) fn renumbered(mut self, place: impl Fn(usize) -> usize) -> Self {
         match &mut self {
             Self::Tokenize { row, .. }
             | Self::NoTokens { row }
@@ -232,7 +256,7 @@ impl EmbedError {
             | Self::EmptyImage { row }
             | Self::SmallImage { row, .. }
             | Self::Resize { row, .. } => {
-                *row += rows;
+                *row = place(*row);
             }
             _ => {}
         }

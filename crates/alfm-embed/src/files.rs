@@ -17,7 +17,7 @@ pub struct ModelFiles {
     pub optional: &'static [&'static str],
 }
 
-const WEIGHTS: &str = "model.safetensors";
+pub(crate) const WEIGHTS: &str = "model.safetensors";
 const TOKENIZER: &str = "tokenizer.json";
 const PREPROCESSING: &str = "preprocessor_config.json";
 const SENTENCE: [&str; 3] = ["modules.json", "1_Pooling/config.json", "sentence_bert_config.json"];

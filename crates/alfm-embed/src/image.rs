@@ -5,6 +5,7 @@ pub(crate) mod config;
 mod convolution;
 pub(crate) mod encoder;
 mod names;
+pub(crate) mod network;
 pub(crate) mod pictures;
 mod positions;
 pub(crate) mod preprocess;

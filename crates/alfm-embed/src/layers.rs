@@ -18,6 +18,10 @@ use kernels::Kernels;
 /// Burn's CPU backend.
 pub(crate) type Cpu = Flex;
 
+/// The same with gradients.
+#[cfg(feature = "trunk")]
+pub(crate) type Train = burn::backend::Autodiff<Flex>;
+
 /// `x W + b` with `W` `[input, output]`.
 pub(crate) struct Linear<B: Backend = Cpu> {
     weight: Tensor<B, 2>,

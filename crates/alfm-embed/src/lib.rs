@@ -5,6 +5,7 @@
 //! [`MaskedLm`] tells how much every token of a text surprises a masked language model.
 //! [`VisionEncoder`] does so with images (ViT, DINOv2, CLIP, SigLIP, ResNet, SqueezeNet), and [`CaptionEncoder`]
 //! with the texts that CLIP and SigLIP compare them with.
+//! With the feature `trunk`, `Trunk` is an encoder of either kind whose weights can be trained.
 //! [`EmbeddingCache`] keeps what was computed, by content, model and revision, so that nothing is
 //! computed twice and a killed run continues.
 
@@ -15,6 +16,8 @@ mod image;
 mod layers;
 mod parallel;
 mod text;
+#[cfg(feature = "trunk")]
+mod trunk;
 mod weights;
 
 use alfm_core::Matrix;
@@ -28,6 +31,8 @@ pub use image::pictures::Pictures;
 pub use image::preprocess::{Filter, Preprocessing, Resize, Target};
 pub use text::encoder::BertEncoder;
 pub use text::masked::MaskedLm;
+#[cfg(feature = "trunk")]
+pub use trunk::{Gradients, Items, Parameter, Pass, Prepared, Trunk};
 
 /// Called with (items done, items in all), as work goes on; a program draws its bar from it.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);

@@ -7,7 +7,7 @@ mod layer;
 pub(crate) mod masked;
 pub(crate) mod model;
 mod names;
-mod pooling;
+pub(crate) mod pooling;
 mod relative;
 pub(crate) mod tokens;
 pub(crate) mod transformer;

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::prelude::Backend;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::ops::FloatTensor;
+use burn::tensor::{ElementConversion, Tensor, TensorData, TensorMetadata, TensorPrimitive};
 use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -11,12 +12,29 @@ use crate::EmbedError;
 use crate::layers::{Cpu, LayerNorm, Linear};
 
 /// The tensors of a checkpoint, each taken once: what is left in the end has no place in the model.
-pub(crate) struct Weights<'a> {
+pub(crate) struct Weights<'a, B: Backend = Cpu> {
     path: &'a Path,
-    tensors: BTreeMap<String, TensorView<'a>>,
+    tensors: BTreeMap<String, Entry<'a, B>>,
 }
 
-impl<'a> Weights<'a> {
+/// Where a tensor is.
+enum Entry<'a, B: Backend> {
+    /// In a file, as its bytes.
+    Stored(TensorView<'a>),
+    /// On the backend, perhaps with a gradient to come.
+    Held(FloatTensor<B>),
+}
+
+impl<B: Backend> Entry<'_, B> {
+    fn shape(&self) -> Vec<usize> {
+        match self {
+            Self::Stored(view) => view.shape().to_vec(),
+            Self::Held(tensor) => tensor.shape().to_vec(),
+        }
+    }
+}
+
+impl<'a, B: Backend> Weights<'a, B> {
     /// Reads the table of contents. Names lose `prefix`; a checkpoint that has it anywhere keeps its
     /// task heads outside of it, and those are dropped, but for the one whose names begin with `head`.
     ///
@@ -37,31 +55,56 @@ impl<'a> Weights<'a> {
             .filter_map(|(name, view)| {
                 let kept = !prefixed || head.is_some_and(|head| name.starts_with(head));
                 let name = if kept { name } else { name.strip_prefix(prefix)?.to_owned() };
-                Some((modern(&name), view))
+                Some((modern(&name), Entry::Stored(view)))
             })
             .filter(|(name, _)| !unused(name))
             .collect();
         Ok(Self { path, tensors })
     }
 
+    /// Tensors that are there already, by the names that [`Weights::open`] gives them.
+    #[cfg(feature = "trunk")]
+    pub(crate) fn held(
+        path: &'a Path,
+        tensors: impl IntoIterator<Item = (String, FloatTensor<B>)>,
+    ) -> Self {
+        let tensors = tensors.into_iter().map(|(name, tensor)| (name, Entry::Held(tensor)));
+        Self { path, tensors: tensors.collect() }
+    }
+
+    /// Name, shape and values of every tensor of floats in the file.
+    #[cfg(feature = "trunk")]
+    pub(crate) fn stored(&self) -> impl Iterator<Item = (&str, Vec<usize>, Vec<f32>)> {
+        self.tensors.iter().filter_map(|(name, entry)| match entry {
+            Entry::Stored(view) => Some((name.as_str(), entry.shape(), floats(view)?)),
+            Entry::Held(_) => None,
+        })
+    }
+
     /// Takes the tensor `name`, which must have this shape.
-    pub(crate) fn take<B: Backend, const D: usize>(
+    pub(crate) fn take<const D: usize>(
         &mut self,
         name: &str,
         shape: [usize; D],
     ) -> Result<Tensor<B, D>, EmbedError> {
         let path = || self.path.to_owned();
-        let Some(view) = self.tensors.remove(name) else {
+        let Some(entry) = self.tensors.remove(name) else {
             return Err(EmbedError::MissingTensor { path: path(), tensor: name.to_owned() });
         };
-        if view.shape() != shape {
+        if entry.shape() != shape {
             return Err(EmbedError::TensorShape {
                 path: path(),
                 tensor: name.to_owned(),
                 expected: shape.to_vec(),
-                found: view.shape().to_vec(),
+                found: entry.shape(),
             });
         }
+        let view = match entry {
+            Entry::Stored(view) => view,
+            Entry::Held(tensor) => {
+                return Ok(Tensor::from_primitive(TensorPrimitive::Float(tensor)));
+            }
+        };
         let Some(values) = floats(&view) else {
             return Err(EmbedError::TensorType {
                 path: path(),
@@ -73,7 +116,7 @@ impl<'a> Weights<'a> {
     }
 
     /// Takes the tensor `name`, which must have this shape but for leading axes of length 1.
-    pub(crate) fn take_flat<B: Backend, const D: usize>(
+    pub(crate) fn take_flat<const D: usize>(
         &mut self,
         name: &str,
         shape: [usize; D],
@@ -81,23 +124,26 @@ impl<'a> Weights<'a> {
         let plain = |shape: &[usize]| -> Vec<usize> {
             shape.iter().copied().skip_while(|length| *length == 1).collect()
         };
-        if let Some(view) = self.tensors.get_mut(name)
-            && plain(view.shape()) == plain(&shape)
-            && let Ok(flat) = TensorView::new(view.dtype(), shape.to_vec(), view.data())
-        {
-            *view = flat;
+        match self.tensors.get_mut(name) {
+            Some(entry) if plain(&entry.shape()) != plain(&shape) => {}
+            Some(Entry::Stored(view)) => {
+                if let Ok(flat) = TensorView::new(view.dtype(), shape.to_vec(), view.data()) {
+                    *view = flat;
+                }
+            }
+            Some(Entry::Held(tensor)) => *tensor = B::float_reshape(tensor.clone(), shape.into()),
+            None => {}
         }
         self.take(name, shape)
     }
 
     /// Takes a tensor of one number.
     pub(crate) fn number(&mut self, name: &str) -> Result<f32, EmbedError> {
-        let tensor: Tensor<Cpu, 1> = self.take_flat(name, [1])?;
-        Ok(tensor.into_scalar())
+        Ok(self.take_flat(name, [1])?.into_scalar().elem())
     }
 
     /// Takes the linear map `name`, without a bias, `[input -> output]`.
-    pub(crate) fn map<B: Backend>(
+    pub(crate) fn map(
         &mut self,
         name: &str,
         input: usize,
@@ -128,7 +174,7 @@ impl<'a> Weights<'a> {
     }
 
     /// Takes the linear maps `names`, all `[input -> output]`, as one map side by side.
-    pub(crate) fn linear<B: Backend>(
+    pub(crate) fn linear(
         &mut self,
         names: &[&str],
         input: usize,
@@ -145,7 +191,7 @@ impl<'a> Weights<'a> {
     }
 
     /// Takes the layer normalisation `name`.
-    pub(crate) fn norm<B: Backend>(
+    pub(crate) fn norm(
         &mut self,
         name: &str,
         width: usize,

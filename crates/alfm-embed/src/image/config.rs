@@ -78,7 +78,7 @@ impl Architecture {
     }
 
     /// Leaves out what images have no use for.
-    pub(super) fn discard_other_tower(self, weights: &mut Weights<'_>) {
+    pub(crate) fn discard_other_tower(self, weights: &mut Weights<'_>) {
         match self {
             Self::Clip | Self::Siglip => {
                 for prefix in ["text_model.", "text_projection.", "logit_"] {

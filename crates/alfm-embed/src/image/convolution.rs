@@ -39,7 +39,7 @@ impl<B: Backend> Convolution<B> {
 
     /// Takes a convolution with a bias of its own.
     pub(super) fn plain(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights<'_, B>,
         name: &str,
         sizes: Sizes,
     ) -> Result<Self, EmbedError> {
@@ -51,13 +51,13 @@ impl<B: Backend> Convolution<B> {
     /// Takes a convolution and the batch normalisation behind it, as one:
     /// `(w x - mean) g / sqrt(variance + e) + b`.
     pub(super) fn normalised(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights<'_, B>,
         name: &str,
         sizes: Sizes,
     ) -> Result<Self, EmbedError> {
-        let weight = weights.take::<B, 4>(&format!("{name}.convolution.weight"), sizes.shape())?;
+        let weight = weights.take::<4>(&format!("{name}.convolution.weight"), sizes.shape())?;
         let mut part = |part: &str| {
-            weights.take::<B, 1>(&format!("{name}.normalization.{part}"), [sizes.outputs])
+            weights.take::<1>(&format!("{name}.normalization.{part}"), [sizes.outputs])
         };
         let (gain, shift) = (part("weight")?, part("bias")?);
         let (mean, variance) = (part("running_mean")?, part("running_var")?);

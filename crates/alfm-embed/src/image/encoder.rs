@@ -2,20 +2,14 @@ use std::ops::Range;
 use std::path::Path;
 
 use alfm_core::Matrix;
-use burn::tensor::{Tensor, TensorData};
-use serde_json::Value;
 
-use super::config::Architecture;
+use super::network::{Description, Network};
 use super::pictures::Pictures;
 use super::preprocess::Preprocessing;
-use super::resnet::ResNet;
-use super::squeezenet::SqueezeNet;
-use super::tower::VisionTower;
 use crate::error::read;
-use crate::layers::{Cpu, floats};
+use crate::layers::floats;
 use crate::parallel::for_each_in_parallel;
 use crate::text::model::BATCH_TOKENS;
-use crate::weights::Weights;
 use crate::{EmbedError, ImageEncoder, Progress};
 
 /// An image encoder: ViT, DINOv2, the image towers of CLIP and SigLIP, ResNet, SqueezeNet 1.1.
@@ -39,12 +33,6 @@ pub struct VisionEncoder {
     preprocessing: Preprocessing,
 }
 
-enum Network {
-    Tower(Box<VisionTower<Cpu>>),
-    ResNet(ResNet<Cpu>),
-    SqueezeNet(SqueezeNet<Cpu>),
-}
-
 impl VisionEncoder {
     /// Loads a model from its folder as the hub lays it out: `config.json`, `preprocessor_config.json` and
     /// `model.safetensors`.
@@ -56,22 +44,19 @@ impl VisionEncoder {
     /// [`EmbedError::UnknownModelType`], which lists the known ones; [`EmbedError::ImageSize`] for a size of 0;
     /// [`EmbedError`], naming the file and what is wrong with it.
     pub fn load(folder: &Path, size: Option<usize>) -> Result<Self, EmbedError> {
-        let path = folder.join("config.json");
-        let (architecture, config) = Architecture::read(&path)?;
-        let preprocessing = Preprocessing::read(folder)?;
-        let preprocessing = match size {
-            Some(0) => return Err(EmbedError::ImageSize),
-            Some(edge) => preprocessing.with_size(edge),
-            None => preprocessing,
-        };
+        let description = Description::read(folder, size)?;
         let file = folder.join("model.safetensors");
         let bytes = read(&file)?;
-        let mut weights = Weights::open(&file, &bytes, architecture.prefix(), None)?;
-        let network =
-            Network::load(&mut weights, &path, architecture, &config, preprocessing.output())?;
-        architecture.discard_other_tower(&mut weights);
+        let mut weights = description.open(&file, &bytes)?;
+        let network = description.network(&mut weights)?;
         weights.finish()?;
-        Ok(Self { network, preprocessing })
+        Ok(Self { network, preprocessing: description.preprocessing })
+    }
+
+    /// An encoder of these parts.
+    #[cfg(feature = "trunk")]
+    pub(crate) fn new(network: Network, preprocessing: Preprocessing) -> Self {
+        Self { network, preprocessing }
     }
 
     /// What is done to an image first.
@@ -97,7 +82,7 @@ impl VisionEncoder {
             size = self.preprocessing.append(row, &picture, &mut values)?;
         }
         self.network.check(rows.start, size)?;
-        Ok(self.network.run(values, rows.len(), size))
+        Ok(floats(self.network.run(values, rows.len(), size).into_data()))
     }
 
     /// The embedding of an image that is prepared already: `3 x height x width` numbers as
@@ -111,17 +96,13 @@ impl VisionEncoder {
         size: [usize; 2],
     ) -> Result<Vec<f32>, EmbedError> {
         self.network.check(0, size)?;
-        Ok(self.network.run(pixels, 1, size))
+        Ok(floats(self.network.run(pixels, 1, size).into_data()))
     }
 }
 
 impl ImageEncoder for VisionEncoder {
     fn dimension(&self) -> usize {
-        match &self.network {
-            Network::Tower(tower) => tower.dimension(),
-            Network::ResNet(network) => network.dimension(),
-            Network::SqueezeNet(network) => network.dimension(),
-        }
+        self.network.dimension()
     }
 
     fn encode(
@@ -151,58 +132,6 @@ impl ImageEncoder for VisionEncoder {
             None => {
                 Matrix::new(values, count, width).map_err(|source| EmbedError::NotFinite { source })
             }
-        }
-    }
-}
-
-impl Network {
-    fn load(
-        weights: &mut Weights<'_>,
-        path: &Path,
-        architecture: Architecture,
-        config: &Value,
-        size: Option<[usize; 2]>,
-    ) -> Result<Self, EmbedError> {
-        Ok(match architecture {
-            Architecture::ResNet => Self::ResNet(ResNet::load(weights, path, config)?),
-            Architecture::SqueezeNet => {
-                Self::SqueezeNet(SqueezeNet::load(weights, path, config, size)?)
-            }
-            tower => {
-                // A transformer has one table of positions, so its images have one size.
-                let Some(size) = size else {
-                    let expected =
-                        "height and width, or a crop, are needed: its positions are fixed";
-                    return super::config::setting(path, "size", "a shortest edge", expected);
-                };
-                Self::Tower(Box::new(VisionTower::load(weights, path, tower, config, size)?))
-            }
-        })
-    }
-
-    /// Whether anything is left of so small an image behind all poolings.
-    fn check(&self, row: usize, size: [usize; 2]) -> Result<(), EmbedError> {
-        let smallest = match self {
-            Self::SqueezeNet(_) => super::squeezenet::SMALLEST,
-            Self::Tower(_) | Self::ResNet(_) => 1,
-        };
-        match size.iter().min() {
-            Some(edge) if *edge < smallest => Err(EmbedError::SmallImage { row, size, smallest }),
-            _ => Ok(()),
-        }
-    }
-
-    fn run(&self, values: Vec<f32>, count: usize, size: [usize; 2]) -> Vec<f32> {
-        let shape = [count, 3, size[0], size[1]];
-        let input = Tensor::from_data(TensorData::new(values, shape), &Default::default());
-        floats(self.forward(input).into_data())
-    }
-
-    fn forward(&self, pictures: Tensor<Cpu, 4>) -> Tensor<Cpu, 2> {
-        match self {
-            Self::Tower(tower) => tower.forward(pictures),
-            Self::ResNet(network) => network.forward(pictures),
-            Self::SqueezeNet(network) => network.forward(pictures),
         }
     }
 }

@@ -24,6 +24,18 @@ pub(super) fn stretched(table: &[f32], width: usize, from: usize, to: [usize; 2]
     values
 }
 
+/// The same as a matrix, `[to's height x to's width, from x from]`.
+pub(super) fn stretching(from: usize, to: [usize; 2]) -> Vec<f32> {
+    let patches = from * from;
+    let columns: Vec<Vec<f32>> = (0..patches)
+        .map(|patch| {
+            let unit: Vec<f32> = (0..patches).map(|at| f32::from(u8::from(at == patch))).collect();
+            stretched(&unit, 1, from, to)
+        })
+        .collect();
+    (0..to[0] * to[1]).flat_map(|row| columns.iter().map(move |column| column[row])).collect()
+}
+
 /// The four source positions that one target position is made of, and their weights.
 struct Taps {
     positions: [usize; 4],

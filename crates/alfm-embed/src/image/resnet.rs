@@ -85,7 +85,7 @@ impl Raw {
 impl<B: Backend> ResNet<B> {
     /// Takes all tensors of the model.
     pub(super) fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights<'_, B>,
         path: &Path,
         config: &Value,
     ) -> Result<Self, EmbedError> {
@@ -121,7 +121,7 @@ impl<B: Backend> ResNet<B> {
 
 impl<B: Backend> Residual<B> {
     fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights<'_, B>,
         name: &str,
         raw: &Raw,
         [inputs, outputs]: [usize; 2],

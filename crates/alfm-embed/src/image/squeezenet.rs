@@ -43,7 +43,7 @@ struct Fire<B: Backend> {
 impl<B: Backend> SqueezeNet<B> {
     /// Takes all tensors of the model, for pictures of `size`.
     pub(super) fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights<'_, B>,
         path: &Path,
         config: &Value,
         size: Option<[usize; 2]>,
@@ -83,7 +83,7 @@ impl<B: Backend> SqueezeNet<B> {
 
 impl<B: Backend> Fire<B> {
     fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights<'_, B>,
         name: &str,
         [inputs, squeezed, half]: [usize; 3],
     ) -> Result<Self, EmbedError> {

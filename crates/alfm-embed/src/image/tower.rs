@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::config::{Architecture, VisionConfig};
 use super::names::TowerNames;
-use super::positions::stretched;
+use super::positions::{stretched, stretching};
 use crate::EmbedError;
 use crate::layers::block::{Block, BlockSizes};
 use crate::layers::kernels::{Kernels, Sight};
@@ -43,7 +43,7 @@ enum Head<B: Backend> {
 impl<B: Kernels> VisionTower<B> {
     /// Takes the tensors of the tower, for pictures of `size` (height and width).
     pub(super) fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights<'_, B>,
         path: &Path,
         architecture: Architecture,
         config: &Value,
@@ -70,15 +70,24 @@ impl<B: Kernels> VisionTower<B> {
             weights.take_flat(names.positions, [first + from * from, width])?;
         let class = match names.class {
             Some(class) => {
-                let token = weights.take_flat::<B, 2>(class, [1, width])?;
+                let token = weights.take_flat::<2>(class, [1, width])?;
                 Some(token + table.clone().narrow(0, 0, 1))
             }
             None => None,
         };
-        let table = crate::layers::floats(table.slice([first..]).into_data());
-        let table = stretched(&table, width, from, grid);
-        let shape = [grid[0] * grid[1], width];
-        let positions = Tensor::from_data(TensorData::new(table, shape), &Default::default());
+        let table = table.slice([first..]);
+        let positions = if grid == [from, from] {
+            table
+        } else if B::ad_enabled(&Default::default()) {
+            // The same as a product, that gradients pass through.
+            let map = TensorData::new(stretching(from, grid), [grid[0] * grid[1], from * from]);
+            Tensor::<B, 2>::from_data(map, &Default::default()).matmul(table)
+        } else {
+            let table = crate::layers::floats(table.into_data());
+            let shape = [grid[0] * grid[1], width];
+            let table = TensorData::new(stretched(&table, width, from, grid), shape);
+            Tensor::from_data(table, &Default::default())
+        };
         let norm_before = match names.norm_before {
             Some(name) => Some(weights.norm(name, width, sizes.epsilon)?),
             None => None,
@@ -179,7 +188,7 @@ struct AttentionPool<B: Backend> {
 
 impl<B: Kernels> AttentionPool<B> {
     fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights<'_, B>,
         prefix: &str,
         sizes: &BlockSizes,
     ) -> Result<Self, EmbedError> {

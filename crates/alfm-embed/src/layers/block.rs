@@ -46,7 +46,7 @@ pub(crate) struct Block<B: Backend> {
 impl<B: Kernels> Block<B> {
     /// Takes the tensors of all layers, the names of layer `i` beginning with `{prefix}.{i}.`.
     pub(crate) fn load_all(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights<'_, B>,
         sizes: &BlockSizes,
         prefix: &str,
         names: &BlockNames,
@@ -57,7 +57,7 @@ impl<B: Kernels> Block<B> {
     }
 
     fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights<'_, B>,
         sizes: &BlockSizes,
         prefix: &str,
         names: &BlockNames,

@@ -44,6 +44,9 @@ pub(crate) trait Kernels: Backend {
     }
 }
 
+#[cfg(feature = "trunk")]
+impl Kernels for super::Train {}
+
 impl Kernels for Flex {
     fn activate(
         input: Tensor<Self, 2>,

@@ -1,3 +1,4 @@
+use burn::prelude::Backend;
 use burn::tensor::Tensor;
 
 use crate::EmbedError;
@@ -9,20 +10,20 @@ use crate::text::relative::RelativeBias;
 use crate::weights::Weights;
 
 /// One post-norm transformer layer.
-pub(crate) struct Layer {
-    query_key_value: Linear,
-    attention_output: Linear,
-    attention_norm: LayerNorm,
-    inner: Activated,
-    outer: Linear,
-    output_norm: LayerNorm,
+pub(crate) struct Layer<B: Backend = Cpu> {
+    query_key_value: Linear<B>,
+    attention_output: Linear<B>,
+    attention_norm: LayerNorm<B>,
+    inner: Activated<B>,
+    outer: Linear<B>,
+    output_norm: LayerNorm<B>,
     heads: usize,
 }
 
-impl Layer {
+impl<B: Kernels> Layer<B> {
     /// Takes the tensors of layer `index`.
     pub(crate) fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights<'_, B>,
         config: &ModelConfig,
         index: usize,
     ) -> Result<Self, EmbedError> {
@@ -47,15 +48,14 @@ impl Layer {
     /// `[tokens, width] -> [tokens, width]`; attention stays inside each text.
     pub(crate) fn forward(
         &self,
-        hidden: Tensor<Cpu, 2>,
+        hidden: Tensor<B, 2>,
         groups: &[Group],
-        relative: Option<&RelativeBias>,
-    ) -> Tensor<Cpu, 2> {
+        relative: Option<&RelativeBias<B>>,
+    ) -> Tensor<B, 2> {
         let bias = relative.map(|relative| |length| relative.at(length));
         let sight = bias.as_ref().map_or(Sight::All, |bias| Sight::Biased(bias));
         let projected = self.query_key_value.forward(hidden.clone());
-        let mixed =
-            self.attention_output.forward(Cpu::attend(projected, self.heads, groups, &sight));
+        let mixed = self.attention_output.forward(B::attend(projected, self.heads, groups, &sight));
         let hidden = self.attention_norm.forward(mixed + hidden);
         let outer = self.outer.forward(self.inner.forward(hidden.clone()));
         self.output_norm.forward(outer + hidden)

@@ -1,11 +1,12 @@
 use std::path::Path;
 
+use burn::prelude::Backend;
 use burn::tensor::Tensor;
 use serde::Deserialize;
 
 use crate::EmbedError;
 use crate::error::read_json;
-use crate::layers::{Cpu, floats};
+use crate::layers::{Cpu, Group, floats};
 use crate::text::batch::Batch;
 
 /// How the vectors of a text's tokens become one.
@@ -79,18 +80,40 @@ impl Head {
         let width = hidden.dims()[1];
         let mut values = Vec::with_capacity(batch.rows.len() * width);
         for group in &batch.groups {
-            let texts = [group.count, group.length, width];
-            let tokens = hidden.clone().slice([group.rows(), 0..width]).reshape(texts);
-            let pooled = match self.pooling {
-                Pooling::Mean => tokens.mean_dim(1),
-                Pooling::First => tokens.slice([0..group.count, 0..1, 0..width]),
-            };
-            values.extend(floats(pooled.into_data()));
+            values.extend(floats(self.pool(&hidden, group).into_data()));
         }
         if self.normalize {
             values.chunks_exact_mut(width).for_each(to_unit_length);
         }
         values
+    }
+
+    /// The same as a tensor, `[texts, width]`, that gradients pass through.
+    #[cfg(feature = "trunk")]
+    pub(crate) fn features<B: Backend>(
+        &self,
+        hidden: &Tensor<B, 2>,
+        batch: &Batch,
+    ) -> Tensor<B, 2> {
+        let pooled = batch.groups.iter().map(|group| self.pool(hidden, group)).collect();
+        let pooled = Tensor::cat(pooled, 0);
+        if !self.normalize {
+            return pooled;
+        }
+        let length = pooled.clone().square().sum_dim(1).sqrt().clamp_min(SHORTEST);
+        pooled / length
+    }
+
+    /// One vector a text of the group, `[count, width]`.
+    fn pool<B: Backend>(&self, hidden: &Tensor<B, 2>, group: &Group) -> Tensor<B, 2> {
+        let width = hidden.dims()[1];
+        let texts = [group.count, group.length, width];
+        let tokens = hidden.clone().slice([group.rows(), 0..width]).reshape(texts);
+        let pooled = match self.pooling {
+            Pooling::Mean => tokens.mean_dim(1),
+            Pooling::First => tokens.slice([0..group.count, 0..1, 0..width]),
+        };
+        pooled.squeeze_dim(1)
     }
 }
 

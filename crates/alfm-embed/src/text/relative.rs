@@ -1,3 +1,4 @@
+use burn::prelude::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::layers::Cpu;
@@ -6,23 +7,23 @@ use crate::layers::Cpu;
 const FARTHEST: f32 = 128.0;
 
 /// MPNet's learned bias on attention scores by the distance of two tokens, shared by all layers.
-pub(crate) struct RelativeBias {
+pub(crate) struct RelativeBias<B: Backend = Cpu> {
     /// `[buckets, heads]`.
-    table: Tensor<Cpu, 2>,
+    table: Tensor<B, 2>,
 }
 
-impl RelativeBias {
-    pub(crate) fn new(table: Tensor<Cpu, 2>) -> Self {
+impl<B: Backend> RelativeBias<B> {
+    pub(crate) fn new(table: Tensor<B, 2>) -> Self {
         Self { table }
     }
 
     /// The bias for texts of `length` tokens: `[1, heads, length, length]`.
-    pub(crate) fn at(&self, length: usize) -> Tensor<Cpu, 4> {
+    pub(crate) fn at(&self, length: usize) -> Tensor<B, 4> {
         let [buckets, heads] = self.table.dims();
         let index: Vec<i32> = (0..length)
             .flat_map(|query| (0..length).map(move |key| bucket(query, key, buckets)))
             .collect();
-        let index: Tensor<Cpu, 1, Int> =
+        let index: Tensor<B, 1, Int> =
             Tensor::from_data(TensorData::new(index, [length * length]), &Default::default());
         self.table
             .clone()

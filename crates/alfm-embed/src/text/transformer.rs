@@ -1,6 +1,8 @@
+use burn::prelude::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::EmbedError;
+use crate::layers::kernels::Kernels;
 use crate::layers::{Cpu, LayerNorm};
 use crate::text::batch::Batch;
 use crate::text::config::ModelConfig;
@@ -9,19 +11,19 @@ use crate::text::relative::RelativeBias;
 use crate::weights::Weights;
 
 /// The transformer of a BERT-like model, from tokens to one vector a token.
-pub(crate) struct Transformer {
-    words: Tensor<Cpu, 2>,
-    positions: Tensor<Cpu, 2>,
-    norm: LayerNorm,
-    layers: Vec<Layer>,
-    relative: Option<RelativeBias>,
+pub(crate) struct Transformer<B: Backend = Cpu> {
+    words: Tensor<B, 2>,
+    positions: Tensor<B, 2>,
+    norm: LayerNorm<B>,
+    layers: Vec<Layer<B>>,
+    relative: Option<RelativeBias<B>>,
     padding: Option<u32>,
 }
 
-impl Transformer {
+impl<B: Kernels> Transformer<B> {
     /// Takes all tensors of the model.
     pub(crate) fn load(
-        weights: &mut Weights<'_>,
+        weights: &mut Weights<'_, B>,
         config: &ModelConfig,
     ) -> Result<Self, EmbedError> {
         let width = config.width;
@@ -49,12 +51,12 @@ impl Transformer {
     }
 
     /// Embeddings of the vocabulary, `[vocabulary, width]`; shared, not copied.
-    pub(crate) fn words(&self) -> Tensor<Cpu, 2> {
+    pub(crate) fn words(&self) -> Tensor<B, 2> {
         self.words.clone()
     }
 
     /// `[tokens, width]`: the texts of `batch` one after the other.
-    pub(crate) fn forward(&self, batch: &Batch, tokens: &[Vec<u32>]) -> Tensor<Cpu, 2> {
+    pub(crate) fn forward(&self, batch: &Batch, tokens: &[Vec<u32>]) -> Tensor<B, 2> {
         let texts = || batch.rows.iter().map(|&row| tokens[row].as_slice());
         let words = texts().flatten().map(|&token| token as i32).collect();
         let positions = texts().flat_map(|text| positions(text, self.padding)).collect();
@@ -67,9 +69,9 @@ impl Transformer {
 }
 
 /// Rows of a table, in this order.
-pub(crate) fn select(table: &Tensor<Cpu, 2>, rows: Vec<i32>) -> Tensor<Cpu, 2> {
+pub(crate) fn select<B: Backend>(table: &Tensor<B, 2>, rows: Vec<i32>) -> Tensor<B, 2> {
     let count = rows.len();
-    let rows: Tensor<Cpu, 1, Int> =
+    let rows: Tensor<B, 1, Int> =
         Tensor::from_data(TensorData::new(rows, [count]), &Default::default());
     table.clone().select(0, rows)
 }

@@ -1,0 +1,115 @@
+use std::path::{Path, PathBuf};
+
+use burn::prelude::Backend;
+use burn::tensor::{Tensor, TensorData};
+use serde_json::Value;
+
+use super::config::Architecture;
+use super::preprocess::Preprocessing;
+use super::resnet::ResNet;
+use super::squeezenet::SqueezeNet;
+use super::tower::VisionTower;
+use crate::EmbedError;
+use crate::layers::Cpu;
+use crate::layers::kernels::Kernels;
+use crate::weights::Weights;
+
+/// The architectures of images, behind one set of calls.
+pub(crate) enum Network<B: Backend = Cpu> {
+    Tower(Box<VisionTower<B>>),
+    ResNet(ResNet<B>),
+    SqueezeNet(SqueezeNet<B>),
+}
+
+/// What a model's folder says of it, the weights aside.
+pub(crate) struct Description {
+    /// Of `config.json`.
+    path: PathBuf,
+    architecture: Architecture,
+    config: Value,
+    pub(crate) preprocessing: Preprocessing,
+}
+
+impl Description {
+    /// Reads a folder; with `size`, for square images of that edge.
+    pub(crate) fn read(folder: &Path, size: Option<usize>) -> Result<Self, EmbedError> {
+        let path = folder.join("config.json");
+        let (architecture, config) = Architecture::read(&path)?;
+        let preprocessing = Preprocessing::read(folder)?;
+        let preprocessing = match size {
+            Some(0) => return Err(EmbedError::ImageSize),
+            Some(edge) => preprocessing.with_size(edge),
+            None => preprocessing,
+        };
+        Ok(Self { path, architecture, config, preprocessing })
+    }
+
+    /// The tensors of the image encoder in this file.
+    pub(crate) fn open<'a>(
+        &self,
+        file: &'a Path,
+        bytes: &'a [u8],
+    ) -> Result<Weights<'a>, EmbedError> {
+        let mut weights = Weights::open(file, bytes, self.architecture.prefix(), None)?;
+        self.architecture.discard_other_tower(&mut weights);
+        Ok(weights)
+    }
+
+    /// Takes the tensors of the model.
+    pub(crate) fn network<B: Kernels>(
+        &self,
+        weights: &mut Weights<'_, B>,
+    ) -> Result<Network<B>, EmbedError> {
+        let (path, config) = (&self.path, &self.config);
+        let size = self.preprocessing.output();
+        Ok(match self.architecture {
+            Architecture::ResNet => Network::ResNet(ResNet::load(weights, path, config)?),
+            Architecture::SqueezeNet => {
+                Network::SqueezeNet(SqueezeNet::load(weights, path, config, size)?)
+            }
+            tower => {
+                // A transformer has one table of positions, so its images have one size.
+                let Some(size) = size else {
+                    let expected =
+                        "height and width, or a crop, are needed: its positions are fixed";
+                    return super::config::setting(path, "size", "a shortest edge", expected);
+                };
+                Network::Tower(Box::new(VisionTower::load(weights, path, tower, config, size)?))
+            }
+        })
+    }
+}
+
+impl<B: Kernels> Network<B> {
+    /// Length of an embedding.
+    pub(crate) fn dimension(&self) -> usize {
+        match self {
+            Self::Tower(tower) => tower.dimension(),
+            Self::ResNet(network) => network.dimension(),
+            Self::SqueezeNet(network) => network.dimension(),
+        }
+    }
+
+    /// Whether anything is left of so small an image behind all poolings.
+    pub(crate) fn check(&self, row: usize, size: [usize; 2]) -> Result<(), EmbedError> {
+        let smallest = match self {
+            Self::SqueezeNet(_) => super::squeezenet::SMALLEST,
+            Self::Tower(_) | Self::ResNet(_) => 1,
+        };
+        match size.iter().min() {
+            Some(edge) if *edge < smallest => Err(EmbedError::SmallImage { row, size, smallest }),
+            _ => Ok(()),
+        }
+    }
+
+    /// `count` images of `3 x height x width` numbers each: `[count, dimension]`.
+    pub(crate) fn run(&self, values: Vec<f32>, count: usize, size: [usize; 2]) -> Tensor<B, 2> {
+        let shape = [count, 3, size[0], size[1]];
+        let pictures = Tensor::from_data(TensorData::new(values, shape), &Default::default());
+        match self {
+            Self::Tower(tower) => tower.forward(pictures),
+            Self::ResNet(network) => network.forward(pictures),
+            Self::SqueezeNet(network) => network.forward(pictures),
+        }
+    }
+}
