@@ -7,6 +7,8 @@
 //! [`out_of_fold`] predicts each example by a model that has not seen it, and [`LabelQuality`] reads from such
 //! predictions which labels are probably wrong, how many, and how much each may weigh.
 //!
+//! With the feature `fine-tune`, `FineTune` trains the encoder as well.
+//!
 //! Both minimise the same loss with the same full-batch method, on one thread: experiments run many fits
 //! at once. The same examples and seed give the same bytes whatever the number of threads.
 //!
@@ -28,6 +30,9 @@
 mod config;
 mod error;
 mod examples;
+#[cfg(feature = "fine-tune")]
+mod fine_tune;
+mod fine_tune_config;
 mod label_quality;
 mod lbfgs;
 mod learner;
@@ -41,6 +46,9 @@ mod trained;
 pub use config::LearnerConfig;
 pub use error::LearnError;
 pub use examples::Examples;
+#[cfg(feature = "fine-tune")]
+pub use fine_tune::{FineTuneError, FineTuneStep, FineTuneSummary, FineTuned, ItemExamples};
+pub use fine_tune_config::{FineTune, FineTuneConfig};
 pub use label_quality::{LabelQuality, Suspect};
 pub use learner::{Classifier, Fit, Learner, LinearLayer, Stop};
 pub use logistic::{LogisticRegression, LogisticRegressionConfig};

@@ -71,16 +71,31 @@ impl Targets {
         }
         let soft_rows = logits.rows_mut().into_iter().skip(self.column.len());
         for (mut row, targets) in soft_rows.zip(self.soft.chunks_exact(self.seen.len())) {
-            let row = row.as_slice_mut().unwrap_or_default();
-            let weight: f32 = targets.iter().sum();
-            let own: f32 = row.iter().zip(targets).map(|(z, t)| z * t).sum();
-            let (top, sum) = exponentiate(row);
-            loss += f64::from(weight) * (f64::from(sum).ln() + f64::from(top)) - f64::from(own);
-            let scale = weight / sum;
-            row.iter_mut().zip(targets).for_each(|(value, t)| *value = *value * scale - t);
+            loss += soft_cross_entropy(row.as_slice_mut().unwrap_or_default(), targets);
         }
         loss
     }
+
+    /// Weights of the seen classes of every item, labelled or soft, `N x S` row by row, divided by `n`.
+    #[cfg(feature = "fine-tune")]
+    pub(crate) fn dense(&self) -> Vec<f32> {
+        let classes = self.seen.len();
+        let mut rows = vec![0.0; self.column.len() * classes];
+        let labelled = rows.chunks_exact_mut(classes).zip(&self.column).zip(&self.weight);
+        labelled.for_each(|((row, column), weight)| row[*column] = *weight);
+        rows.extend_from_slice(&self.soft);
+        rows
+    }
+}
+
+/// `sum_j t_j (ln sum_k exp z_k - z_j)` in nats, of logits `z` and class weights `t`; the logits become its gradient.
+pub(crate) fn soft_cross_entropy(logits: &mut [f32], targets: &[f32]) -> f64 {
+    let weight: f32 = targets.iter().sum();
+    let own: f32 = logits.iter().zip(targets).map(|(z, t)| z * t).sum();
+    let (top, sum) = exponentiate(logits);
+    let scale = weight / sum;
+    logits.iter_mut().zip(targets).for_each(|(value, t)| *value = *value * scale - t);
+    f64::from(weight) * (f64::from(sum).ln() + f64::from(top)) - f64::from(own)
 }
 
 /// Replaces logits by `exp(z - max z)`; returns the maximum and the sum.

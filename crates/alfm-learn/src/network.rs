@@ -58,6 +58,12 @@ impl Network {
         }
     }
 
+    /// A network without hidden layers, of weights `D x S`.
+    #[cfg(feature = "fine-tune")]
+    pub(crate) fn of_linear(weights: Array2<f32>, intercepts: Array1<f32>) -> Self {
+        Self { layers: vec![Dense { weights, intercepts }], activation: Activation::Relu }
+    }
+
     /// Weights `D x S` and intercepts of a network without hidden layers.
     pub(crate) fn linear(&self) -> Option<(&Array2<f32>, &Array1<f32>)> {
         match &self.layers[..] {

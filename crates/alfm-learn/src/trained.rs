@@ -35,12 +35,11 @@ impl Training {
         let minimum = minimise(&mut loss, start, self.limits);
         let mut network = Network::new(&shape);
         network.set(&minimum.point);
-        let unseen = 1.0 / (targets.total + examples.classes as f64);
         Ok(Box::new(Trained {
             network,
             dimension: inputs.ncols(),
             classes: examples.classes,
-            unseen: unseen as f32,
+            unseen: unseen(targets.total, examples.classes),
             seen: targets.seen,
             fit: Fit {
                 iterations: minimum.iterations,
@@ -56,14 +55,19 @@ impl Training {
 
 /// A fitted network over the seen classes, and the constant probability of the others.
 #[derive(Debug)]
-struct Trained {
-    network: Network,
-    dimension: usize,
-    classes: usize,
+pub(crate) struct Trained {
+    pub(crate) network: Network,
+    pub(crate) dimension: usize,
+    pub(crate) classes: usize,
     /// Probability of each class that no example showed.
-    unseen: f32,
-    seen: Vec<ClassId>,
-    fit: Fit,
+    pub(crate) unseen: f32,
+    pub(crate) seen: Vec<ClassId>,
+    pub(crate) fit: Fit,
+}
+
+/// Laplace's rule: the probability of a class that examples of total weight `total` did not show.
+pub(crate) fn unseen(total: f64, classes: usize) -> f32 {
+    (1.0 / (total + classes as f64)) as f32
 }
 
 impl Trained {
