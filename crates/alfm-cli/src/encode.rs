@@ -5,19 +5,21 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use alfm_core::{Digest, Matrix};
 use alfm_data::arrays::matrix_from_safetensors;
-use alfm_data::{Dataset, Hub, Image, RgbImage};
+use alfm_data::{Dataset, Hub, Image, RgbImage, Split};
 use alfm_embed::{
     BertEncoder, CaptionEncoder, EmbedError, Embedded, EmbeddingCache, MaskedLm, Pictures,
     TextEncoder, VisionEncoder,
 };
-use alfm_lab::experiment::Embedder;
+use alfm_lab::experiment::{Embedder, Tuner};
 use alfm_prior::Head;
 
 use crate::failure::Failure;
 use crate::output::{Progress, say};
+use crate::tune::FolderTuner;
 
 /// The encoder of the demo and of every default.
 pub(crate) const MINILM: &str = "sentence-transformers/all-MiniLM-L6-v2";
@@ -143,7 +145,7 @@ fn said(embedded: Embedded) -> Matrix {
 }
 
 /// A data set's images, as an encoder takes them.
-struct Encoded<'a>(&'a [Image]);
+pub(crate) struct Encoded<'a>(pub(crate) &'a [Image]);
 
 impl Pictures for Encoded<'_> {
     fn count(&self) -> usize {
@@ -206,6 +208,16 @@ impl Embedder for LazyEncoder<'_> {
 
     fn head(&mut self) -> Result<Option<Head>, Box<dyn Error + Send + Sync>> {
         Ok(self.encoder()?.head()?)
+    }
+
+    fn tuner(
+        &mut self,
+        pool: &Split,
+        test: &Split,
+    ) -> Result<Arc<dyn Tuner>, Box<dyn Error + Send + Sync>> {
+        let (folder, image_size) = (self.encoder()?.folder.clone(), self.image_size);
+        let (pool, test) = (pool.clone(), test.clone());
+        Ok(Arc::new(FolderTuner { folder, image_size, pool, test }))
     }
 }
 

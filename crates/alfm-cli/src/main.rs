@@ -8,6 +8,7 @@ mod commands;
 mod encode;
 mod failure;
 mod output;
+mod tune;
 
 use std::process::ExitCode;
 

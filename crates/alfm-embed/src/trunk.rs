@@ -17,6 +17,7 @@ use burn::prelude::Backend;
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::ops::{FloatTensor, FloatTensorOps};
 use burn::tensor::{Tensor, TensorData, TensorPrimitive};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::read;
 use crate::files::WEIGHTS;
@@ -113,9 +114,14 @@ impl Trunk {
     /// # Panics
     /// Where `rows` is empty, or a row is not there.
     pub fn forward(&self, items: &Prepared<'_>, rows: &[usize]) -> Result<Pass, EmbedError> {
+        let threads = ThreadPoolBuilder::new()
+            .num_threads(rayon::current_num_threads())
+            .build()
+            .map_err(|source| EmbedError::Threads { source })?;
         let leaves: Vec<_> = self.parameters.iter().map(leaf).collect();
         let weights = Weights::held(&self.folder, self.named::<Train>(&leaves));
-        Ok(Pass { features: self.body.forward(weights, items, rows)?, leaves })
+        let features = threads.install(|| self.body.forward(weights, items, rows))?;
+        Ok(Pass { features, leaves, threads })
     }
 
     /// Embeddings of the items at these rows, `rows x dimension`: bit for bit those of the ordinary encoder that is
@@ -163,6 +169,9 @@ pub struct Pass {
     features: Tensor<Train, 2>,
     /// One a parameter, in their order.
     leaves: Vec<FloatTensor<Train>>,
+    /// Its own: Burn holds a lock while it goes back through the graph, and a thread that waits for a part of a matrix
+    /// product meanwhile must not take up other work that wants the lock, such as another fit.
+    threads: ThreadPool,
 }
 
 impl Pass {
@@ -178,7 +187,8 @@ impl Pass {
     pub fn backward(self, upstream: Vec<f32>) -> Gradients {
         let shape = self.features.dims();
         let upstream = Tensor::from_data(TensorData::new(upstream, shape), &Default::default());
-        let gradients = (self.features * upstream).sum().backward();
+        let features = self.features;
+        let gradients = self.threads.install(|| (features * upstream).sum().backward());
         let of = |leaf| {
             let gradient = Train::grad(leaf, &gradients)?;
             let length = burn::tensor::TensorMetadata::shape(&gradient).num_elements();

@@ -13,6 +13,14 @@ pub enum LabError {
     /// Images for an encoder of texts.
     #[error("the items are images, and the encoder knows texts only: name an encoder of images")]
     TextsOnly,
+    /// An embedder without an encoder that can be trained.
+    #[error(
+        "`kind = \"fine-tune\"` needs an encoder that can be trained, and the embeddings here come from none: use `alfm run` with an [encoder], or another learner"
+    )]
+    NoTuner,
+    /// An encoder that could not be trained.
+    #[error("the encoder could not be trained")]
+    Tuning(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Two inputs that belong together differ in length.
     #[error("{got} {what} given, {expected} expected: give one per item, in the same order")]
     Length {

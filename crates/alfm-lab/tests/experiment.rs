@@ -5,14 +5,19 @@
 use std::error::Error;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use alfm_core::{Matrix, SeedTree};
-use alfm_data::{Dataset, Hub, Image, RgbImage};
+use alfm_core::{ClassId, Matrix, SeedTree};
+use alfm_data::{Dataset, Hub, Image, RgbImage, Split};
 use alfm_lab::LabError;
-use alfm_lab::experiment::{Embedder, ExperimentConfig, Schedule, Task, prepare, run_all, threads};
+use alfm_lab::experiment::{
+    Embedder, ExperimentConfig, PoolExamples, Schedule, Task, Tuned, Tuner, prepare, run_all,
+    threads,
+};
 use alfm_lab::record::{FinishedRun, RunRecord};
 use alfm_lab::results::write_results;
+use alfm_learn::{Examples, FineTuneConfig, LearnerConfig};
 use alfm_select::acquire::compute::{Cpu, Device, open_device};
 use alfm_select::acquire::{Input, registry};
 use rand::RngExt;
@@ -413,4 +418,92 @@ fn an_encoder_of_texts_refuses_images() {
     let error = prepare(&config, &hub, &mut WordCounts).unwrap_err();
     let source = error.source().unwrap().to_string();
     assert!(source.contains("the encoder knows texts only"), "{source}");
+}
+
+/// An encoder that training takes to the classes themselves.
+#[derive(Debug)]
+struct Oracular {
+    pool: Matrix,
+    test: Matrix,
+}
+
+impl Tuner for Oracular {
+    fn fit(
+        &self,
+        config: &FineTuneConfig,
+        examples: &PoolExamples<'_>,
+        seed: &SeedTree,
+    ) -> Result<Tuned, Box<dyn Error + Send + Sync>> {
+        assert_eq!(config.epochs, 7);
+        assert_eq!(examples.labels.len(), examples.rows.len());
+        let embeddings = self.pool.view().gather(examples.rows.iter().copied());
+        let PoolExamples { labels, weights, classes, .. } = *examples;
+        let examples = Examples::new(embeddings.view(), labels, weights, classes);
+        let model = LearnerConfig::default().build()?.fit(&examples, seed)?;
+        Ok(Tuned { model, pool: self.pool.clone(), test: self.test.clone() })
+    }
+}
+
+/// Embeddings that say nothing, and a tuner that makes up for it.
+struct Blank;
+
+impl Embedder for Blank {
+    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+        Ok(Matrix::from_rows(&vec![[1.0, 0.5]; texts.len()])?)
+    }
+
+    fn tuner(
+        &mut self,
+        pool: &Split,
+        test: &Split,
+    ) -> Result<Arc<dyn Tuner>, Box<dyn Error + Send + Sync>> {
+        let one_hot = |split: &Split| {
+            let row = |class: &ClassId| {
+                let mut row = [0.0f32; 32];
+                row[class.index()] = 3.0;
+                row
+            };
+            Matrix::from_rows(&split.all_labels().unwrap().iter().map(row).collect::<Vec<_>>())
+        };
+        Ok(Arc::new(Oracular { pool: one_hot(pool)?, test: one_hot(test)? }))
+    }
+}
+
+#[test]
+fn an_encoder_is_trained_each_round_and_strategies_see_its_features() {
+    let text = CONFIG.replace("\"badge\", \"prioral\"", "\"badge\", \"coreset\"");
+    let text = text.replace("uniform\", rate = 0.2", "none\"") + "[[learner]]\nkind = \"linear\"\n";
+    let text = text + "[[learner]]\nkind = \"fine-tune\"\nepochs = 7\n[prior]\nkind = \"uniform\"";
+    let config = ExperimentConfig::from_toml(&text).unwrap();
+    let tasks = prepare(&config, &Hub::new("unused").with_offline(true), &mut Blank).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let runs = run(&config, &tasks, folder.path(), usize::MAX).unwrap();
+    for run in &runs {
+        let (setting, last) = (&run.record.setting, run.record.rounds.last().unwrap());
+        let seen = last.labelled.iter().filter(|count| **count > 0).count();
+        if setting.learner == "linear" {
+            assert!(last.test.balanced_accuracy < 0.2, "{setting:?}");
+        } else {
+            // One-hot features are learned as soon as a class has a label.
+            let expected = seen as f64 / last.labelled.len() as f64;
+            assert!((last.test.balanced_accuracy - expected).abs() < 1e-9, "{setting:?}");
+        }
+        // By the features of the last round, the farthest items are those of new classes.
+        if setting.learner == "fine-tune" && run.record.strategy == "coreset" {
+            assert_eq!(seen, last.labelled.len());
+        }
+    }
+}
+
+#[test]
+fn without_an_encoder_there_is_none_to_train() {
+    let text = format!("{CONFIG}\n[learner]\nkind = \"fine-tune\"");
+    let config = ExperimentConfig::from_toml(&text).unwrap();
+    let hub = Hub::new("unused").with_offline(true);
+    let error = prepare(&config, &hub, &mut WordCounts).unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("needs an encoder that can be trained"), "{source}");
+    let bad = text.replace("fine-tune\"", "fine-tune\"\nwarmup = 2.0");
+    let error = ExperimentConfig::from_toml(&bad).unwrap_err().to_string();
+    assert!(error.starts_with("`warmup` is 2: "), "{error}");
 }

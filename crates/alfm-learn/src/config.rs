@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{LearnError, Learner, LogisticRegressionConfig, MlpConfig};
+use crate::{FineTuneConfig, LearnError, Learner, LogisticRegressionConfig, MlpConfig};
 
 /// The learner of an experiment, by `kind`.
 ///
@@ -20,6 +20,8 @@ pub enum LearnerConfig {
     Linear(LogisticRegressionConfig),
     /// A small network.
     Mlp(MlpConfig),
+    /// The encoder itself, with a linear head: it learns from items, not from embeddings.
+    FineTune(FineTuneConfig),
 }
 
 impl Default for LearnerConfig {
@@ -34,17 +36,21 @@ impl LearnerConfig {
     /// # Errors
     /// [`LearnError::Setting`] for the first one outside its range.
     pub fn check(&self) -> Result<(), LearnError> {
-        self.build().map(drop)
+        match self {
+            Self::FineTune(config) => config.check().map(drop),
+            Self::Linear(_) | Self::Mlp(_) => self.build().map(drop),
+        }
     }
 
     /// Checks the settings into a learner.
     ///
     /// # Errors
-    /// As [`LearnerConfig::check`].
+    /// As [`LearnerConfig::check`]; [`LearnError::NeedsItems`] for a learner that needs more than embeddings.
     pub fn build(&self) -> Result<Box<dyn Learner>, LearnError> {
         Ok(match self {
             Self::Linear(config) => Box::new(config.check()?),
             Self::Mlp(config) => Box::new(config.check()?),
+            Self::FineTune(_) => return Err(LearnError::NeedsItems),
         })
     }
 }
@@ -75,13 +81,22 @@ mod tests {
 
     #[test]
     fn settings_survive_a_round_trip() {
-        for text in
-            ["kind = \"linear\"", "kind = \"mlp\"\nhidden = [64, 32]\nactivation = \"gelu\""]
-        {
+        for text in [
+            "kind = \"linear\"",
+            "kind = \"mlp\"\nhidden = [64, 32]",
+            "kind = \"fine-tune\"\nepochs = 2",
+        ] {
             let config: LearnerConfig = toml::from_str(text).unwrap();
             let back = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
             assert_eq!(config, back);
         }
+    }
+
+    #[test]
+    fn an_encoder_is_not_learned_from_embeddings() {
+        let config: LearnerConfig = toml::from_str("kind = \"fine-tune\"").unwrap();
+        config.check().unwrap();
+        assert_eq!(config.build().err(), Some(LearnError::NeedsItems));
     }
 
     #[test]
@@ -98,6 +113,7 @@ mod tests {
             ("kind = \"mlp\"\nc = nan", "`c` is NaN: "),
             ("kind = \"linear\"\ntolerance = 1.0", "`tolerance` is 1: "),
             ("kind = \"linear\"\nmax_iterations = 0", "`max_iterations` is 0: "),
+            ("kind = \"fine-tune\"\nepochs = 0", "`epochs` is 0: "),
             ("kind = \"mlp\"\nhidden = []", "`hidden` is []: "),
             ("kind = \"mlp\"\nhidden = [8, 0]", "`hidden` is [8, 0]: "),
             ("kind = \"mlp\"\nhidden = [8, 8, 8]", "`hidden` is [8, 8, 8]: "),

@@ -37,6 +37,11 @@ pub enum LearnError {
         /// Columns of the items.
         got: usize,
     },
+    /// A learner of embeddings was asked of settings that train the encoder.
+    #[error(
+        "`fine-tune` learns from items, not from embeddings: train it with `FineTune::fit`, or use `linear`"
+    )]
+    NeedsItems,
     /// A setting outside its range.
     #[error("`{name}` is {value}: {rule}")]
     Setting {

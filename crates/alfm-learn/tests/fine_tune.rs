@@ -10,6 +10,7 @@ use alfm_core::{ClassId, Matrix, SeedTree};
 use alfm_embed::{BertEncoder, ImageEncoder, Items, Prepared, TextEncoder, Trunk, VisionEncoder};
 use alfm_learn::{FineTuneConfig, FineTuneError, FineTuned, ItemExamples};
 use image::{Rgb, RgbImage};
+use rayon::prelude::*;
 
 const BERT: &str = "bert";
 
@@ -331,21 +332,22 @@ fn the_number_of_threads_changes_nothing() {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let labels: Vec<ClassId> = (0..16).map(|row| ClassId::from_index(row % 2)).collect();
     let rows: Vec<usize> = (0..16).collect();
-    let run = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            let trunk = Trunk::load(&snapshot, None).unwrap();
-            let items = trunk.prepare(Items::Texts(&texts)).unwrap();
-            let examples = ItemExamples::new(&items, &rows, &labels, &[1.0; 16], 2);
-            let fit = FineTuneConfig::default().with_epochs(2).check().unwrap();
-            let model = fit.fit(trunk, &examples, &SeedTree::new(0), None, &mut go_on).unwrap();
-            bits(&model, &items)
-        })
+    let fit = || {
+        let trunk = Trunk::load(&snapshot, None).unwrap();
+        let items = trunk.prepare(Items::Texts(&texts)).unwrap();
+        let examples = ItemExamples::new(&items, &rows, &labels, &[1.0; 16], 2);
+        let fit = FineTuneConfig::default().with_epochs(2).check().unwrap();
+        let model = fit.fit(trunk, &examples, &SeedTree::new(0), None, &mut go_on).unwrap();
+        bits(&model, &items)
     };
-    let one = run(1);
-    for threads in [2, 3, 8] {
-        assert!(one == run(threads), "{threads} threads");
+    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let one = pool(1).install(fit);
+    for threads in [3, 8] {
+        assert!(one == pool(threads).install(fit), "{threads} threads");
     }
+    // Several fits at once, as experiments run them.
+    let fits = || (0..3).into_par_iter().map(|_| fit()).collect::<Vec<_>>();
+    assert!(pool(2).install(fits).iter().all(|bits| *bits == one));
 }
 
 fn minilm() -> Option<PathBuf> {

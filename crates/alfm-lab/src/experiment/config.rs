@@ -231,6 +231,7 @@ impl ExperimentConfig {
             let (name, rule) = ("pseudo_label_weight", "a finite number above 0");
             return Err(LabError::Setting { name, value: weight.to_string(), rule });
         }
+        self.learner.iter().try_for_each(LearnerConfig::check)?;
         let Dropout { passes, rate } = self.dropout;
         if passes == 0 || !(0.0..1.0).contains(&rate) {
             let (name, value) = ("dropout", format!("{passes} passes at {rate}"));

@@ -11,9 +11,11 @@ mod prior;
 mod run;
 mod schedule;
 mod training;
+mod tuning;
 
 pub use config::{DatasetConfig, Dropout, Encoder, ExperimentConfig, Seeds, Subset};
 pub use prepare::{Embedder, Task, prepare};
 pub use prior::PriorConfig;
 pub use run::run_one;
 pub use schedule::{Schedule, run_all, threads};
+pub use tuning::{PoolExamples, Tuned, Tuner};

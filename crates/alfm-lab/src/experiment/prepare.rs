@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
+use std::sync::Arc;
 
 use alfm_core::{ClassId, ClassSchema, Digest, Matrix, Predictions, SampleId, ScoreKind, SeedTree};
 use alfm_data::arrays::{read_label_matrix, read_matrix};
@@ -16,6 +17,7 @@ use alfm_prior::{
 
 use super::config::{DatasetConfig, ExperimentConfig, Subset};
 use super::prior::PriorConfig;
+use super::tuning::Tuner;
 use crate::LabError;
 use crate::metrics::{Scores, class_counts, majority_class};
 use crate::record::{DataFacts, Setting};
@@ -39,6 +41,16 @@ pub trait Embedder {
     #[expect(clippy::missing_errors_doc, reason = "as `embed`")]
     fn head(&mut self) -> Result<Option<Head>, Box<dyn Error + Send + Sync>> {
         Ok(None)
+    }
+
+    /// What trains the encoder on a pool. Without another implementation that is an error.
+    #[expect(clippy::missing_errors_doc, reason = "as `embed`")]
+    fn tuner(
+        &mut self,
+        _pool: &Split,
+        _test: &Split,
+    ) -> Result<Arc<dyn Tuner>, Box<dyn Error + Send + Sync>> {
+        Err(Box::new(LabError::NoTuner))
     }
 }
 
@@ -65,6 +77,8 @@ pub struct Task {
     pub test_labels: Vec<ClassId>,
     /// The small model.
     pub learner: LearnerConfig,
+    /// What trains it, if it is the encoder itself.
+    pub tuner: Option<Arc<dyn Tuner>>,
     /// What the records say of the data.
     pub facts: DataFacts,
 }
@@ -89,7 +103,13 @@ pub fn prepare(
                 for prior in &config.prior {
                     for learner in &config.learner {
                         let names = Names { imbalance, noise, prior, learner };
-                        tasks.push(source.task(&names, &built, &observed)?);
+                        let mut task = source.task(&names, &built, &observed)?;
+                        if matches!(learner, LearnerConfig::FineTune(_)) {
+                            let pool = source.pool.subset(&built.kept)?;
+                            let tuner = embedder.tuner(&pool, &source.test);
+                            task.tuner = Some(tuner.map_err(LabError::Tuning)?);
+                        }
+                        tasks.push(task);
                     }
                 }
             }
@@ -284,6 +304,7 @@ impl Source {
             test: self.test_embeddings.clone(),
             test_labels,
             learner: names.learner.clone(),
+            tuner: None,
         })
     }
 

@@ -2,9 +2,13 @@
 
 use std::time::Instant;
 
-use alfm_core::{ClassId, CoreError, Label, Matrix, Predictions, SampleId, ScoreKind, SeedTree};
+use alfm_core::{
+    ClassId, CoreError, Label, Matrix, MatrixView, Predictions, SampleId, ScoreKind, SeedTree,
+};
 use alfm_data::{Oracle, SimulatedOracle};
-use alfm_learn::{Classifier, Learner, LinearLayer, out_of_fold};
+use alfm_learn::{
+    Classifier, Learner, LearnerConfig, LinearLayer, LogisticRegressionConfig, out_of_fold,
+};
 use alfm_select::acquire::compute::Device;
 use alfm_select::acquire::{Input, LinearHead};
 use alfm_select::{
@@ -14,6 +18,7 @@ use alfm_select::{
 use super::config::{Dropout, ExperimentConfig};
 use super::prepare::Task;
 use super::training::Training;
+use super::tuning::{PoolExamples, Tuned};
 use crate::LabError;
 use crate::metrics::{Scores, class_counts, diverged, majority_class, minority_labels};
 use crate::record::{FinishedRun, FreeLabels, LabelsOnlyAccuracy, RoundRecord, RunRecord, Seconds};
@@ -83,6 +88,7 @@ pub(super) struct Run<'a> {
     pub(super) task: &'a Task,
     device: &'a dyn Device,
     seed: SeedTree,
+    /// Of the published embeddings, which it reads alone even where the encoder is trained.
     learner: Box<dyn Learner>,
     selector: Selector,
     advisor: Advisor,
@@ -95,10 +101,17 @@ pub(super) struct Run<'a> {
 /// The small model after a round.
 struct Trained {
     model: Box<dyn Classifier>,
+    features: Option<Features>,
     /// Its predictions, `N x K`.
     pool: Matrix,
     /// Only for strategies that ask for it.
     evidence: Option<OwnVoice>,
+}
+
+/// Embeddings of a trained encoder.
+struct Features {
+    pool: Matrix,
+    test: Matrix,
 }
 
 /// What the small model says when it has learned from the oracle alone.
@@ -130,7 +143,7 @@ impl<'a> Run<'a> {
             task,
             device,
             seed: SeedTree::new(seed),
-            learner: task.learner.build()?,
+            learner: of_embeddings(&task.learner)?,
             selector: Selector::new(strategy.clone(), task.schema.clone(), ids, seed)?,
             advisor: Advisor::default(),
             oracle: SimulatedOracle::new(&task.ids, &task.observed)?,
@@ -148,14 +161,17 @@ impl<'a> Run<'a> {
         let started = Instant::now();
         let training = Training::new(self, &suggested, &suggested.clean);
         let seed = self.seed.child("learner").index(number as u64);
-        let model = self.learner.fit(&training.examples(self.classes()), &seed)?;
+        let (model, features) = self.fit(&training, &seed)?;
         let evidence = match self.selector.strategy().needs()?.contains(&Input::LabelsOnly) {
             true => Some(self.own_voice(&suggested, &seed)?),
             false => None,
         };
         let time = Seconds { acquisition, training: started.elapsed().as_secs_f64() };
-        let (pool, test) =
-            (model.predict(self.task.pool.view())?, model.predict(self.task.test.view())?);
+        let (pool, test) = match &features {
+            Some(features) => (features.pool.view(), features.test.view()),
+            None => (self.task.pool.view(), self.task.test.view()),
+        };
+        let (pool, test) = (model.predict(pool)?, model.predict(test)?);
         let advice = self.advise(&suggested, &pool, evidence.as_ref())?;
         let labels_only = evidence.as_ref().map(|own| self.labels_only(own)).transpose()?;
         let record = RoundRecord {
@@ -163,8 +179,30 @@ impl<'a> Run<'a> {
             labels_only,
             ..self.measure(number, &suggested, &pool, &test)?
         };
-        self.trained = Some(Trained { model, pool, evidence });
+        self.trained = Some(Trained { model, features, pool, evidence });
         Ok((record, time))
+    }
+
+    /// The task's model, and the embeddings that it reads if they are its own.
+    fn fit(
+        &self,
+        training: &Training,
+        seed: &SeedTree,
+    ) -> Result<(Box<dyn Classifier>, Option<Features>), LabError> {
+        let (LearnerConfig::FineTune(config), Some(tuner)) = (&self.task.learner, &self.task.tuner)
+        else {
+            return Ok((self.learner.fit(&training.examples(self.classes()), seed)?, None));
+        };
+        let examples = PoolExamples {
+            rows: &training.rows,
+            labels: &training.labels,
+            weights: &training.weights,
+            classes: self.classes(),
+            soft: training.soft.as_ref().map(Matrix::view),
+        };
+        let Tuned { model, pool, test } =
+            tuner.fit(config, &examples, seed).map_err(LabError::Tuning)?;
+        Ok((model, Some(Features { pool, test })))
     }
 
     /// The small model without free labels, on the pool and on held-out folds of the labels.
@@ -216,8 +254,8 @@ impl<'a> Run<'a> {
         let mut state = PoolState::default()
             .with_device(*device)
             .with_prior(probabilities(&task.prior)?)
-            .with_embeddings(task.pool.view());
-        if let Some(Trained { pool, evidence, .. }) = trained {
+            .with_embeddings(pool_embeddings(task, trained.as_ref()));
+        if let Some(Trained { pool, evidence, .. }) = &*trained {
             state = state.with_model(probabilities(pool)?);
             if let Some(OwnVoice { pool, out_of_fold }) = evidence {
                 let own = LabelsOnly::new(probabilities(pool)?, probabilities(out_of_fold)?);
@@ -238,7 +276,8 @@ impl<'a> Run<'a> {
 
     /// What the small model must say beside its predictions, for the strategies that need it.
     fn extras(&self, number: usize) -> Result<Extras, LabError> {
-        let Some(Trained { model, .. }) = &self.trained else { return Ok(Extras::default()) };
+        let Some(trained) = &self.trained else { return Ok(Extras::default()) };
+        let (model, embeddings) = (&trained.model, pool_embeddings(self.task, Some(trained)));
         let needs = self.selector.strategy().needs()?;
         let mut extras = Extras::default();
         if needs.contains(&Input::Head) {
@@ -247,8 +286,7 @@ impl<'a> Run<'a> {
         if needs.contains(&Input::Passes) {
             let Dropout { passes, rate } = self.config.dropout;
             let seed = self.seed.child("dropout").index(number as u64);
-            let pass =
-                |pass| model.predict_with_dropout(self.task.pool.view(), rate, &seed.index(pass));
+            let pass = |pass| model.predict_with_dropout(embeddings, rate, &seed.index(pass));
             extras.passes = (0..passes).map(pass).collect::<Result<_, _>>()?;
         }
         Ok(extras)
@@ -316,6 +354,21 @@ impl<'a> Run<'a> {
     fn classes(&self) -> usize {
         self.task.schema.len()
     }
+}
+
+/// Embeddings of the pool as the model of the last round reads them.
+fn pool_embeddings<'a>(task: &'a Task, trained: Option<&'a Trained>) -> MatrixView<'a> {
+    match trained {
+        Some(Trained { features: Some(features), .. }) => features.pool.view(),
+        _ => task.pool.view(),
+    }
+}
+
+/// The learner itself, or the head that a trained encoder starts with.
+fn of_embeddings(config: &LearnerConfig) -> Result<Box<dyn Learner>, LabError> {
+    let LearnerConfig::FineTune(config) = config else { return Ok(config.build()?) };
+    let head = LogisticRegressionConfig::default().with_balanced(config.balanced);
+    Ok(LearnerConfig::Linear(head).build()?)
 }
 
 fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, CoreError> {

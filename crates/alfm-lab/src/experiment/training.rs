@@ -8,11 +8,12 @@ use super::run::Run;
 
 /// The oracle's labels and the free ones, as the learner takes them.
 pub(super) struct Training {
-    embeddings: Matrix,
-    labels: Vec<ClassId>,
-    weights: Vec<f32>,
+    pub(super) rows: Vec<usize>,
+    pub(super) embeddings: Matrix,
+    pub(super) labels: Vec<ClassId>,
+    pub(super) weights: Vec<f32>,
     /// Class distributions of the last items, if the free labels are soft.
-    soft: Option<Matrix>,
+    pub(super) soft: Option<Matrix>,
 }
 
 impl Training {
@@ -28,8 +29,8 @@ impl Training {
         if clean.soft().is_none() {
             labels.extend(clean.iter().map(|item| item.class));
         }
-        let embeddings = run.task.pool.view().gather(rows);
-        Self { embeddings, labels, weights, soft: clean.soft().cloned() }
+        let embeddings = run.task.pool.view().gather(rows.iter().copied());
+        Self { rows, embeddings, labels, weights, soft: clean.soft().cloned() }
     }
 
     pub(super) fn examples(&self, classes: usize) -> Examples<'_> {

@@ -90,6 +90,11 @@ impl FineTuned {
         &self.classifier
     }
 
+    /// The head alone.
+    pub fn into_classifier(self) -> Box<dyn Classifier> {
+        Box::new(self.classifier)
+    }
+
     /// How the fit went.
     pub fn summary(&self) -> &FineTuneSummary {
         &self.summary
