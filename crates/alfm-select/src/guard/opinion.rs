@@ -56,10 +56,8 @@ const BIAS_PULL: f64 = 0.5;
 /// The pull of the noise rate towards 0: one standard deviation is 0.22, since to blame the oracle is also the
 /// easiest excuse of a wrong prior.
 const NOISE_PULL: f64 = 10.0;
-/// Nats by which a lower noise rate must explain the labels better...
+/// Nats by which a noise rate must explain the labels worse than another to be out of the question.
 const OPTIMISM: f64 = 3.0;
-/// ...than one under which the prior has so large a [`gain`](Opinion::gain).
-const OPTIMISTIC_GAIN: f64 = 0.05;
 /// Half of 1.28 squared: nats below the best within which a rate is not excluded at 90 %, one-sided.
 const NOT_EXCLUDED: f64 = 0.82;
 /// With fewer labels a class, what the experts do not know can't be told from noise.
@@ -91,23 +89,22 @@ impl Opinion {
         let logs = Logs::new(evidence);
         let published = Self::published(evidence.prior.columns());
         let alone = Self { prior: 0.0, ..published.clone() };
-        let alone = logs.profile(&alone, Free { prior: false, ..free }).into_iter();
-        let alone =
-            alone.min_by(|a, b| a.loss.total_cmp(&b.loss)).map_or(f64::NAN, |fit| fit.surprise);
-        let fits = logs.profile(&published, free);
+        let alone = logs.profile(&alone, Free { prior: false, ..free });
+        let mut fits = logs.profile(&published, free);
+        for (fit, alone) in fits.iter_mut().zip(&alone) {
+            fit.opinion.gain = logs.gain(fit, alone);
+        }
         let least = fits.iter().map(|fit| fit.loss).fold(f64::INFINITY, f64::min);
         let within = |nats: f64| fits.iter().filter(move |fit| fit.loss <= least + nats);
 
         // With many wrong labels, to blame the oracle and to blame the experts explain the labels about as well,
-        // and rounds that believe now the one, now the other lose what they had: the oracle is blamed as far as
-        // that can be, if the prior is then worth it.
+        // and rounds that believe now the one, now the other lose what they had: what can be said for the prior
+        // is said.
         let tellable = evidence.labels.len() >= LABELS_TO_KNOW_NOISE * published.bias.len();
-        let gain = |fit: &Fit| logs.gain(fit, alone);
-        let optimistic = within(OPTIMISM).rfind(|fit| tellable && gain(fit) > OPTIMISTIC_GAIN);
-        let chosen = optimistic.or_else(|| within(0.0).next());
+        let nats = if tellable { OPTIMISM } else { 0.0 };
+        let friendliest = within(nats).max_by(|a, b| a.opinion.gain.total_cmp(&b.opinion.gain));
         let least_noise = within(NOT_EXCLUDED).next().filter(|_| tellable);
-        chosen.map_or(published, |fit| Self {
-            gain: gain(fit),
+        friendliest.map_or(published, |fit| Self {
             least_noise: least_noise.map_or(0.0, |fit| fit.opinion.noise),
             ..fit.opinion.clone()
         })
@@ -206,11 +203,12 @@ impl<'a> Logs<'a> {
         sum
     }
 
-    /// How much of the small model's surprise a fit takes away, beyond what a noisy oracle makes unavoidable.
-    fn gain(&self, fit: &Fit, alone: f64) -> f64 {
+    /// How much of the small model's surprise a fit takes away, beyond what a noisy oracle makes unavoidable; both
+    /// under the same noise rate.
+    fn gain(&self, fit: &Fit, alone: &Fit) -> f64 {
         let labels: f64 = self.evidence.weights.iter().sum();
         let floor = labels * noise_entropy(fit.opinion.noise, fit.opinion.bias.len());
-        let (with, without) = (fit.surprise - floor, alone - floor);
+        let (with, without) = (fit.surprise - floor, alone.surprise - floor);
         if without > 0.0 { (1.0 - with / without).min(1.0) } else { 0.0 }
     }
 
