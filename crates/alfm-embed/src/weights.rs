@@ -22,6 +22,7 @@ enum Entry<'a, B: Backend> {
     /// In a file, as its bytes.
     Stored(TensorView<'a>),
     /// On the backend, perhaps with a gradient to come.
+    #[cfg_attr(not(feature = "trunk"), expect(dead_code, reason = "only training holds tensors"))]
     Held(FloatTensor<B>),
 }
 

@@ -2,15 +2,15 @@
 //!
 //! * [`LogisticRegression`]: multinomial, to convergence; the default.
 //! * [`Mlp`]: one or two hidden layers, for classes that no hyperplane separates.
-//! * [`LearnerConfig`]: either of them, by `kind`, as a configuration file names it.
+//! * [`LearnerConfig`]: one of them, or fine-tuning, by `kind`, as a configuration file names it.
 //!
 //! [`out_of_fold`] predicts each example by a model that has not seen it, and [`LabelQuality`] reads from such
 //! predictions which labels are probably wrong, how many, and how much each may weigh.
 //!
-//! With the feature `fine-tune`, `FineTune` trains the encoder as well.
-//!
 //! Both minimise the same loss with the same full-batch method, on one thread: experiments run many fits
 //! at once. The same examples and seed give the same bytes whatever the number of threads.
+//!
+//! With the feature `fine-tune`, [`FineTune`] trains the encoder as well, from [`FineTuneConfig`].
 //!
 //! ```
 //! use alfm_core::{ClassId, Matrix, SeedTree};
