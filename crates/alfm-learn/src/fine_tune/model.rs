@@ -59,6 +59,7 @@ impl FineTuned {
                 evaluations: steps,
                 start_loss: losses.first().copied().unwrap_or_default(),
                 final_loss: losses.last().copied().unwrap_or_default(),
+                // Not known: the gradient of all examples is never taken.
                 gradient_ratio: 1.0,
                 stop: Stop::IterationLimit,
             },
