@@ -112,7 +112,7 @@ impl Trunk {
     /// [`EmbedError`], naming the image at fault.
     ///
     /// # Panics
-    /// Where `rows` is empty, or a row is not there.
+    /// Where `rows` is empty, a row is not there, or the items were prepared for an encoder of the other kind.
     pub fn forward(&self, items: &Prepared<'_>, rows: &[usize]) -> Result<Pass, EmbedError> {
         let threads = ThreadPoolBuilder::new()
             .num_threads(rayon::current_num_threads())
