@@ -49,6 +49,9 @@ const EXPONENTS: [f64; 14] =
     [0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0];
 /// Noise rates that are tried.
 const NOISE_RATES: [f64; 11] = [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5];
+/// What noise may take of what a label tells: if two of two classes came alike, the oracle could be blamed for
+/// everything.
+const MOST_NOISE: f64 = 2.0 / 3.0;
 /// The pull of an exponent towards 1, in nats: what `n` labels must outweigh.
 const PULL: f64 = 4.0;
 /// The pull of a class bias towards 0: one standard deviation is a factor `e` on the class's odds.
@@ -186,7 +189,12 @@ impl<'a> Logs<'a> {
 
     /// The best fit from `start` for each noise rate, in their order.
     fn profile(&self, start: &Opinion, free: Free) -> Vec<Fit> {
-        let rates = if free.noise { &NOISE_RATES[..] } else { &NOISE_RATES[..1] };
+        let classes = start.bias.len() as f64;
+        let possible = |noise: &&f64| match free.noise {
+            true => **noise * classes <= MOST_NOISE * (classes - 1.0),
+            false => **noise == 0.0,
+        };
+        let rates: Vec<f64> = NOISE_RATES.iter().filter(possible).copied().collect();
         let fit = |noise: &f64| {
             let opinion = self.climb(Opinion { noise: *noise, ..start.clone() }, free);
             Fit { loss: self.loss(&opinion), surprise: self.surprise(&opinion), opinion }
@@ -364,6 +372,26 @@ mod tests {
         assert!(opinion.prior < 0.5 && opinion.trust() > 0.5, "{opinion:?}");
         let opinion = fit(0.34, 0.7);
         assert!(opinion.trust() <= crate::guard::LEAST_TRUST, "{opinion:?}");
+    }
+
+    /// Two classes, each expert's row is turned round: that may be a wrong oracle or a wrong prior, but labels keep
+    /// telling something.
+    #[test]
+    fn of_two_classes_not_all_is_put_down_to_the_oracle() {
+        let rows =
+            |right: usize| -> Vec<[f32; 2]> {
+                (0..60)
+                    .map(|item| {
+                        if (item % 10 < right) == (item % 2 == 0) { [0.8, 0.2] } else { [0.2, 0.8] }
+                    })
+                    .collect()
+            };
+        let labels: Vec<usize> = (0..60).map(|item| item % 2).collect();
+        let (prior, model) =
+            (Matrix::from_rows(&rows(2)).unwrap(), Matrix::from_rows(&rows(6)).unwrap());
+        let opinion = fit(&prior, &model, &labels);
+        assert!(opinion.noise <= 1.0 / 3.0, "{opinion:?}");
+        assert!(opinion.trust() <= crate::guard::LEAST_TRUST || opinion.gain <= 0.0, "{opinion:?}");
     }
 
     #[test]
