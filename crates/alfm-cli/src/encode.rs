@@ -58,13 +58,7 @@ impl Encoder {
     }
 
     fn texts(&self) -> Result<&Texts, Failure> {
-        Ok(match self.texts.get() {
-            Some(texts) => texts,
-            None => {
-                let texts = Texts::load(&self.model, &self.folder)?;
-                self.texts.get_or_init(|| texts)
-            }
-        })
+        loaded(&self.texts, || Texts::load(&self.model, &self.folder))
     }
 
     /// The model's own way from cosines to class probabilities.
@@ -92,18 +86,23 @@ impl Encoder {
     }
 
     pub(crate) fn embed_images(&self, images: &[Image]) -> Result<Matrix, Failure> {
-        let encoder = match self.images.get() {
-            Some(encoder) => encoder,
-            None => {
-                let encoder = self.load_images()?;
-                self.images.get_or_init(|| encoder)
-            }
-        };
+        let encoder = loaded(&self.images, || self.load_images())?;
         let bar = Progress::new("embedding");
         let mut progress = |done, total| bar.show(done, total);
         let embedded = self.cache.embed_images(encoder, &Encoded(images), &mut progress)?;
         bar.finish();
         Ok(said(embedded))
+    }
+}
+
+/// What is in the cell, loaded if it is empty.
+fn loaded<T>(cell: &OnceCell<T>, load: impl FnOnce() -> Result<T, Failure>) -> Result<&T, Failure> {
+    match cell.get() {
+        Some(value) => Ok(value),
+        None => {
+            let value = load()?;
+            Ok(cell.get_or_init(|| value))
+        }
     }
 }
 

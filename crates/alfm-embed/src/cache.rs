@@ -8,7 +8,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use crate::image::pictures::Window;
-use crate::weights::numbers;
+use crate::weights::{bytes_of, numbers};
 use crate::{EmbedError, ImageEncoder, Pictures, Progress, TextEncoder};
 
 /// Texts of a shard: a killed run loses less than one, and a shard still fills many batches.
@@ -244,7 +244,7 @@ fn parse_shard(bytes: &[u8], texts: usize, dimension: usize) -> Result<Vec<f32>,
 
 fn write_shard(path: &Path, matrix: &Matrix, cache: &EmbeddingCache) -> Result<(), EmbedError> {
     let failed = |source| EmbedError::CacheWrite { path: path.to_owned(), source };
-    let bytes: Vec<u8> = matrix.view().values().iter().flat_map(|x| x.to_le_bytes()).collect();
+    let bytes = bytes_of(matrix.view().values());
     let fields = HashMap::from([
         ("model".to_owned(), cache.model.clone()),
         ("revision".to_owned(), cache.revision.clone()),

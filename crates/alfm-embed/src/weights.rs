@@ -238,6 +238,11 @@ fn unused(name: &str) -> bool {
         || name.ends_with("token_type_ids")
 }
 
+/// As [`numbers`] reads them.
+pub(crate) fn bytes_of(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
 fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
     let bytes = view.data();
     Some(match view.dtype() {

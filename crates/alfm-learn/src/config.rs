@@ -83,7 +83,7 @@ mod tests {
     fn settings_survive_a_round_trip() {
         for text in [
             "kind = \"linear\"",
-            "kind = \"mlp\"\nhidden = [64, 32]",
+            "kind = \"mlp\"\nhidden = [64, 32]\nactivation = \"gelu\"",
             "kind = \"fine-tune\"\nepochs = 2",
         ] {
             let config: LearnerConfig = toml::from_str(text).unwrap();

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::LearnError;
+use crate::{LearnError, LogisticRegressionConfig};
 
 /// Settings of [`FineTune`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,6 +104,11 @@ impl FineTuneConfig {
     pub fn with_balanced(mut self, balanced: bool) -> Self {
         self.balanced = balanced;
         self
+    }
+
+    /// Settings of the head that a fit starts from: logistic regression on the published features.
+    pub fn head(&self) -> LogisticRegressionConfig {
+        LogisticRegressionConfig::default().with_balanced(self.balanced)
     }
 
     /// Checks the settings.

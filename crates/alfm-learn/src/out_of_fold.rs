@@ -1,7 +1,7 @@
 use alfm_core::{ClassId, Matrix, SeedTree};
-use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
+use crate::by_class::shuffled_by_class;
 use crate::{Examples, LearnError, Learner};
 
 /// Class probabilities `N x K` of the examples themselves, row `i` by a model that has not seen item `i`.
@@ -76,13 +76,7 @@ pub fn out_of_fold(
 
 /// The fold of each item.
 fn deal(labels: &[ClassId], classes: usize, folds: usize, seed: &SeedTree) -> Vec<usize> {
-    let mut rows_of = vec![Vec::new(); classes];
-    for (row, label) in labels.iter().enumerate() {
-        rows_of[label.index()].push(row);
-    }
-    for (class, rows) in rows_of.iter_mut().enumerate() {
-        rows.shuffle(&mut seed.index(class as u64).rng());
-    }
+    let rows_of = shuffled_by_class(labels, classes, seed);
     let mut fold_of = vec![0; labels.len()];
     for (turn, row) in rows_of.into_iter().flatten().enumerate() {
         fold_of[row] = turn % folds;

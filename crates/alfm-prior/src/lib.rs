@@ -33,4 +33,4 @@ pub use head::Head;
 pub use quality::PriorQuality;
 pub use simple::{from_matrix, rotated, uniform};
 pub use templates::{CLIP_TEMPLATES, fill_templates};
-pub use zero_shot::{ClassPrompts, DEFAULT_TEMPERATURE, zero_shot};
+pub use zero_shot::{ClassPrompts, DEFAULT_TEMPERATURE, zero_shot, zero_shot_by};

@@ -103,6 +103,23 @@ pub fn zero_shot(
     Head::Softmax { scale: temperature }.apply(items, prompts)
 }
 
+/// The prior at a temperature if one is given, else by the model's own head if it has one, else at
+/// [`DEFAULT_TEMPERATURE`].
+///
+/// # Errors
+/// As [`zero_shot`] and [`Head::apply`].
+pub fn zero_shot_by(
+    items: MatrixView<'_>,
+    prompts: &ClassPrompts,
+    temperature: Option<f64>,
+    own: Option<Head>,
+) -> Result<Matrix, PriorError> {
+    match temperature {
+        Some(temperature) => zero_shot(items, prompts, temperature),
+        None => own.unwrap_or_default().apply(items, prompts),
+    }
+}
+
 /// `logit(cos(item, class))`, `N x K`, in parallel over rows.
 pub(crate) fn logits(
     items: MatrixView<'_>,

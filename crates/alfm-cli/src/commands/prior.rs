@@ -2,7 +2,7 @@ use alfm_core::{ClassId, Matrix};
 use alfm_data::arrays::{ArraySpec, Precision, read_label_matrix, read_matrix, write_safetensors};
 use alfm_data::{ClassEntry, read_classes};
 use alfm_prior::weak_labels::{RuleModel, Votes};
-use alfm_prior::{ClassPrompts, zero_shot};
+use alfm_prior::{ClassPrompts, zero_shot_by};
 use serde_json::json;
 
 use super::{Context, llm};
@@ -57,10 +57,7 @@ fn from_prompts(
     let texts: Vec<&str> = prompts.iter().map(String::as_str).collect();
     let embedded = encoder.embed_texts(&texts)?;
     let prompts = ClassPrompts::new(embedded.view(), &class_of_prompt, classes.len())?;
-    Ok(match args.temperature {
-        Some(temperature) => zero_shot(items.view()?, &prompts, temperature)?,
-        None => encoder.head()?.unwrap_or_default().apply(items.view()?, &prompts)?,
-    })
+    Ok(zero_shot_by(items.view()?, &prompts, args.temperature, encoder.head()?)?)
 }
 
 fn from_votes(votes: &ArraySpec, generative: bool, classes: usize) -> Result<Matrix, Failure> {

@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 use super::config::{Architecture, TextConfig, projection, setting};
 use super::names::PAIRED;
 use crate::error::read;
+use crate::files::WEIGHTS;
 use crate::layers::block::Block;
 use crate::layers::kernels::Sight;
 use crate::layers::{Cpu, LayerNorm, Linear, floats, piecewise};
@@ -73,7 +74,7 @@ impl CaptionEncoder {
         }
         let sizes = TextConfig::new(&path, architecture, &config["text_config"])?;
         let tokens = Tokens::read(folder, sizes.positions, sizes.vocabulary)?;
-        let file = folder.join("model.safetensors");
+        let file = folder.join(WEIGHTS);
         let bytes = read(&file)?;
         let mut weights = Weights::open(&file, &bytes, "", None)?;
         let weights = &mut weights;

@@ -7,6 +7,7 @@ use super::network::{Description, Network};
 use super::pictures::Pictures;
 use super::preprocess::Preprocessing;
 use crate::error::read;
+use crate::files::WEIGHTS;
 use crate::layers::floats;
 use crate::parallel::for_each_in_parallel;
 use crate::text::model::BATCH_TOKENS;
@@ -45,7 +46,7 @@ impl VisionEncoder {
     /// [`EmbedError`], naming the file and what is wrong with it.
     pub fn load(folder: &Path, size: Option<usize>) -> Result<Self, EmbedError> {
         let description = Description::read(folder, size)?;
-        let file = folder.join("model.safetensors");
+        let file = folder.join(WEIGHTS);
         let bytes = read(&file)?;
         let mut weights = description.open(&file, &bytes)?;
         let network = description.network(&mut weights)?;

@@ -1,10 +1,28 @@
+use burn::prelude::Backend;
+use burn::tensor::{Tensor, TensorData};
+
+use crate::layers::floats;
+
+/// A square table of positions `[from x from, width]` for images of `to`'s height and width.
+pub(super) fn fitted<B: Backend>(table: Tensor<B, 2>, from: usize, to: [usize; 2]) -> Tensor<B, 2> {
+    if to == [from, from] {
+        return table;
+    }
+    let (device, target) = (Default::default(), to[0] * to[1]);
+    if B::ad_enabled(&device) {
+        // The same as a product, that gradients pass through.
+        let map = TensorData::new(stretching(from, to), [target, from * from]);
+        return Tensor::<B, 2>::from_data(map, &device).matmul(table);
+    }
+    let width = table.dims()[1];
+    let stretched = stretched(&floats(table.into_data()), width, from, to);
+    Tensor::from_data(TensorData::new(stretched, [target, width]), &device)
+}
+
 /// A square table of positions `[from x from, width]` stretched to `to`'s height and width, as the
 /// reference does it: bicubic with a = -0.75, pixel centres half a step in, edges repeated, no
 /// antialiasing.
-pub(super) fn stretched(table: &[f32], width: usize, from: usize, to: [usize; 2]) -> Vec<f32> {
-    if to == [from, from] {
-        return table.to_vec();
-    }
+fn stretched(table: &[f32], width: usize, from: usize, to: [usize; 2]) -> Vec<f32> {
     let [rows, columns] = to.map(|size| (0..size).map(|at| Taps::at(at, from, size)).collect());
     let (rows, columns): (Vec<Taps>, Vec<Taps>) = (rows, columns);
     let mut values = Vec::with_capacity(rows.len() * columns.len() * width);
@@ -25,7 +43,7 @@ pub(super) fn stretched(table: &[f32], width: usize, from: usize, to: [usize; 2]
 }
 
 /// The same as a matrix, `[to's height x to's width, from x from]`.
-pub(super) fn stretching(from: usize, to: [usize; 2]) -> Vec<f32> {
+fn stretching(from: usize, to: [usize; 2]) -> Vec<f32> {
     let patches = from * from;
     let columns: Vec<Vec<f32>> = (0..patches)
         .map(|patch| {

@@ -1,14 +1,14 @@
 use std::path::Path;
 
 use burn::prelude::Backend;
+use burn::tensor::Tensor;
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{Tensor, TensorData};
 use serde_json::Value;
 
 use super::config::{Architecture, VisionConfig};
 use super::names::TowerNames;
-use super::positions::{stretched, stretching};
+use super::positions::fitted;
 use crate::EmbedError;
 use crate::layers::block::{Block, BlockSizes};
 use crate::layers::kernels::{Kernels, Sight};
@@ -75,19 +75,7 @@ impl<B: Kernels> VisionTower<B> {
             }
             None => None,
         };
-        let table = table.slice([first..]);
-        let positions = if grid == [from, from] {
-            table
-        } else if B::ad_enabled(&Default::default()) {
-            // The same as a product, that gradients pass through.
-            let map = TensorData::new(stretching(from, grid), [grid[0] * grid[1], from * from]);
-            Tensor::<B, 2>::from_data(map, &Default::default()).matmul(table)
-        } else {
-            let table = crate::layers::floats(table.into_data());
-            let shape = [grid[0] * grid[1], width];
-            let table = TensorData::new(stretched(&table, width, from, grid), shape);
-            Tensor::from_data(table, &Default::default())
-        };
+        let positions = fitted(table.slice([first..]), from, grid);
         let norm_before = match names.norm_before {
             Some(name) => Some(weights.norm(name, width, sizes.epsilon)?),
             None => None,

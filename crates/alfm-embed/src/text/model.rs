@@ -4,6 +4,7 @@ use alfm_core::Matrix;
 use burn::tensor::Tensor;
 
 use crate::error::read;
+use crate::files::WEIGHTS;
 use crate::layers::Cpu;
 use crate::parallel::for_each_in_parallel;
 use crate::text::batch::{Batch, plan};
@@ -49,7 +50,7 @@ impl Model {
     ) -> Result<(Self, H), EmbedError> {
         let config = ModelConfig::read(&folder.join("config.json"))?;
         let tokens = Tokens::read(folder, config.longest(), config.vocabulary)?;
-        let path = folder.join("model.safetensors");
+        let path = folder.join(WEIGHTS);
         let bytes = read(&path)?;
         let family = config.family;
         let mut weights = Weights::open(&path, &bytes, family.prefix(), kept(family))?;

@@ -1,7 +1,7 @@
 use safetensors::Dtype;
 use safetensors::tensor::{TensorView, serialize};
 
-use crate::weights::Weights;
+use crate::weights::{Weights, bytes_of};
 
 /// A tensor of the model.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,15 +31,12 @@ impl Parameter {
 
     /// The bytes of a safetensors file of these.
     pub(super) fn file(parameters: &[Self]) -> Vec<u8> {
-        let bytes: Vec<Vec<u8>> = parameters.iter().map(Self::bytes).collect();
+        let bytes: Vec<Vec<u8>> =
+            parameters.iter().map(|parameter| bytes_of(&parameter.values)).collect();
         let views = parameters.iter().zip(&bytes).map(|(parameter, bytes)| {
             let view = TensorView::new(Dtype::F32, parameter.shape.clone(), bytes);
             (&parameter.name, view.expect("a parameter has as many values as its shape says"))
         });
         serialize(views, None).expect("names and shapes can be written as JSON")
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        self.values.iter().flat_map(|value| value.to_le_bytes()).collect()
     }
 }

@@ -12,7 +12,7 @@ use alfm_learn::LearnerConfig;
 use alfm_prior::weak_labels::Votes;
 use alfm_prior::{
     Calibrator, ClassPrompts, Head, LabelShift, Reliability, ensemble, from_hard_labels,
-    from_matrix, rotated, uniform, zero_shot,
+    from_matrix, rotated, uniform, zero_shot_by,
 };
 
 use super::config::{DatasetConfig, ExperimentConfig, Subset};
@@ -77,7 +77,7 @@ pub struct Task {
     pub test_labels: Vec<ClassId>,
     /// The small model.
     pub learner: LearnerConfig,
-    /// What trains it, if it is the encoder itself.
+    /// What trains the encoder, if a small model of the experiment is the encoder itself.
     pub tuner: Option<Arc<dyn Tuner>>,
     /// What the records say of the data.
     pub facts: DataFacts,
@@ -98,24 +98,27 @@ pub fn prepare(
         for imbalance in &dataset_config.imbalance {
             let seed = source.seed.child("imbalance");
             let built = imbalance.apply(&source.pool_labels, source.data.schema(), &seed)?;
+            let tuner = match config.learner.iter().any(trains_encoder) {
+                true => Some(source.tuner(&built, embedder)?),
+                false => None,
+            };
             for noise in &dataset_config.noise {
                 let observed = source.answers(&built, noise)?;
                 for prior in &config.prior {
                     for learner in &config.learner {
                         let names = Names { imbalance, noise, prior, learner };
-                        let mut task = source.task(&names, &built, &observed)?;
-                        if matches!(learner, LearnerConfig::FineTune(_)) {
-                            let pool = source.pool.subset(&built.kept)?;
-                            let tuner = embedder.tuner(&pool, &source.test);
-                            task.tuner = Some(tuner.map_err(LabError::Tuning)?);
-                        }
-                        tasks.push(task);
+                        let task = source.task(&names, &built, &observed)?;
+                        tasks.push(Task { tuner: tuner.clone(), ..task });
                     }
                 }
             }
         }
     }
     Ok(tasks)
+}
+
+fn trains_encoder(learner: &LearnerConfig) -> bool {
+    matches!(learner, LearnerConfig::FineTune(_))
 }
 
 /// A data set with its embeddings, before anything is made of it.
@@ -226,10 +229,7 @@ impl Source {
         let similar = |temperature: &Option<f64>| {
             let items = self.pool_embeddings.view().gather(built.kept.iter().copied());
             let prompts = self.prompts.as_ref().ok_or(LabError::Empty { what: "class prompts" })?;
-            Ok::<_, LabError>(match temperature {
-                Some(temperature) => zero_shot(items.view(), prompts, *temperature)?,
-                None => self.head.unwrap_or_default().apply(items.view(), prompts)?,
-            })
+            Ok::<_, LabError>(zero_shot_by(items.view(), prompts, *temperature, self.head)?)
         };
         // Files speak of the whole split: the pool's part of it, and of that what the imbalance kept.
         let kept = || built.kept.iter().map(|row| self.pool_rows[*row]);
@@ -276,6 +276,16 @@ impl Source {
             }
             PriorConfig::Uniform => uniform(built.kept.len(), schema.len())?,
         })
+    }
+
+    /// What trains the encoder on the pool as it was built.
+    fn tuner(
+        &self,
+        built: &Construction,
+        embedder: &mut dyn Embedder,
+    ) -> Result<Arc<dyn Tuner>, LabError> {
+        let pool = self.pool.subset(&built.kept)?;
+        embedder.tuner(&pool, &self.test).map_err(LabError::Tuning)
     }
 
     fn task(

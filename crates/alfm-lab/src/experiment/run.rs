@@ -6,9 +6,7 @@ use alfm_core::{
     ClassId, CoreError, Label, Matrix, MatrixView, Predictions, SampleId, ScoreKind, SeedTree,
 };
 use alfm_data::{Oracle, SimulatedOracle};
-use alfm_learn::{
-    Classifier, Learner, LearnerConfig, LinearLayer, LogisticRegressionConfig, out_of_fold,
-};
+use alfm_learn::{Classifier, Learner, LearnerConfig, LinearLayer, out_of_fold};
 use alfm_select::acquire::compute::Device;
 use alfm_select::acquire::{Input, LinearHead};
 use alfm_select::{
@@ -189,10 +187,10 @@ impl<'a> Run<'a> {
         training: &Training,
         seed: &SeedTree,
     ) -> Result<(Box<dyn Classifier>, Option<Features>), LabError> {
-        let (LearnerConfig::FineTune(config), Some(tuner)) = (&self.task.learner, &self.task.tuner)
-        else {
+        let LearnerConfig::FineTune(config) = &self.task.learner else {
             return Ok((self.learner.fit(&training.examples(self.classes()), seed)?, None));
         };
+        let tuner = self.task.tuner.as_ref().ok_or(LabError::NoTuner)?;
         let examples = PoolExamples {
             rows: &training.rows,
             labels: &training.labels,
@@ -367,8 +365,7 @@ fn pool_embeddings<'a>(task: &'a Task, trained: Option<&'a Trained>) -> MatrixVi
 /// The learner itself, or the head that a trained encoder starts with.
 fn of_embeddings(config: &LearnerConfig) -> Result<Box<dyn Learner>, LabError> {
     let LearnerConfig::FineTune(config) = config else { return Ok(config.build()?) };
-    let head = LogisticRegressionConfig::default().with_balanced(config.balanced);
-    Ok(LearnerConfig::Linear(head).build()?)
+    Ok(LearnerConfig::Linear(config.head()).build()?)
 }
 
 fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, CoreError> {

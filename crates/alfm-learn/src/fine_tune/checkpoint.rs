@@ -43,12 +43,12 @@ impl Checkpoints {
         trunk: &Trunk,
         examples: &ItemExamples<'_>,
         seed: &SeedTree,
-    ) -> Result<Self, FineTuneError> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             last: folder.join("last.safetensors"),
             best: folder.join("best"),
             fit: digest(config, trunk, examples, seed),
-        })
+        }
     }
 
     /// Writes the state, and its encoder as the best one if it is.

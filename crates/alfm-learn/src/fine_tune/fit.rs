@@ -13,7 +13,7 @@ use super::objective::Objective;
 use super::schedule::Schedule;
 use super::split::held_out;
 use super::state::{EpochLoss, State};
-use crate::{Examples, FineTune, FineTuneConfig, LearnError, Learner, LogisticRegressionConfig};
+use crate::{Examples, FineTune, FineTuneConfig, LearnError, Learner};
 
 /// Items to train an encoder on: [`Examples`] with the items themselves in place of embeddings.
 #[derive(Clone, Copy)]
@@ -112,9 +112,8 @@ impl FineTune {
         let embedded = examples.embedded(embeddings.view())?;
         let config = self.config();
         let objective = Objective::new(&embedded, config.balanced);
-        let checkpoints = checkpoints
-            .map(|folder| Checkpoints::new(folder, config, &trunk, examples, seed))
-            .transpose()?;
+        let checkpoints =
+            checkpoints.map(|folder| Checkpoints::new(folder, config, &trunk, examples, seed));
         let head = self.head(&embedded, &objective, seed)?;
         let mut state = State::new(trunk, head);
         if let Some(checkpoints) = &checkpoints {
@@ -140,8 +139,7 @@ impl FineTune {
         objective: &Objective,
         seed: &SeedTree,
     ) -> Result<Head, LearnError> {
-        let config = LogisticRegressionConfig::default().with_balanced(self.config().balanced);
-        let model = config.check()?.fit(examples, seed)?;
+        let model = self.config().head().check()?.fit(examples, seed)?;
         let layer = model.linear_layer().expect("logistic regression is one layer");
         Ok(Head::of_layer(&layer, &objective.seen))
     }

@@ -1,5 +1,6 @@
 use alfm_core::{ClassId, SeedTree};
-use rand::seq::SliceRandom;
+
+use crate::by_class::shuffled_by_class;
 
 /// Which labelled examples are held out: of each class this share, rounded, and never all.
 pub(super) fn held_out(
@@ -9,10 +10,7 @@ pub(super) fn held_out(
     seed: &SeedTree,
 ) -> Vec<usize> {
     let mut held = Vec::new();
-    for class in 0..classes {
-        let of_class = |row: &usize| labels[*row].index() == class;
-        let mut rows: Vec<usize> = (0..labels.len()).filter(of_class).collect();
-        rows.shuffle(&mut seed.index(class as u64).rng());
+    for rows in shuffled_by_class(labels, classes, seed) {
         let count = (rows.len() as f64 * share).round() as usize;
         held.extend(&rows[..count.min(rows.len().saturating_sub(1))]);
     }

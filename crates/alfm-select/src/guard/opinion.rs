@@ -178,13 +178,7 @@ impl<'a> Logs<'a> {
 
     /// Penalised negative log-likelihood in nats.
     fn loss(&self, opinion: &Opinion) -> f64 {
-        let pull = |exponent: f64| PULL * (exponent - 1.0) * (exponent - 1.0);
-        let bias: f64 = opinion.bias.iter().map(|b| b * b).sum();
-        pull(opinion.prior)
-            + pull(opinion.model)
-            + BIAS_PULL * bias
-            + NOISE_PULL * opinion.noise * opinion.noise
-            + self.surprise(opinion)
+        penalty(opinion) + self.surprise(opinion)
     }
 
     /// The best fit from `start` for each noise rate, in their order.
@@ -197,7 +191,8 @@ impl<'a> Logs<'a> {
         let rates: Vec<f64> = NOISE_RATES.iter().filter(possible).copied().collect();
         let fit = |noise: &f64| {
             let opinion = self.climb(Opinion { noise: *noise, ..start.clone() }, free);
-            Fit { loss: self.loss(&opinion), surprise: self.surprise(&opinion), opinion }
+            let surprise = self.surprise(&opinion);
+            Fit { loss: penalty(&opinion) + surprise, surprise, opinion }
         };
         rates.par_iter().map(fit).collect()
     }
@@ -255,6 +250,16 @@ impl<'a> Logs<'a> {
             }
         }
     }
+}
+
+/// What pulls the parameters towards the published product, in nats.
+fn penalty(opinion: &Opinion) -> f64 {
+    let pull = |exponent: f64| PULL * (exponent - 1.0) * (exponent - 1.0);
+    let bias: f64 = opinion.bias.iter().map(|b| b * b).sum();
+    pull(opinion.prior)
+        + pull(opinion.model)
+        + BIAS_PULL * bias
+        + NOISE_PULL * opinion.noise * opinion.noise
 }
 
 /// Entropy in nats of a label whose item is known, with uniform label noise.
