@@ -121,6 +121,17 @@ fn a_useless_prior_leaves_the_query_rule_alone() {
     assert!(round.queries.iter().all(|query| !query.explored));
 }
 
+/// Items 0, 3, 6 and so on are of class 0: a prior that always says 0 is right about all of them.
+#[test]
+fn labels_of_one_class_do_not_vouch_for_a_prior() {
+    let mut world = world(60);
+    world.prior = Matrix::from_rows(&vec![[0.9, 0.05, 0.05]; ITEMS]).unwrap();
+    let mut selector = world.selector(guarded(|_| ()));
+    selector.tell_random(&world.answers((0..60).step_by(3))).unwrap();
+    let round = world.suggest(&mut selector, 10).unwrap();
+    assert!(round.clean.is_empty(), "{:?}", round.trust);
+}
+
 #[test]
 fn a_tenth_of_a_batch_is_drawn_at_random_and_nothing_is_asked_that_is_free() {
     let world = world(90);
@@ -198,6 +209,30 @@ fn labels_that_both_experts_contradict_weigh_less_and_are_listed() {
     let query = &round.queries[0];
     let true_class = ClassId::from_index(world.truth[query.row]);
     assert!(round.label_weight(query.row, true_class) > 0.5);
+}
+
+/// The prior says nothing but of every eighth item, and that is wrong; every fifth label is wrong, too.
+#[test]
+fn a_prior_that_is_given_up_casts_no_doubt_on_labels() {
+    let mut world = World { model: expert(&world(0).truth, 80, 2), ..world(0) };
+    let says = |item: usize| {
+        let mut row = [0.05; CLASSES];
+        row[(world.truth[item] + 1) % CLASSES] = 0.9;
+        if item / CLASSES % 8 == 0 { row } else { [1.0 / 3.0; CLASSES] }
+    };
+    world.prior = Matrix::from_rows(&(0..ITEMS).map(says).collect::<Vec<_>>()).unwrap();
+    let mut selector = world.selector(guarded(|_| ()));
+    let mut answers = world.answers(0..60);
+    for (_, class) in answers.iter_mut().step_by(5) {
+        *class = ClassId::from_index((class.index() + 1) % CLASSES);
+    }
+    selector.tell_random(&answers).unwrap();
+    let round = world.suggest(&mut selector, 20).unwrap();
+    assert!(round.clean.is_empty() && round.suspects.len() > 10, "{:?}", round.trust);
+    let model = predictions(&world.model);
+    for suspect in &round.suspects {
+        assert_ne!(model.argmax(suspect.id.as_str().parse().unwrap()), suspect.label);
+    }
 }
 
 #[test]

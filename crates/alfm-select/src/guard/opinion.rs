@@ -20,8 +20,8 @@ pub(crate) struct Opinion {
     pub(crate) noise: f64,
     /// The smallest share of wrong labels that the labels allow: a careful estimate for bounds.
     pub(crate) least_noise: f64,
-    /// The share of the small model's surprise at the labels that the prior takes away, at most 1, beyond what the
-    /// noise makes unavoidable.
+    /// The share of the small model's surprise at the labels that the prior takes away, beyond what the noise makes
+    /// unavoidable; at most 1.
     pub(crate) gain: f64,
 }
 
@@ -83,36 +83,6 @@ impl Opinion {
         }
     }
 
-    /// The most probable pool of the evidence, each parameter pulled towards the published product.
-    ///
-    /// A label is the item's class with probability `1 - eta`, else one of the others: what contradicts both
-    /// experts is then noise, not a reason to distrust them (a robust likelihood). The other parameters are fitted
-    /// for each `eta` by coordinate ascent (a profile likelihood); `O(n K)` time a step, some hundred steps a rate.
-    pub(crate) fn fit(evidence: &Evidence<'_>, free: Free) -> Self {
-        let logs = Logs::new(evidence);
-        let published = Self::published(evidence.prior.columns());
-        let alone = Self { prior: 0.0, ..published.clone() };
-        let alone = logs.profile(&alone, Free { prior: false, ..free });
-        let mut fits = logs.profile(&published, free);
-        for (fit, alone) in fits.iter_mut().zip(&alone) {
-            fit.opinion.gain = logs.gain(fit, alone);
-        }
-        let least = fits.iter().map(|fit| fit.loss).fold(f64::INFINITY, f64::min);
-        let within = |nats: f64| fits.iter().filter(move |fit| fit.loss <= least + nats);
-
-        // With many wrong labels, to blame the oracle and to blame the experts explain the labels about as well,
-        // and rounds that believe now the one, now the other lose what they had: what can be said for the prior
-        // is said.
-        let tellable = evidence.labels.len() >= LABELS_TO_KNOW_NOISE * published.bias.len();
-        let nats = if tellable { OPTIMISM } else { 0.0 };
-        let friendliest = within(nats).max_by(|a, b| a.opinion.gain.total_cmp(&b.opinion.gain));
-        let least_noise = within(NOT_EXCLUDED).next().filter(|_| tellable);
-        friendliest.map_or(published, |fit| Self {
-            least_noise: least_noise.map_or(0.0, |fit| fit.opinion.noise),
-            ..fit.opinion.clone()
-        })
-    }
-
     /// The say of the prior: its exponent beside that of the small model, unless that one knows more than it says.
     ///
     /// If both experts are too sure, both exponents are small, and the prior may still be the better one.
@@ -129,6 +99,48 @@ impl Opinion {
     /// The small model's part, `p_f^c`, normalised.
     pub(crate) fn of_model(&self, row: &[f32], out: &mut [f32]) {
         normalise(row.iter().map(|p| self.model * ln(*p)), out);
+    }
+}
+
+/// What the evidence says of both experts together, and of the small model alone.
+pub(crate) struct Opinions {
+    pub(crate) pool: Opinion,
+    /// `a = 0` under the same noise rate: what is left where the prior is given up.
+    pub(crate) alone: Opinion,
+}
+
+impl Opinions {
+    /// The most probable pools of the evidence, each parameter pulled towards the published product.
+    ///
+    /// A label is the item's class with probability `1 - eta`, else one of the others: what contradicts both
+    /// experts is then noise, not a reason to distrust them (a robust likelihood). The other parameters are fitted
+    /// for each `eta` by coordinate ascent (a profile likelihood); `O(n K)` time a step, some hundred steps a rate.
+    pub(crate) fn fit(evidence: &Evidence<'_>, free: Free) -> Self {
+        let logs = Logs::new(evidence);
+        let published = Opinion::published(evidence.prior.columns());
+        let alone = Opinion { prior: 0.0, ..published.clone() };
+        let alone = logs.profile(&alone, Free { prior: false, ..free });
+        let mut fits = logs.profile(&published, free);
+        for (fit, alone) in fits.iter_mut().zip(&alone) {
+            fit.opinion.gain = logs.gain(fit, alone);
+        }
+        let least = fits.iter().map(|fit| fit.loss).fold(f64::INFINITY, f64::min);
+        let within = |nats: f64| {
+            let both = fits.iter().zip(&alone);
+            both.filter(move |(fit, _)| fit.loss <= least + nats)
+                .map(|(fit, alone)| (&fit.opinion, &alone.opinion))
+        };
+
+        // With many wrong labels, to blame the oracle and to blame the experts explain the labels about as well,
+        // and rounds that believe now the one, now the other lose what they had: what can be said for the prior
+        // is said.
+        let tellable = evidence.labels.len() >= LABELS_TO_KNOW_NOISE * published.bias.len();
+        let nats = if tellable { OPTIMISM } else { 0.0 };
+        let friendliest = within(nats).max_by(|(a, _), (b, _)| a.gain.total_cmp(&b.gain));
+        let least_noise = within(NOT_EXCLUDED).next().filter(|_| tellable);
+        let (pool, alone) = friendliest.unwrap_or((&published, &published));
+        let least_noise = least_noise.map_or(0.0, |(fit, _)| fit.noise);
+        Self { pool: Opinion { least_noise, ..pool.clone() }, alone: alone.clone() }
     }
 }
 
@@ -335,7 +347,7 @@ mod tests {
         let labels: Vec<ClassId> = labels.iter().map(|class| ClassId::from_index(*class)).collect();
         let weights = vec![1.0; labels.len()];
         let (prior, model) = (prior.view(), model.view());
-        Opinion::fit(&Evidence { prior, model, labels: &labels, weights: &weights }, free)
+        Opinions::fit(&Evidence { prior, model, labels: &labels, weights: &weights }, free).pool
     }
 
     #[test]
@@ -360,7 +372,7 @@ mod tests {
     fn a_prior_that_knows_nothing_is_not_trusted() {
         let truth = truth(200);
         let opinion = fit(&expert(&truth, 1.0 / 3.0, 0.8, 0), &expert(&truth, 0.7, 0.7, 1), &truth);
-        assert!(opinion.prior <= crate::guard::LEAST_TRUST, "{opinion:?}");
+        assert!(opinion.trust() <= crate::guard::LEAST_TRUST, "{opinion:?}");
         assert!(opinion.gain < 0.003, "{opinion:?}");
     }
 

@@ -5,7 +5,7 @@ use alfm_acquire::{AcquireError, Input, Pool};
 use alfm_core::{ClassId, CoreError, Matrix, Predictions, ScoreKind};
 use rayon::prelude::*;
 
-use super::opinion::{self, Evidence, Free, Opinion};
+use super::opinion::{self, Evidence, Free, Opinion, Opinions};
 use super::{GuardConfig, LEAST_TRUST, StatedError, Trust};
 use crate::prioral::Scores;
 use crate::{LabelsOnly, PriorAlConfig, SelectError};
@@ -102,50 +102,40 @@ impl GuardConfig {
             weights: &weights,
         };
         let free = Free { prior: self.weigh, calibration: self.calibrate, noise: self.noise_aware };
-        let opinion = Opinion::fit(&evidence, free);
+        let opinions = Opinions::fit(&evidence, free);
+        let fitted = experts.labelled(&opinions.pool, pool)?;
+        let rights = Rights::new(&fitted.rows, &labels, &weights);
+        let trusted = self.trusts(&opinions.pool, &rights, &labels);
+        // What is given up has no say in anything else.
+        let opinion = if trusted { opinions.pool.clone() } else { opinions.alone };
         let scored = experts.score(&opinion, engine, pool)?;
 
         // As the prior loses its say, free labels turn into the small model's own opinion, and weigh less.
-        let rights = Rights::new(&scored.labelled, &labels, &weights);
-        let least_gain = LEAST_GAIN + GAIN_PER_LAG * (-rights.lead).max(0.0);
-        let beaten = self.champion && opinion.gain < least_gain;
-        let trusted = opinion.trust() > LEAST_TRUST && !beaten;
         let clean = if trusted { largest_clean } else { 0 };
-        let weight = self.weight * (opinion.trust() / FULL_TRUST).min(1.0) as f32;
+        let weight = self.weight * (opinions.pool.trust() / FULL_TRUST).min(1.0) as f32;
         let classes = prior.classes();
-        // The labels asked at random, the surest first. By rank, not by entropy: held-out models are less sure
-        // than the model of the pool, and few items would seem as sure as those that get free labels.
-        let mut asked: Vec<usize> =
-            (0..labels.len()).filter(|at| random(labelled[*at].0)).collect();
-        let entropy = |at: &usize| scored.labelled_entropy[*at];
-        asked.sort_by(|a, b| entropy(a).total_cmp(&entropy(b)));
+        let random = RandomLabels::new(&scored, &labels, |at| random(labelled[at].0));
+        let candidates = pool.candidates().len();
         let stated = |size: usize, delta: f64, of: Option<usize>| {
-            let free_label = |at: usize| scored.labelled[at].joint_label as usize;
-            let inside = (asked.len() * size).div_ceil(pool.candidates().len().max(1));
-            let counted = asked[..inside.min(asked.len())].iter().copied();
-            let agree: Vec<bool> = counted
-                .filter(|at| of.is_none_or(|class| free_label(*at) == class))
-                .map(|at| free_label(at) == labels[at].index())
-                .collect();
-            let wrong = agree.iter().filter(|agree| !**agree).count();
-            StatedError::new(agree.len(), wrong, delta, opinion.least_noise, classes)
+            let (labels, wrong) = random.surest(size, candidates, of);
+            StatedError::new(labels, wrong, delta, opinion.least_noise, classes)
         };
         // Three sizes are tried, so each bound has a third of the allowed risk (Bonferroni).
         let delta = self.delta / CERTIFIED_SHARES.len() as f64;
         let mut sizes = CERTIFIED_SHARES.map(|part| share(part, clean)).into_iter();
         let certified =
             sizes.find(|size| stated(*size, delta, None).bound <= self.epsilon).unwrap_or(0);
-        let rows = scored.labelled_prior.view();
-        let credences = rows.iter().zip(scored.labelled_model.view().iter());
+        let told = &scored.labelled;
+        let credences = told.prior.view().iter().zip(told.model.view().iter());
         let labelled = labelled.iter().zip(credences).map(|((row, class), (l, f))| {
             (*row, *class, credence(l, f, opinion.noise)[class.index()])
         });
         let verdict = Verdict {
             labelled: labelled.collect(),
             trust: Trust {
-                prior_exponent: opinion.prior,
-                model_exponent: opinion.model,
-                gain: opinion.gain,
+                prior_exponent: opinions.pool.prior,
+                model_exponent: opinions.pool.model,
+                gain: opinions.pool.gain,
                 noise_rate: opinion.noise,
                 prior_right: rights.prior,
                 joint_right: rights.joint,
@@ -164,6 +154,15 @@ impl GuardConfig {
             opinion,
         };
         Ok((verdict, scored.pool))
+    }
+
+    /// Whether the prior keeps its say: it has enough weight, and gains more than it costs.
+    fn trusts(&self, opinion: &Opinion, rights: &Rights, labels: &[ClassId]) -> bool {
+        let least_gain = LEAST_GAIN + GAIN_PER_LAG * (-rights.lead).max(0.0);
+        // Labels of one class can't tell an expert that knows from one that always names that class.
+        let tested = labels.iter().any(|label| *label != labels[0]);
+        let worth_it = !self.champion || (tested && opinion.gain >= least_gain);
+        worth_it && opinion.trust() > LEAST_TRUST
     }
 }
 
@@ -189,11 +188,16 @@ struct Scored {
     prior: Matrix,
     model: Matrix,
     pool: Scores,
-    labelled_prior: Matrix,
-    labelled_model: Matrix,
-    labelled: Vec<CoDecision>,
+    labelled: Labelled,
     /// `H_b` of the labelled items.
     labelled_entropy: Vec<f32>,
+}
+
+/// The same for the labelled items alone.
+struct Labelled {
+    prior: Matrix,
+    model: Matrix,
+    rows: Vec<CoDecision>,
 }
 
 impl Experts<'_> {
@@ -205,24 +209,21 @@ impl Experts<'_> {
     ) -> Result<Scored, SelectError> {
         let prior = map_rows(self.prior, |row, out| opinion.of_prior(row, out))?;
         let model = map_rows(self.model, |row, out| opinion.of_model(row, out))?;
-        let labelled_prior =
-            map_rows(probabilities(&self.labelled_prior)?, |row, out| opinion.of_prior(row, out))?;
-        let labelled_model =
-            map_rows(probabilities(&self.labelled_model)?, |row, out| opinion.of_model(row, out))?;
-        let (p, f) = (probabilities(&labelled_prior)?, probabilities(&labelled_model)?);
-        let labelled = pool.device().co_decide(p, f, Joint::Product)?;
+        let labelled = self.labelled(opinion, pool)?;
         let (p, f) = (probabilities(&prior)?, probabilities(&model)?);
         let scores = engine.score(p, f, Joint::Product, pool)?;
-        let labelled_entropy = labelled.iter().map(|row| scores.weighted(row)).collect();
-        Ok(Scored {
-            prior,
-            model,
-            pool: scores,
-            labelled_prior,
-            labelled_model,
-            labelled,
-            labelled_entropy,
-        })
+        let labelled_entropy = labelled.rows.iter().map(|row| scores.weighted(row)).collect();
+        Ok(Scored { prior, model, pool: scores, labelled, labelled_entropy })
+    }
+
+    fn labelled(&self, opinion: &Opinion, pool: &Pool<'_>) -> Result<Labelled, SelectError> {
+        let (prior, model) =
+            (probabilities(&self.labelled_prior)?, probabilities(&self.labelled_model)?);
+        let prior = map_rows(prior, |row, out| opinion.of_prior(row, out))?;
+        let model = map_rows(model, |row, out| opinion.of_model(row, out))?;
+        let (p, f) = (probabilities(&prior)?, probabilities(&model)?);
+        let rows = pool.device().co_decide(p, f, Joint::Product)?;
+        Ok(Labelled { prior, model, rows })
     }
 }
 
@@ -237,6 +238,34 @@ impl Scored {
             }
         };
         self.labelled_entropy.iter().map(|entropy| *entropy <= limit).collect()
+    }
+}
+
+/// The labels asked at random, the surest items first, each with the free label that it would get.
+struct RandomLabels {
+    labels: Vec<(ClassId, u32)>,
+}
+
+impl RandomLabels {
+    fn new(scored: &Scored, labels: &[ClassId], random: impl Fn(usize) -> bool) -> Self {
+        let mut order: Vec<usize> = (0..labels.len()).filter(|at| random(*at)).collect();
+        let entropy = |at: &usize| scored.labelled_entropy[*at];
+        order.sort_by(|a, b| entropy(a).total_cmp(&entropy(b)));
+        let free = |at: usize| scored.labelled.rows[at].joint_label;
+        Self { labels: order.into_iter().map(|at| (labels[at], free(at))).collect() }
+    }
+
+    /// As large a share of the labels as `size` is of the `candidates`: how many have a free label, one of the class
+    /// `of` if that is given, and how many of these contradict it.
+    ///
+    /// By rank, not by entropy: held-out models are less sure than the model of the pool, and few items would seem
+    /// as sure as those that get free labels.
+    fn surest(&self, size: usize, candidates: usize, of: Option<usize>) -> (usize, usize) {
+        let count = (self.labels.len() * size).div_ceil(candidates.max(1)).min(self.labels.len());
+        let of_class = |(_, free): &&(ClassId, u32)| of.is_none_or(|class| *free as usize == class);
+        let counted = self.labels[..count].iter().filter(of_class);
+        let wrong = counted.clone().filter(|(label, free)| *free as usize != label.index());
+        (counted.count(), wrong.count())
     }
 }
 
