@@ -1,4 +1,4 @@
-//! Every image architecture against transformers, on tiny random models (`reference/make_image_encoders.py`).
+//! Every image architecture against transformers and timm, on tiny random models (`reference/make_image_encoders.py`).
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,13 +12,20 @@ use alfm_embed::{
 use common::{TOLERANCE, difference, expected, golden};
 use image::RgbImage;
 
-const MODELS: [(&str, usize); 6] = [
+const MODELS: [(&str, usize); 13] = [
     ("vit", 24),
     ("dinov2", 24),
+    ("dinov2-gated", 21),
     ("clip", 16),
     ("siglip", 24),
     ("resnet-basic", 12),
     ("resnet-bottleneck", 32),
+    ("timm-vit", 24),
+    ("timm-clip", 24),
+    ("timm-dinov2", 24),
+    ("timm-registers", 24),
+    ("timm-resnet-basic", 8),
+    ("timm-resnet-bottleneck", 32),
 ];
 
 fn images() -> [RgbImage; 2] {

@@ -18,10 +18,22 @@ pub struct Preprocessing {
     pub resize: Option<Resize>,
     /// Height and width that are cut out of the middle, black beyond the edges.
     pub crop: Option<[usize; 2]>,
+    /// Where the middle lies.
+    pub middle: Middle,
     /// Every channel is `value * scale + shift`, values from 0 to 255.
     pub scale: [f32; 3],
     /// See `scale`.
     pub shift: [f32; 3],
+}
+
+/// Where a crop begins when what is left over does not halve evenly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Middle {
+    /// At half of it, rounded down, as transformers has it.
+    Down,
+    /// At half of it, rounded to even, as torchvision has it.
+    Even,
 }
 
 /// How a picture is resized.
@@ -134,7 +146,7 @@ impl Preprocessing {
     /// Crops and normalises `[height, width, 3]` pixels into planes.
     fn cut(&self, pixels: &[u8], size: [usize; 2], values: &mut Vec<f32>) {
         let target = self.crop.unwrap_or(size);
-        let [rows, columns] = [0, 1].map(|axis| Overlap::of(size[axis], target[axis]));
+        let [rows, columns] = [0, 1].map(|axis| Overlap::of(size[axis], target[axis], self.middle));
         let [height, width] = target;
         let start = values.len();
         values.resize(start + 3 * height * width, 0.0);
@@ -162,9 +174,12 @@ struct Overlap {
 }
 
 impl Overlap {
-    fn of(source: usize, target: usize) -> Self {
+    fn of(source: usize, target: usize, middle: Middle) -> Self {
+        let half = source.saturating_sub(target) / 2;
+        // What follows half of an odd number is rounded up where that is even.
+        let up = middle == Middle::Even && source.saturating_sub(target) % 4 == 3;
         Self {
-            source: source.saturating_sub(target) / 2,
+            source: half + usize::from(up),
             // The reference pads half of what is missing in front, rounded up.
             target: target.saturating_sub(source).div_ceil(2),
             length: source.min(target),
