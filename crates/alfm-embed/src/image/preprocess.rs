@@ -219,3 +219,16 @@ impl Filter {
         Ok(target.into_vec())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Python's `round(rest / 2)`, 0.5, 1.5, 2.5 and 3.5 becoming 0, 2, 2 and 4, and `rest // 2`.
+    #[test]
+    fn an_odd_rest_is_halved_as_the_library_halves_it() {
+        let begins = |middle| [33, 35, 37, 39].map(|edge| Overlap::of(edge, 32, middle).source);
+        assert_eq!(begins(Middle::Even), [0, 2, 2, 4]);
+        assert_eq!(begins(Middle::Down), [0, 1, 2, 3]);
+    }
+}
