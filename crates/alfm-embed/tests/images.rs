@@ -151,7 +151,9 @@ fn what_is_not_built_of_timm_is_refused() {
         ("timm-vit", "/pretrained_cfg/crop_mode", json!("border"), "crop_mode is border"),
         ("timm-vit", "/pretrained_cfg/interpolation", json!("area"), "interpolation is area"),
         ("timm-vit", "/pretrained_cfg/crop_pct", json!(0.0), "crop_pct is 0"),
-        ("timm-vit", "/pretrained_cfg/input_size", json!([3, 32, 16]), "input_size is [3, 32, 16]"),
+        ("timm-vit", "/pretrained_cfg/input_size", json!([1, 32, 32]), "input_size is [1, 32, 32]"),
+        ("timm-vit", "/model_args/img_size", json!([32, 16]), "input_size is [3, 32, 16]"),
+        ("timm-vit", "/model_args/img_size", json!("32"), "not the JSON expected"),
         ("timm-vit", "/pretrained_cfg/std", json!([1.0, 0.0, 1.0]), "std is 0"),
         ("timm-resnet-basic", "/model_args/channels", json!([4, 6]), "depths is [2, 1, 1, 1]"),
         ("timm-resnet-basic", "/architecture", json!("resnet50"), "model.safetensors"),
@@ -165,6 +167,19 @@ fn what_is_not_built_of_timm_is_refused() {
 fn set(config: &mut Value, pointer: &str, value: Value) {
     let (parent, field) = pointer.rsplit_once('/').unwrap();
     config.pointer_mut(parent).unwrap()[field] = value;
+}
+
+#[test]
+fn the_size_that_a_timm_model_was_made_for_goes_before_that_of_its_first_weights() {
+    let expected = encode(&load("timm-vit"), &images());
+    for size in [json!(32), json!([32, 32])] {
+        let folder = changed("timm-vit", |config| {
+            set(config, "/pretrained_cfg/input_size", json!([3, 224, 224]));
+            set(config, "/model_args/img_size", size);
+        });
+        let encoder = VisionEncoder::load(folder.path(), None).unwrap();
+        assert_eq!(encode(&encoder, &images()), expected);
+    }
 }
 
 /// Old files have the preparation of pictures at their top level.

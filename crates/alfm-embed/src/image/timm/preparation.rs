@@ -64,7 +64,17 @@ pub(super) fn input_edge(path: &Path, config: &Value) -> Result<usize, EmbedErro
 
 impl Raw {
     fn of(path: &Path, config: &Value) -> Result<Self, EmbedError> {
-        fields(path, config.get("pretrained_cfg").unwrap_or(config).clone())
+        let mut raw: Self = fields(path, config.get("pretrained_cfg").unwrap_or(config).clone())?;
+        // As timm reads it: the model was made for this size, whatever the weights that it began with.
+        match &config["model_args"]["img_size"] {
+            Value::Null => {}
+            Value::Array(size) => {
+                let size: [usize; 2] = fields(path, size.clone().into())?;
+                raw.input_size[1..].copy_from_slice(&size);
+            }
+            edge => raw.input_size[1..].fill(fields(path, edge.clone())?),
+        }
+        Ok(raw)
     }
 
     fn edge(&self, path: &Path) -> Result<usize, EmbedError> {
