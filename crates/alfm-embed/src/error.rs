@@ -25,11 +25,11 @@ pub enum EmbedError {
         source: serde_json::Error,
     },
     /// An architecture that is not built here.
-    #[error("{path}: model_type `{found}` is unknown; the known ones are {known}", path = path.display())]
+    #[error("{path}: model_type or architecture `{found}` is unknown; the known ones are {known}", path = path.display())]
     UnknownModelType {
         /// The configuration.
         path: PathBuf,
-        /// Its `model_type`, empty where it has none.
+        /// Its `model_type` or `architecture`, empty where it has neither.
         found: String,
         /// The known types, joined.
         known: String,

@@ -35,14 +35,14 @@ pub fn model_files(config: &Path) -> Result<ModelFiles, EmbedError> {
         let known: Vec<&str> = Family::names().chain(Architecture::names()).collect();
         EmbedError::UnknownModelType {
             path: config.to_owned(),
-            found: fields["model_type"].as_str().unwrap_or_default().to_owned(),
+            found: Architecture::name_in(&fields).to_owned(),
             known: known.join(", "),
         }
     })?;
     Ok(ModelFiles {
         required: match architecture {
             Architecture::Clip | Architecture::Siglip => &[WEIGHTS, TOKENIZER, PREPROCESSING],
-            Architecture::SqueezeNet => &[WEIGHTS],
+            Architecture::SqueezeNet | Architecture::Timm(_) => &[WEIGHTS],
             Architecture::Vit | Architecture::Dinov2 | Architecture::ResNet => {
                 &[WEIGHTS, PREPROCESSING]
             }

@@ -12,4 +12,5 @@ pub(crate) mod preprocess;
 mod processor;
 mod resnet;
 mod squeezenet;
+mod timm;
 mod tower;

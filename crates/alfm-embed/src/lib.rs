@@ -28,7 +28,7 @@ pub use files::{ModelFiles, model_files};
 pub use image::captions::{CaptionEncoder, Similarity};
 pub use image::encoder::VisionEncoder;
 pub use image::pictures::Pictures;
-pub use image::preprocess::{Filter, Preprocessing, Resize, Target};
+pub use image::preprocess::{Filter, Middle, Preprocessing, Resize, Target};
 pub use text::encoder::BertEncoder;
 pub use text::masked::MaskedLm;
 #[cfg(feature = "trunk")]

@@ -219,15 +219,10 @@ impl<'a, B: Backend> Weights<'a, B> {
     }
 }
 
-/// Checkpoints that were converted from TensorFlow name the parts of a layer norm differently.
+/// Checkpoints that were converted from TensorFlow name the parts of a layer norm differently. Scales that are called
+/// `gamma` keep their name.
 fn modern(name: &str) -> String {
-    if let Some(stem) = name.strip_suffix(".gamma") {
-        format!("{stem}.weight")
-    } else if let Some(stem) = name.strip_suffix(".beta") {
-        format!("{stem}.bias")
-    } else {
-        name.to_owned()
-    }
+    name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
 }
 
 /// Tensors of the encoder that embeddings do not depend on: index buffers that old checkpoints

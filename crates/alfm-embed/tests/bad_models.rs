@@ -17,7 +17,7 @@ const WORDS: &str = "embeddings.word_embeddings.weight";
 fn an_unknown_architecture_lists_the_known_ones() {
     let message = Model::bert().set("model_type", json!("t5")).refusal();
     assert!(message.ends_with(
-        "config.json: model_type `t5` is unknown; the known ones are bert, distilbert, mpnet, roberta, xlm-roberta"
+        "config.json: model_type or architecture `t5` is unknown; the known ones are bert, distilbert, mpnet, roberta, xlm-roberta"
     ));
 }
 

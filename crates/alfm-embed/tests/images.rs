@@ -1,4 +1,4 @@
-//! Every image architecture against transformers, on tiny random models (`reference/make_image_encoders.py`).
+//! Every image architecture against transformers and timm, on tiny random models (`reference/make_image_encoders.py`).
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,14 +11,22 @@ use alfm_embed::{
 };
 use common::{TOLERANCE, difference, expected, golden};
 use image::RgbImage;
+use serde_json::{Value, json};
 
-const MODELS: [(&str, usize); 6] = [
+const MODELS: [(&str, usize); 13] = [
     ("vit", 24),
     ("dinov2", 24),
+    ("dinov2-gated", 21),
     ("clip", 16),
     ("siglip", 24),
     ("resnet-basic", 12),
     ("resnet-bottleneck", 32),
+    ("timm-vit", 24),
+    ("timm-clip", 24),
+    ("timm-dinov2", 24),
+    ("timm-registers", 24),
+    ("timm-resnet-basic", 8),
+    ("timm-resnet-bottleneck", 32),
 ];
 
 fn images() -> [RgbImage; 2] {
@@ -117,6 +125,76 @@ fn an_unknown_architecture_lists_the_known_ones() {
     assert!(error.contains("only clip and siglip have a text tower"), "{error}");
 }
 
+/// A copy of a golden model with another `config.json`.
+fn changed(model: &str, change: impl FnOnce(&mut Value)) -> tempfile::TempDir {
+    let (golden, folder) = (golden(&format!("images/{model}")), tempfile::tempdir().unwrap());
+    let weights = "model.safetensors";
+    std::fs::copy(golden.join(weights), folder.path().join(weights)).unwrap();
+    let config = std::fs::read(golden.join("config.json")).unwrap();
+    let mut config: Value = serde_json::from_slice(&config).unwrap();
+    change(&mut config);
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    folder
+}
+
+#[test]
+fn what_is_not_built_of_timm_is_refused() {
+    for (model, pointer, value, expected) in [
+        ("timm-vit", "/architecture", json!("vit_base_patch16_siglip_224"), "the known ones are"),
+        ("timm-vit", "/architecture", json!("resnet50d"), "timm's resnet{18,34,50,101,152}"),
+        ("timm-vit", "/model_args/global_pool", json!("avg"), "only `token` is built for it"),
+        ("timm-vit", "/model_args/num_heads", json!(5), "num_attention_heads is 5"),
+        ("timm-vit", "/model_args/depth", json!(3), "no tensor `blocks.2."),
+        ("timm-vit", "/model_args/mlp_ratio", json!(2.0), "has shape"),
+        ("timm-vit", "/model_args/qk_norm", json!(true), "model_args is qk_norm, but only"),
+        ("timm-vit", "/model_args/embed_dim", json!("24"), "not the JSON expected"),
+        ("timm-vit", "/pretrained_cfg/crop_mode", json!("border"), "crop_mode is border"),
+        ("timm-vit", "/pretrained_cfg/interpolation", json!("area"), "interpolation is area"),
+        ("timm-vit", "/pretrained_cfg/crop_pct", json!(0.0), "crop_pct is 0"),
+        ("timm-vit", "/pretrained_cfg/input_size", json!([1, 32, 32]), "input_size is [1, 32, 32]"),
+        ("timm-vit", "/model_args/img_size", json!([32, 16]), "input_size is [3, 32, 16]"),
+        ("timm-vit", "/model_args/img_size", json!("32"), "not the JSON expected"),
+        ("timm-vit", "/pretrained_cfg/std", json!([1.0, 0.0, 1.0]), "std is 0"),
+        ("timm-resnet-basic", "/model_args/channels", json!([4, 6]), "depths is [2, 1, 1, 1]"),
+        ("timm-resnet-basic", "/architecture", json!("resnet50"), "model.safetensors"),
+    ] {
+        let folder = changed(model, |config| set(config, pointer, value));
+        let error = VisionEncoder::load(folder.path(), None).err().unwrap().to_string();
+        assert!(error.contains(expected), "{pointer}: {error}");
+    }
+}
+
+fn set(config: &mut Value, pointer: &str, value: Value) {
+    let (parent, field) = pointer.rsplit_once('/').unwrap();
+    config.pointer_mut(parent).unwrap()[field] = value;
+}
+
+#[test]
+fn the_size_that_a_timm_model_was_made_for_goes_before_that_of_its_first_weights() {
+    let expected = encode(&load("timm-vit"), &images());
+    for size in [json!(32), json!([32, 32])] {
+        let folder = changed("timm-vit", |config| {
+            set(config, "/pretrained_cfg/input_size", json!([3, 224, 224]));
+            set(config, "/model_args/img_size", size);
+        });
+        let encoder = VisionEncoder::load(folder.path(), None).unwrap();
+        assert_eq!(encode(&encoder, &images()), expected);
+    }
+}
+
+/// Old files have the preparation of pictures at their top level.
+#[test]
+fn an_old_configuration_of_timm_is_read() {
+    let folder = changed("timm-vit", |config| {
+        let preparation = config["pretrained_cfg"].take();
+        let fields = config.as_object_mut().unwrap();
+        fields.remove("pretrained_cfg");
+        fields.extend(preparation.as_object().unwrap().clone());
+    });
+    let old = VisionEncoder::load(folder.path(), None).unwrap();
+    assert_eq!(encode(&old, &images()), encode(&load("timm-vit"), &images()));
+}
+
 #[test]
 fn an_image_without_pixels_is_named() {
     let [wide, _] = images();
@@ -131,6 +209,7 @@ fn the_files_to_fetch_follow_from_the_configuration() {
     assert_eq!(required("bert"), ["model.safetensors", "tokenizer.json"]);
     assert_eq!(required("images/vit"), ["model.safetensors", "preprocessor_config.json"]);
     assert!(required("images/siglip").contains(&"tokenizer.json"));
+    assert_eq!(required("images/timm-vit"), ["model.safetensors"]);
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.json");
     std::fs::write(&config, r#"{"model_type": "swin"}"#).unwrap();

@@ -12,6 +12,7 @@ use alfm_embed::{ImageEncoder, VisionEncoder};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Int64Type;
 use image::RgbImage;
+use image::imageops::{FilterType, resize};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 /// The first `count` images and their labels.
@@ -53,9 +54,85 @@ fn ten_nearest(train: &Matrix, labels: &[usize], test: &Matrix, truth: &[usize])
     right.count() as f64 / truth.len() as f64
 }
 
-/// The data's own notes say 64 %; 300 images leave a standard error of 2.8.
+/// The share of rows that ridge regression on class indicators, with an intercept and penalty `alpha`, gets right:
+/// scikit-learn's `RidgeClassifier(alpha)`.
+fn ridge(train: &Matrix, labels: &[usize], test: &Matrix, truth: &[usize], alpha: f64) -> f64 {
+    let (count, width) = (train.rows() as f64, train.columns());
+    let wide = |row: &[f32]| -> Vec<f64> { row.iter().map(|value| f64::from(*value)).collect() };
+    let mut mean = vec![0.0; width];
+    train.view().iter().for_each(|row| add(&mut mean, 1.0 / count, &wide(row)));
+    let centred = |row: &[f32]| {
+        let mut row = wide(row);
+        add(&mut row, -1.0, &mean);
+        row
+    };
+    let shares: Vec<f64> = (0..10)
+        .map(|k| labels.iter().filter(|label| **label == k).count() as f64 / count)
+        .collect();
+    let mut gram = vec![vec![0.0; width]; width];
+    (0..width).for_each(|d| gram[d][d] = alpha);
+    // A class's row: the sum of its centred features, since those of all sum to 0.
+    let mut sums = vec![vec![0.0; width]; 10];
+    for (row, label) in train.view().iter().zip(labels) {
+        let row = centred(row);
+        add(&mut sums[*label], 1.0, &row);
+        (0..width).for_each(|d| add(&mut gram[d], row[d], &row));
+    }
+    let lower = cholesky(gram);
+    let weights: Vec<Vec<f64>> = sums.into_iter().map(|sums| solve(&lower, sums)).collect();
+    let right = test.view().iter().zip(truth).filter(|(row, class)| {
+        let row = centred(row);
+        let score = |k: &usize| shares[*k] + dot(&weights[*k], &row);
+        (0..10).max_by(|a, b| score(a).total_cmp(&score(b))) == Some(**class)
+    });
+    right.count() as f64 / truth.len() as f64
+}
+
+/// The lower triangle `L` with `L L^T = a`.
+fn cholesky(mut a: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    for i in 0..a.len() {
+        for j in 0..=i {
+            let rest = a[i][j] - dot(&a[i][..j], &a[j][..j]);
+            a[i][j] = if i == j { rest.sqrt() } else { rest / a[j][j] };
+        }
+    }
+    a
+}
+
+/// `x` with `L L^T x = b`.
+fn solve(lower: &[Vec<f64>], mut b: Vec<f64>) -> Vec<f64> {
+    for i in 0..b.len() {
+        b[i] = (b[i] - dot(&lower[i][..i], &b[..i])) / lower[i][i];
+    }
+    for i in (0..b.len()).rev() {
+        b[i] /= lower[i][i];
+        let known = b[i];
+        add(&mut b[..i], -known, &lower[i][..i]);
+    }
+    b
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn add(sum: &mut [f64], factor: f64, values: &[f64]) {
+    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += factor * value);
+}
+
+/// [[4, 2], [2, 5]] is L L^T of [[2, 0], [1, 2]], and takes (1, -1) to (2, -3).
 #[test]
-fn ten_neighbours_of_real_features_are_right_as_often_as_the_data_notes_say() {
+fn a_system_is_solved_by_its_triangle() {
+    let lower = cholesky(vec![vec![4.0, 2.0], vec![2.0, 5.0]]);
+    assert_eq!([lower[0][0], lower[1][0], lower[1][1]], [2.0, 1.0, 2.0]);
+    assert_eq!(solve(&lower, vec![2.0, -3.0]), [1.0, -1.0]);
+}
+
+/// scikit-learn 1.9.1 says 62.3 and 69.0 % of the same features. With Pillow's Lanczos filter, which rounds to bytes
+/// between its two passes, it says 63.7 and 69.7 %: the 64 and 70 % of the data's own notes. 300 images leave a standard
+/// error of 2.8.
+#[test]
+fn real_features_tell_classes_apart_as_well_as_the_data_notes_say() {
     let Some(hub) = common::hub() else {
         eprintln!("skipped: neither ALFM_HUB_DIR nor HF_HOME is set");
         return;
@@ -68,10 +145,18 @@ fn ten_neighbours_of_real_features_are_right_as_often_as_the_data_notes_say() {
         return;
     }
     let encoder = VisionEncoder::load(&model, Some(128)).unwrap();
-    let embed = |images: &[RgbImage]| encoder.encode(&images, &mut |_, _| {}).unwrap();
+    let embed = |images: &[RgbImage]| {
+        let resized: Vec<RgbImage> =
+            images.iter().map(|image| resize(image, 128, 128, FilterType::Lanczos3)).collect();
+        encoder.encode(&&resized[..], &mut |_, _| {}).unwrap()
+    };
     let (train, labels) = read(&lossless.join("train-first-4000.parquet"), 1500);
     let (test, truth) = read(&lossless.join("test-first-500.parquet"), 300);
-    let accuracy = ten_nearest(&embed(&train), &labels, &embed(&test), &truth);
-    eprintln!("10 nearest neighbours: {:.1} %", 100.0 * accuracy);
-    assert!((0.61..0.67).contains(&accuracy), "{accuracy}");
+    let (train, test) = (embed(&train), embed(&test));
+    let neighbours = ten_nearest(&train, &labels, &test, &truth);
+    let ridge = ridge(&train, &labels, &test, &truth, 1.0);
+    eprintln!("10 nearest {:.1} %, ridge {:.1} %", 100.0 * neighbours, 100.0 * ridge);
+    // Three images: other processors add up in another order.
+    assert!((neighbours - 0.623).abs() < 0.011, "{neighbours}");
+    assert!((ridge - 0.690).abs() < 0.011, "{ridge}");
 }

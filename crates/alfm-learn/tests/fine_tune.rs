@@ -3,14 +3,20 @@
 #![cfg(feature = "fine-tune")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
+use std::error::Error;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use alfm_core::{ClassId, Matrix, SeedTree};
-use alfm_embed::{BertEncoder, ImageEncoder, Items, Prepared, TextEncoder, Trunk, VisionEncoder};
+use alfm_core::{ClassId, Digest, Matrix, SeedTree};
+use alfm_embed::{
+    BertEncoder, ImageEncoder, Items, Pictures, Prepared, TextEncoder, Trunk, VisionEncoder,
+};
 use alfm_learn::{FineTuneConfig, FineTuneError, FineTuned, ItemExamples};
 use image::{Rgb, RgbImage};
 use rayon::prelude::*;
+use safetensors::SafeTensors;
 
 const BERT: &str = "bert";
 
@@ -101,20 +107,49 @@ fn texts_are_learned_to_the_last() {
     }
 }
 
-#[test]
-fn images_are_learned_to_the_last() {
-    // Reddish or bluish, with stripes of the other channel that differ from image to image.
+/// Reddish or bluish, with stripes of the other channel that differ from image to image.
+fn striped() -> Vec<RgbImage> {
     let image = |row: u32| {
         RgbImage::from_fn(40, 36, |x, y| {
             let stripe = ((x + y) / (row + 2) % 2) as u8 * 90;
             if row.is_multiple_of(2) { Rgb([150, stripe, 90]) } else { Rgb([90, stripe, 150]) }
         })
     };
-    let images: Vec<RgbImage> = (0..8).map(image).collect();
+    (0..8).map(image).collect()
+}
+
+#[test]
+fn images_are_learned_to_the_last() {
+    let images = striped();
     let pictures = &images[..];
-    for name in ["images/resnet-basic", "images/vit"] {
+    for name in ["resnet-basic", "vit", "dinov2-gated", "timm-resnet-basic", "timm-vit"] {
+        let name = &format!("images/{name}");
         let items = trunk(name).prepare(Items::Pictures(&pictures)).unwrap();
         learned_to_the_last(name, &items, 12);
+    }
+}
+
+/// On the published SqueezeNet, whose sizes are fixed.
+#[test]
+fn a_squeezenet_is_learned_to_the_last() {
+    let Some(snapshot) = snapshot("local--squeezenet1_1-imagenet-features") else {
+        eprintln!("skipped: ALFM_HUB_DIR has no squeezenet1_1-imagenet-features");
+        return;
+    };
+    let images = striped();
+    let pictures = &images[..];
+    let trunk = Trunk::load(&snapshot, Some(48)).unwrap();
+    let items = trunk.prepare(Items::Pictures(&pictures)).unwrap();
+    let (labels, rows) = (labels(), [0, 1, 2, 3, 4, 5, 6, 7]);
+    let published = trunk.parameters().to_vec();
+    let examples = ItemExamples::new(&items, &rows, &labels, &[1.0; 8], 2);
+    let fit = config().with_epochs(15).with_learning_rates(1e-4, 1e-3).check().unwrap();
+    let model = fit.fit(trunk, &examples, &SeedTree::new(3), None, &mut go_on).unwrap();
+    let losses = &model.summary().training_losses;
+    assert_eq!(correct(&model, &items, &labels), 8, "{losses:?}");
+    assert!(losses[14] < 0.5 * losses[0], "{losses:?}");
+    for (before, after) in published.iter().zip(model.trunk().parameters()) {
+        assert_ne!(before.values, after.values, "{} was not trained", after.name);
     }
 }
 
@@ -225,6 +260,48 @@ fn a_killed_fit_goes_on_to_the_same_bytes() {
     assert_eq!(bits(&again, &items), bits(&whole, &items));
 }
 
+/// Images that count how often one of them was asked for.
+struct Counted<'a> {
+    images: &'a [RgbImage],
+    asked: AtomicUsize,
+}
+
+impl Pictures for Counted<'_> {
+    fn count(&self) -> usize {
+        self.images.len()
+    }
+
+    fn decode(&self, row: usize) -> Result<RgbImage, Box<dyn Error + Send + Sync>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.images.decode(row)
+    }
+
+    fn digest(&self, row: usize) -> Digest {
+        self.images.digest(row)
+    }
+}
+
+#[test]
+fn a_resumed_fit_makes_no_head() {
+    let images = striped();
+    let pictures = Counted { images: &images, asked: AtomicUsize::new(0) };
+    let start = trunk("images/vit");
+    let items = start.prepare(Items::Pictures(&pictures)).unwrap();
+    let (labels, rows) = (labels(), [0, 1, 2, 3, 4, 5, 6, 7]);
+    let examples = ItemExamples::new(&items, &rows, &labels, &[1.0; 8], 2);
+    let fit = config().with_epochs(2).check().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let run = || {
+        let (trunk, seed) = (trunk("images/vit"), SeedTree::new(3));
+        fit.fit(trunk, &examples, &seed, Some(home.path()), &mut go_on).unwrap()
+    };
+    run();
+    // Once for the head, and once an epoch.
+    assert_eq!(pictures.asked.swap(0, Ordering::Relaxed), 3 * 8);
+    run();
+    assert_eq!(pictures.asked.load(Ordering::Relaxed), 0);
+}
+
 #[test]
 fn a_checkpoint_of_another_fit_or_a_broken_one_is_refused() {
     let start = trunk(BERT);
@@ -273,11 +350,27 @@ fn every_architecture_of_images_survives_the_way_through_a_trunk() {
         .map(|name| image::open(folder("images").join(name)).unwrap().into_rgb8())
         .collect();
     let pictures = &images[..];
-    for name in ["vit", "dinov2", "clip", "siglip", "resnet-basic", "resnet-bottleneck"] {
+    for name in [
+        "vit",
+        "dinov2",
+        "dinov2-gated",
+        "clip",
+        "siglip",
+        "resnet-basic",
+        "resnet-bottleneck",
+        "timm-vit",
+        "timm-clip",
+        "timm-dinov2",
+        "timm-registers",
+        "timm-resnet-basic",
+        "timm-resnet-bottleneck",
+    ] {
         let published = folder("images").join(name);
         let trunk = Trunk::load(&published, None).unwrap();
         let home = tempfile::tempdir().unwrap();
         trunk.save(home.path()).unwrap();
+        let (before, after) = (tensor_names(&published), tensor_names(home.path()));
+        assert!(after.is_subset(&before), "{name}: {after:?}");
         let items = trunk.prepare(Items::Pictures(&pictures)).unwrap();
         let own = trunk.encode(&items, &[1, 0], &mut |_, _| {}).unwrap();
         let trained = trunk.forward(&items, &[1, 0]).unwrap().features();
@@ -290,6 +383,12 @@ fn every_architecture_of_images_survives_the_way_through_a_trunk() {
             assert!((a - b).abs() < 1e-4, "{name}: {a}, {b}");
         }
     }
+}
+
+fn tensor_names(folder: &Path) -> BTreeSet<String> {
+    let file = std::fs::read(folder.join("model.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    tensors.names().into_iter().map(str::to_owned).collect()
 }
 
 #[test]
@@ -320,7 +419,7 @@ fn bad_examples_and_a_diverging_fit_are_named() {
 /// On the published MiniLM, whose matrices are large enough for several threads.
 #[test]
 fn the_number_of_threads_changes_nothing() {
-    let Some(snapshot) = minilm() else {
+    let Some(snapshot) = snapshot("sentence-transformers--all-MiniLM-L6-v2") else {
         eprintln!("skipped: ALFM_HUB_DIR has no all-MiniLM-L6-v2");
         return;
     };
@@ -347,9 +446,9 @@ fn the_number_of_threads_changes_nothing() {
     assert!(pool(2).install(fits).iter().all(|bits| *bits == one));
 }
 
-fn minilm() -> Option<PathBuf> {
+/// A published model's folder.
+fn snapshot(model: &str) -> Option<PathBuf> {
     let hub = PathBuf::from(std::env::var_os("ALFM_HUB_DIR")?);
-    let snapshots = hub.join("models--sentence-transformers--all-MiniLM-L6-v2/snapshots");
-    let mut folders = std::fs::read_dir(snapshots).ok()?;
+    let mut folders = std::fs::read_dir(hub.join(format!("models--{model}/snapshots"))).ok()?;
     Some(folders.next()?.ok()?.path())
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::timm::{self, Timm};
 use crate::EmbedError;
 use crate::error::read_json;
 use crate::layers::activation::Activation;
@@ -11,7 +12,7 @@ use crate::layers::block::BlockSizes;
 use crate::weights::Weights;
 
 /// `architecture` of SqueezeNet 1.1.
-pub(crate) const SQUEEZENET: &str = "squeezenet1_1";
+const SQUEEZENET: &str = "squeezenet1_1";
 
 /// The architectures of image encoders, told apart by `model_type`, or by `architecture` where there
 /// is none.
@@ -23,8 +24,10 @@ pub(crate) enum Architecture {
     Siglip,
     ResNet,
     SqueezeNet,
+    Timm(Timm),
 }
 
+/// Those but timm's, whose names have parts.
 const ARCHITECTURES: [(&str, Architecture); 6] = [
     ("vit", Architecture::Vit),
     ("dinov2", Architecture::Dinov2),
@@ -54,15 +57,17 @@ impl Architecture {
     /// The architecture of a configuration, if it is built.
     pub(crate) fn of(config: &Value) -> Option<Self> {
         let found = Self::name_in(config);
-        ARCHITECTURES.iter().find(|(name, _)| *name == found).map(|(_, known)| *known)
+        let known = ARCHITECTURES.iter().find(|(name, _)| *name == found);
+        known.map(|(_, known)| *known).or_else(|| Timm::by_name(found).map(Self::Timm))
     }
 
     /// The names of all that are built.
     pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-        ARCHITECTURES.iter().map(|(name, _)| *name)
+        ARCHITECTURES.iter().map(|(name, _)| *name).chain(timm::KNOWN)
     }
 
-    fn name_in(config: &Value) -> &str {
+    /// What a configuration calls its architecture; empty where it doesn't say.
+    pub(crate) fn name_in(config: &Value) -> &str {
         let name = |field: &str| config[field].as_str();
         name("model_type").or_else(|| name("architecture")).unwrap_or_default()
     }
@@ -73,12 +78,12 @@ impl Architecture {
             Self::Vit => "vit.",
             Self::Dinov2 => "dinov2.",
             Self::ResNet => "resnet.",
-            Self::Clip | Self::Siglip | Self::SqueezeNet => "",
+            Self::Clip | Self::Siglip | Self::SqueezeNet | Self::Timm(_) => "",
         }
     }
 
-    /// Leaves out what images have no use for.
-    pub(crate) fn discard_other_tower(self, weights: &mut Weights<'_>) {
+    /// Leaves out what embeddings of images have no use for.
+    pub(crate) fn discard_unused(self, weights: &mut Weights<'_>) {
         match self {
             Self::Clip | Self::Siglip => {
                 for prefix in ["text_model.", "text_projection.", "logit_"] {
@@ -87,6 +92,7 @@ impl Architecture {
             }
             // Training alone masks patches.
             Self::Vit | Self::Dinov2 => weights.discard("embeddings.mask_token"),
+            Self::Timm(model) => weights.discard_all(model.classifier()),
             Self::ResNet | Self::SqueezeNet => {}
         }
     }
@@ -105,7 +111,7 @@ impl Architecture {
                 json!({"layer_norm_eps": 1e-5, "patch_size": 32, "hidden_act": "quick_gelu"})
             }
             Self::Siglip => json!({"layer_norm_eps": 1e-6, "hidden_act": "gelu_pytorch_tanh"}),
-            Self::ResNet | Self::SqueezeNet => json!({}),
+            Self::ResNet | Self::SqueezeNet | Self::Timm(_) => json!({}),
         };
         overlaid(base, &own)
     }
@@ -254,11 +260,6 @@ impl Raw {
         if !(self.layer_norm_eps > 0.0 && self.layer_norm_eps.is_finite()) {
             return setting(path, "layer_norm_eps", self.layer_norm_eps, "it must be positive");
         }
-        if self.use_swiglu_ffn {
-            let expected =
-                "only DINOv2 with a plain feed-forward part is built: small, base or large";
-            return setting(path, "use_swiglu_ffn", "true", expected);
-        }
         if !self.qkv_bias {
             return setting(path, "qkv_bias", "false", "only attention with biases is built");
         }
@@ -270,11 +271,18 @@ impl Raw {
             width: self.hidden_size,
             layers: self.num_hidden_layers,
             heads: self.num_attention_heads,
-            inner,
+            inner: if self.use_swiglu_ffn { gated(inner) } else { inner },
+            gated: self.use_swiglu_ffn,
             epsilon: self.layer_norm_eps,
             activation,
         })
     }
+}
+
+/// Width of a gated feed-forward part that has about as many weights as a plain one of width `inner`, rounded up to a
+/// multiple of 8.
+fn gated(inner: usize) -> usize {
+    (inner * 2 / 3).next_multiple_of(8)
 }
 
 /// Length of CLIP's embeddings.

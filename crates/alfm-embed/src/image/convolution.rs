@@ -48,20 +48,19 @@ impl<B: Backend> Convolution<B> {
         Ok(Self::new(weight, bias, sizes))
     }
 
-    /// Takes a convolution and the batch normalisation behind it, as one:
+    /// Takes a convolution and the batch normalisation behind it, by their names, as one:
     /// `(w x - mean) g / sqrt(variance + e) + b`.
     pub(super) fn normalised(
         weights: &mut Weights<'_, B>,
-        name: &str,
+        [convolution, normalisation]: &[String; 2],
         sizes: Sizes,
     ) -> Result<Self, EmbedError> {
-        let weight = weights.take::<4>(&format!("{name}.convolution.weight"), sizes.shape())?;
-        let mut part = |part: &str| {
-            weights.take::<1>(&format!("{name}.normalization.{part}"), [sizes.outputs])
-        };
+        let weight = weights.take::<4>(&format!("{convolution}.weight"), sizes.shape())?;
+        let mut part =
+            |part: &str| weights.take::<1>(&format!("{normalisation}.{part}"), [sizes.outputs]);
         let (gain, shift) = (part("weight")?, part("bias")?);
         let (mean, variance) = (part("running_mean")?, part("running_var")?);
-        weights.discard(&format!("{name}.normalization.num_batches_tracked"));
+        weights.discard(&format!("{normalisation}.num_batches_tracked"));
         let scale = gain / (variance + EPSILON).sqrt();
         let bias = shift - mean * scale.clone();
         Ok(Self::new(weight * scale.reshape([sizes.outputs, 1, 1, 1]), bias, sizes))

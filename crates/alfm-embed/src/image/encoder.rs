@@ -13,7 +13,8 @@ use crate::parallel::for_each_in_parallel;
 use crate::text::model::BATCH_TOKENS;
 use crate::{EmbedError, ImageEncoder, Progress};
 
-/// An image encoder: ViT, DINOv2, the image towers of CLIP and SigLIP, ResNet, SqueezeNet 1.1.
+/// An image encoder: ViT, DINOv2, the image towers of CLIP and SigLIP, ResNet, SqueezeNet 1.1; ViT, DINOv2 and ResNet
+/// as timm publishes them, too.
 ///
 /// Embeddings are what the reference calls them: the class token of ViT and DINOv2 behind the last normalisation,
 /// the image features of CLIP (projected, not normalised) and SigLIP, the channel means of the convolutional ones.
@@ -35,8 +36,8 @@ pub struct VisionEncoder {
 }
 
 impl VisionEncoder {
-    /// Loads a model from its folder as the hub lays it out: `config.json`, `preprocessor_config.json` and
-    /// `model.safetensors`.
+    /// Loads a model from its folder as the hub lays it out: `config.json`, `preprocessor_config.json` (timm's models
+    /// have none) and `model.safetensors`.
     ///
     /// With `size` the model is given square images of that edge instead of the published one; a table of positions
     /// is stretched to it.

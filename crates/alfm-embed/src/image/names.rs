@@ -1,4 +1,5 @@
 use super::config::Architecture;
+use super::timm::{Timm, Vit};
 use crate::layers::block::BlockNames;
 
 /// Tensor names of a vision transformer, without `.weight` and `.bias` where there are two.
@@ -9,6 +10,8 @@ pub(super) struct TowerNames {
     pub(super) patch_bias: bool,
     /// The whole name.
     pub(super) class: Option<&'static str>,
+    /// Name and number of further tokens. Where there are some, only patches have positions.
+    pub(super) registers: Option<(&'static str, usize)>,
     /// The whole name.
     pub(super) positions: &'static str,
     pub(super) norm_before: Option<&'static str>,
@@ -52,6 +55,20 @@ const DINOV2: BlockNames = BlockNames {
     ..VIT
 };
 
+/// DINOv2's layers with a gated feed-forward part.
+pub(super) const GATED: BlockNames =
+    BlockNames { inner: "mlp.weights_in", outer: "mlp.weights_out", ..DINOV2 };
+
+const TIMM: BlockNames = BlockNames {
+    attention_norm: "norm1",
+    query_key_value: &["attn.qkv"],
+    attention_output: "attn.proj",
+    norm: "norm2",
+    inner: "mlp.fc1",
+    outer: "mlp.fc2",
+    scales: None,
+};
+
 impl TowerNames {
     /// Names as the hub's checkpoints have them, behind the model's prefix.
     pub(super) fn of(architecture: Architecture) -> Self {
@@ -60,6 +77,7 @@ impl TowerNames {
             patch: "embeddings.patch_embeddings.projection",
             patch_bias: true,
             class: Some("embeddings.cls_token"),
+            registers: None,
             positions: "embeddings.position_embeddings",
             norm_before: None,
             blocks: "encoder.layer",
@@ -85,7 +103,23 @@ impl TowerNames {
                 ..paired
             },
             Architecture::Siglip => paired,
+            Architecture::Timm(Timm::Vit(vit)) => Self::timm(vit),
             _ => own,
+        }
+    }
+    fn timm(vit: Vit) -> Self {
+        let scaled = matches!(vit, Vit::Dinov2 | Vit::Registers);
+        Self {
+            nested: false,
+            patch: "patch_embed.proj",
+            patch_bias: vit != Vit::Clip,
+            class: Some("cls_token"),
+            registers: (vit == Vit::Registers).then_some(("reg_token", 4)),
+            positions: "pos_embed",
+            norm_before: (vit == Vit::Clip).then_some("norm_pre"),
+            blocks: "blocks",
+            block: BlockNames { scales: scaled.then_some(["ls1.gamma", "ls2.gamma"]), ..TIMM },
+            norm: "norm",
         }
     }
 }

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::config::Architecture;
 use super::preprocess::Preprocessing;
-use super::resnet::ResNet;
+use super::resnet::{Naming, ResNet};
 use super::squeezenet::SqueezeNet;
+use super::timm::Timm;
 use super::tower::VisionTower;
 use crate::EmbedError;
 use crate::layers::Cpu;
@@ -26,6 +27,7 @@ pub(crate) struct Description {
     /// Of `config.json`.
     path: PathBuf,
     architecture: Architecture,
+    /// Its fields, as transformers has them.
     config: Value,
     pub(crate) preprocessing: Preprocessing,
 }
@@ -35,6 +37,10 @@ impl Description {
     pub(crate) fn read(folder: &Path, size: Option<usize>) -> Result<Self, EmbedError> {
         let path = folder.join("config.json");
         let (architecture, config) = Architecture::read(&path)?;
+        let config = match architecture {
+            Architecture::Timm(model) => model.described(&path, &config)?,
+            _ => config,
+        };
         let preprocessing = Preprocessing::read(folder)?;
         let preprocessing = match size {
             Some(0) => return Err(EmbedError::ImageSize),
@@ -51,7 +57,7 @@ impl Description {
         bytes: &'a [u8],
     ) -> Result<Weights<'a>, EmbedError> {
         let mut weights = Weights::open(file, bytes, self.architecture.prefix(), None)?;
-        self.architecture.discard_other_tower(&mut weights);
+        self.architecture.discard_unused(&mut weights);
         Ok(weights)
     }
 
@@ -63,7 +69,12 @@ impl Description {
         let (path, config) = (&self.path, &self.config);
         let size = self.preprocessing.output();
         Ok(match self.architecture {
-            Architecture::ResNet => Network::ResNet(ResNet::load(weights, path, config)?),
+            Architecture::ResNet => {
+                Network::ResNet(ResNet::load(weights, path, config, Naming::Transformers)?)
+            }
+            Architecture::Timm(Timm::ResNet) => {
+                Network::ResNet(ResNet::load(weights, path, config, Naming::Torchvision)?)
+            }
             Architecture::SqueezeNet => {
                 Network::SqueezeNet(SqueezeNet::load(weights, path, config, size)?)
             }

@@ -18,10 +18,22 @@ pub struct Preprocessing {
     pub resize: Option<Resize>,
     /// Height and width that are cut out of the middle, black beyond the edges.
     pub crop: Option<[usize; 2]>,
+    /// Where the middle lies.
+    pub middle: Middle,
     /// Every channel is `value * scale + shift`, values from 0 to 255.
     pub scale: [f32; 3],
     /// See `scale`.
     pub shift: [f32; 3],
+}
+
+/// Where a crop begins when what is left over does not halve evenly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Middle {
+    /// At half of it, rounded down, as transformers has it.
+    Down,
+    /// At half of it, rounded to even, as torchvision has it.
+    Even,
 }
 
 /// How a picture is resized.
@@ -134,7 +146,7 @@ impl Preprocessing {
     /// Crops and normalises `[height, width, 3]` pixels into planes.
     fn cut(&self, pixels: &[u8], size: [usize; 2], values: &mut Vec<f32>) {
         let target = self.crop.unwrap_or(size);
-        let [rows, columns] = [0, 1].map(|axis| Overlap::of(size[axis], target[axis]));
+        let [rows, columns] = [0, 1].map(|axis| Overlap::of(size[axis], target[axis], self.middle));
         let [height, width] = target;
         let start = values.len();
         values.resize(start + 3 * height * width, 0.0);
@@ -162,9 +174,12 @@ struct Overlap {
 }
 
 impl Overlap {
-    fn of(source: usize, target: usize) -> Self {
+    fn of(source: usize, target: usize, middle: Middle) -> Self {
+        let half = source.saturating_sub(target) / 2;
+        // What follows half of an odd number is rounded up where that is even.
+        let up = middle == Middle::Even && source.saturating_sub(target) % 4 == 3;
         Self {
-            source: source.saturating_sub(target) / 2,
+            source: half + usize::from(up),
             // The reference pads half of what is missing in front, rounded up.
             target: target.saturating_sub(source).div_ceil(2),
             length: source.min(target),
@@ -202,5 +217,18 @@ impl Filter {
         });
         Resizer::new().resize(&source, &mut target, &options)?;
         Ok(target.into_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Python's `round(rest / 2)`, 0.5, 1.5, 2.5 and 3.5 becoming 0, 2, 2 and 4, and `rest // 2`.
+    #[test]
+    fn an_odd_rest_is_halved_as_the_library_halves_it() {
+        let begins = |middle| [33, 35, 37, 39].map(|edge| Overlap::of(edge, 32, middle).source);
+        assert_eq!(begins(Middle::Even), [0, 2, 2, 4]);
+        assert_eq!(begins(Middle::Down), [0, 1, 2, 3]);
     }
 }

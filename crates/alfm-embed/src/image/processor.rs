@@ -2,8 +2,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::config::setting as refuse;
-use super::preprocess::{Filter, Preprocessing, Resize, Target};
+use super::config::{Architecture, setting as refuse};
+use super::preprocess::{Filter, Middle, Preprocessing, Resize, Target};
+use super::timm::preparation;
 use crate::EmbedError;
 use crate::error::read_json;
 
@@ -71,11 +72,12 @@ pub(super) fn read(folder: &Path) -> Result<Preprocessing, EmbedError> {
         return read_json::<Raw>(&path)?.check(&path);
     }
     let config = folder.join("config.json");
-    let squeezenet = read_json::<serde_json::Value>(&config)?;
-    if squeezenet["architecture"] == super::config::SQUEEZENET {
-        return read_json::<RawSqueezeNet>(&config)?.check(&config);
+    let fields = read_json::<serde_json::Value>(&config)?;
+    match Architecture::of(&fields) {
+        Some(Architecture::SqueezeNet) => read_json::<RawSqueezeNet>(&config)?.check(&config),
+        Some(Architecture::Timm(_)) => preparation::read(&config, &fields),
+        _ => read_json::<Raw>(&path)?.check(&path),
     }
-    read_json::<Raw>(&path)?.check(&path)
 }
 
 impl Raw {
@@ -96,14 +98,8 @@ impl Raw {
         } else {
             ([0.0; 3], [1.0; 3])
         };
-        if deviation.contains(&0.0) {
-            return refuse(path, "image_std", "0", "it must be positive");
-        }
-        let [scale, shift] = [
-            deviation.map(|deviation| (factor / deviation) as f32),
-            [0, 1, 2].map(|channel| (-mean[channel] / deviation[channel]) as f32),
-        ];
-        Ok(Preprocessing { resize, crop, scale, shift })
+        let [scale, shift] = affine(path, "image_std", factor, mean, deviation)?;
+        Ok(Preprocessing { resize, crop, middle: Middle::Down, scale, shift })
     }
 
     fn resized(&self, path: &Path) -> Result<Option<Target>, EmbedError> {
@@ -163,6 +159,24 @@ impl Raw {
     }
 }
 
+/// Scale and shift of each channel by which `value` becomes `(value factor - mean) / deviation`; `field` is the
+/// deviation's.
+pub(super) fn affine(
+    path: &Path,
+    field: &'static str,
+    factor: f64,
+    mean: [f64; 3],
+    deviation: [f64; 3],
+) -> Result<[[f32; 3]; 2], EmbedError> {
+    if deviation.contains(&0.0) {
+        return refuse(path, field, "0", "it must be positive");
+    }
+    Ok([
+        deviation.map(|deviation| (factor / deviation) as f32),
+        [0, 1, 2].map(|channel| (-mean[channel] / deviation[channel]) as f32),
+    ])
+}
+
 /// What ConvNeXT's processor, which ResNet uses, makes of a shortest edge and a share of it.
 fn convnext(
     path: &Path,
@@ -199,6 +213,7 @@ impl RawSqueezeNet {
         Ok(Preprocessing {
             resize: Some(Resize { target, filter: Filter::Bilinear }),
             crop: None,
+            middle: Middle::Down,
             scale: [*scale as f32; 3],
             shift: mean.map(|mean| (-mean * scale) as f32),
         })

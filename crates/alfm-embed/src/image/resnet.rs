@@ -13,7 +13,7 @@ use crate::EmbedError;
 use crate::weights::Weights;
 
 /// Channels of a bottleneck's output a channel of its middle.
-const REDUCTION: usize = 4;
+pub(super) const REDUCTION: usize = 4;
 
 /// A ResNet without its classifier (He et al. 2016, arXiv 1512.03385), of basic or bottleneck blocks:
 /// the means of the last layer's channels.
@@ -26,6 +26,51 @@ pub(crate) struct ResNet<B: Backend> {
 struct Residual<B: Backend> {
     shortcut: Option<Convolution<B>>,
     layers: Vec<Convolution<B>>,
+}
+
+/// Whose names the tensors have.
+#[derive(Clone, Copy)]
+pub(super) enum Naming {
+    Transformers,
+    /// timm has the same.
+    Torchvision,
+}
+
+impl Naming {
+    /// Convolution and normalisation in front of all blocks.
+    fn first(self) -> [String; 2] {
+        match self {
+            Self::Transformers => of_transformers("embedder.embedder"),
+            Self::Torchvision => ["conv1", "bn1"].map(str::to_owned),
+        }
+    }
+
+    /// What the names of a block begin with.
+    fn block(self, stage: usize, block: usize) -> String {
+        match self {
+            Self::Transformers => format!("encoder.stages.{stage}.layers.{block}"),
+            Self::Torchvision => format!("layer{}.{block}", stage + 1),
+        }
+    }
+
+    /// Convolution and normalisation number `at` of a block.
+    fn layer(self, block: &str, at: usize) -> [String; 2] {
+        match self {
+            Self::Transformers => of_transformers(&format!("{block}.layer.{at}")),
+            Self::Torchvision => ["conv", "bn"].map(|part| format!("{block}.{part}{}", at + 1)),
+        }
+    }
+
+    fn shortcut(self, block: &str) -> [String; 2] {
+        match self {
+            Self::Transformers => of_transformers(&format!("{block}.shortcut")),
+            Self::Torchvision => [0, 1].map(|part| format!("{block}.downsample.{part}")),
+        }
+    }
+}
+
+fn of_transformers(layer: &str) -> [String; 2] {
+    ["convolution", "normalization"].map(|part| format!("{layer}.{part}"))
 }
 
 /// `config.json`; the defaults are those of transformers.
@@ -88,19 +133,20 @@ impl<B: Backend> ResNet<B> {
         weights: &mut Weights<'_, B>,
         path: &Path,
         config: &Value,
+        naming: Naming,
     ) -> Result<Self, EmbedError> {
         let raw: Raw = fields(path, config.clone())?;
         raw.check(path)?;
         let outputs = raw.embedding_size;
         let sizes = Sizes { inputs: 3, outputs, kernel: 7, stride: 2, padding: 3, rectified: true };
-        let first = Convolution::normalised(weights, "embedder.embedder", sizes)?;
+        let first = Convolution::normalised(weights, &naming.first(), sizes)?;
         let (mut blocks, mut inputs) = (Vec::new(), raw.embedding_size);
         for (stage, (&outputs, &depth)) in raw.hidden_sizes.iter().zip(&raw.depths).enumerate() {
             for layer in 0..depth {
                 let halved = layer == 0 && (stage > 0 || raw.downsample_in_first_stage);
                 let stride = if halved { 2 } else { 1 };
-                let name = format!("encoder.stages.{stage}.layers.{layer}");
-                blocks.push(Residual::load(weights, &name, &raw, [inputs, outputs], stride)?);
+                let name = (naming, naming.block(stage, layer));
+                blocks.push(Residual::load(weights, name, &raw, [inputs, outputs], stride)?);
                 inputs = outputs;
             }
         }
@@ -122,7 +168,7 @@ impl<B: Backend> ResNet<B> {
 impl<B: Backend> Residual<B> {
     fn load(
         weights: &mut Weights<'_, B>,
-        name: &str,
+        (naming, block): (Naming, String),
         raw: &Raw,
         [inputs, outputs]: [usize; 2],
         stride: usize,
@@ -141,12 +187,12 @@ impl<B: Backend> Residual<B> {
             layers.into_iter().enumerate().map(|(at, (kernel, stride, inputs, outputs))| {
                 let (padding, rectified) = (kernel / 2, at < last);
                 let sizes = Sizes { inputs, outputs, kernel, stride, padding, rectified };
-                Convolution::normalised(weights, &format!("{name}.layer.{at}"), sizes)
+                Convolution::normalised(weights, &naming.layer(&block, at), sizes)
             });
         let layers = layers.collect::<Result<_, _>>()?;
         let shortcut = if inputs != outputs || stride != 1 {
             let sizes = Sizes { inputs, outputs, kernel: 1, stride, padding: 0, rectified: false };
-            Some(Convolution::normalised(weights, &format!("{name}.shortcut"), sizes)?)
+            Some(Convolution::normalised(weights, &naming.shortcut(&block), sizes)?)
         } else {
             None
         };

@@ -7,7 +7,7 @@ use burn::tensor::ops::AttentionModuleOptions;
 use serde_json::Value;
 
 use super::config::{Architecture, VisionConfig};
-use super::names::TowerNames;
+use super::names::{GATED, TowerNames};
 use super::positions::fitted;
 use crate::EmbedError;
 use crate::layers::block::{Block, BlockSizes};
@@ -20,8 +20,8 @@ use crate::weights::Weights;
 pub(crate) struct VisionTower<B: Backend> {
     patch: usize,
     embedding: Linear<B>,
-    /// The class token with its position, `[1, width]`.
-    class: Option<Tensor<B, 2>>,
+    /// The class token with its position and the registers, `[tokens, width]`.
+    first: Option<Tensor<B, 2>>,
     /// `[patches, width]`.
     positions: Tensor<B, 2>,
     norm_before: Option<LayerNorm<B>>,
@@ -53,6 +53,7 @@ impl<B: Kernels> VisionTower<B> {
         let fields = if names.nested { &config["vision_config"] } else { config };
         let VisionConfig { blocks: sizes, image, patch } =
             VisionConfig::new(path, architecture, fields)?;
+        let block = if sizes.gated { &GATED } else { &names.block };
         let width = sizes.width;
         let grid = size.map(|edge| edge / patch);
         if grid.contains(&0) {
@@ -65,17 +66,11 @@ impl<B: Kernels> VisionTower<B> {
         let bias = if names.patch_bias { Some(weights.take(&bias, [width])?) } else { None };
         let kernel: Tensor<B, 2> = kernel.reshape([width, 3 * patch * patch]);
         let from = image / patch;
-        let first = usize::from(names.class.is_some());
+        let before = usize::from(names.class.is_some() && names.registers.is_none());
         let table: Tensor<B, 2> =
-            weights.take_flat(names.positions, [first + from * from, width])?;
-        let class = match names.class {
-            Some(class) => {
-                let token = weights.take_flat::<2>(class, [1, width])?;
-                Some(token + table.clone().narrow(0, 0, 1))
-            }
-            None => None,
-        };
-        let positions = fitted(table.slice([first..]), from, grid);
+            weights.take_flat(names.positions, [before + from * from, width])?;
+        let first = first_tokens(weights, &names, &table)?;
+        let positions = fitted(table.slice([before..]), from, grid);
         let norm_before = match names.norm_before {
             Some(name) => Some(weights.norm(name, width, sizes.epsilon)?),
             None => None,
@@ -93,10 +88,10 @@ impl<B: Kernels> VisionTower<B> {
         Ok(Self {
             patch,
             embedding: Linear::new(kernel.transpose(), bias),
-            class,
+            first,
             positions,
             norm_before,
-            blocks: Block::load_all(weights, &sizes, names.blocks, &names.block)?,
+            blocks: Block::load_all(weights, &sizes, names.blocks, block)?,
             norm: weights.norm(names.norm, width, sizes.epsilon)?,
             head,
         })
@@ -112,7 +107,7 @@ impl<B: Kernels> VisionTower<B> {
 
     /// Tokens of a picture.
     pub(super) fn tokens(&self) -> usize {
-        self.positions.dims()[0] + usize::from(self.class.is_some())
+        self.positions.dims()[0] + self.first.as_ref().map_or(0, |first| first.dims()[0])
     }
 
     /// `[pictures, 3, height, width] -> [pictures, dimension]`.
@@ -122,9 +117,9 @@ impl<B: Kernels> VisionTower<B> {
         let embedded = self.embedding.forward(self.patches(pictures));
         let embedded = embedded.reshape([count, patches, width]);
         let mut hidden = embedded + self.positions.clone().unsqueeze::<3>();
-        if let Some(class) = &self.class {
-            let class = class.clone().unsqueeze::<3>().expand([count, 1, width]);
-            hidden = Tensor::cat(vec![class, hidden], 1);
+        if let Some(first) = &self.first {
+            let first = first.clone().unsqueeze::<3>().expand([count, length - patches, width]);
+            hidden = Tensor::cat(vec![first, hidden], 1);
         }
         let mut hidden = hidden.reshape([count * length, width]);
         if let Some(norm) = &self.norm_before {
@@ -159,6 +154,23 @@ impl<B: Kernels> VisionTower<B> {
             .permute([0, 2, 4, 1, 3, 5])
             .reshape([count * rows * columns, channels * self.patch * self.patch])
     }
+}
+
+/// Takes the tokens in front of the patches, `[tokens, width]`; `table` are the positions, `[positions, width]`.
+fn first_tokens<B: Kernels>(
+    weights: &mut Weights<'_, B>,
+    names: &TowerNames,
+    table: &Tensor<B, 2>,
+) -> Result<Option<Tensor<B, 2>>, EmbedError> {
+    let Some(class) = names.class else { return Ok(None) };
+    let width = table.dims()[1];
+    let class = weights.take_flat::<2>(class, [1, width])?;
+    Ok(Some(match names.registers {
+        None => class + table.clone().narrow(0, 0, 1),
+        Some((name, count)) => {
+            Tensor::cat(vec![class, weights.take_flat(name, [count, width])?], 0)
+        }
+    }))
 }
 
 /// SigLIP's head: a learned query attends to all tokens, then a feed-forward part (Zhai et al. 2023,

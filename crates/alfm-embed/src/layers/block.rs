@@ -1,5 +1,6 @@
 use burn::prelude::Backend;
 use burn::tensor::Tensor;
+use burn::tensor::activation::silu;
 
 use super::activation::Activation;
 use super::kernels::{Kernels, Sight};
@@ -15,6 +16,8 @@ pub(crate) struct BlockSizes {
     pub(crate) heads: usize,
     /// Width between the two linear maps of the feed-forward part.
     pub(crate) inner: usize,
+    /// Whether the first of them returns twice that width, one half a gate to the other (`activation` is not used).
+    pub(crate) gated: bool,
     pub(crate) epsilon: f64,
     pub(crate) activation: Activation,
 }
@@ -38,9 +41,30 @@ pub(crate) struct Block<B: Backend> {
     query_key_value: Linear<B>,
     attention_output: Linear<B>,
     norm: LayerNorm<B>,
-    inner: Activated<B>,
+    inner: Inner<B>,
     outer: Linear<B>,
     heads: usize,
+}
+
+/// The first map of a feed-forward part and what follows it.
+enum Inner<B: Backend> {
+    Activated(Activated<B>),
+    /// `silu(a) b` for the halves `a` and `b` (SwiGLU, Shazeer 2020, arXiv 2002.05202).
+    Gated(Linear<B>),
+}
+
+impl<B: Kernels> Inner<B> {
+    /// `[rows, width] -> [rows, inner]`.
+    fn forward(&self, input: Tensor<B, 2>) -> Tensor<B, 2> {
+        match self {
+            Self::Activated(map) => map.forward(input),
+            Self::Gated(map) => {
+                let [gate, values] =
+                    map.forward(input).chunk(2, 1).try_into().expect("the width is even");
+                silu(gate) * values
+            }
+        }
+    }
 }
 
 impl<B: Kernels> Block<B> {
@@ -74,13 +98,18 @@ impl<B: Kernels> Block<B> {
             attention_output = attention_output.scaled(weights.take(&name(attention), [width])?);
             outer = outer.scaled(weights.take(&name(feed_forward), [width])?);
         }
-        let inner = weights.linear(&[&name(names.inner)], width, inner)?;
+        let inner = if sizes.gated {
+            Inner::Gated(weights.linear(&[&name(names.inner)], width, 2 * inner)?)
+        } else {
+            let map = weights.linear(&[&name(names.inner)], width, inner)?;
+            Inner::Activated(Activated::new(map, sizes.activation))
+        };
         Ok(Self {
             attention_norm: weights.norm(&name(names.attention_norm), width, epsilon)?,
             query_key_value,
             attention_output,
             norm: weights.norm(&name(names.norm), width, epsilon)?,
-            inner: Activated::new(inner, sizes.activation),
+            inner,
             outer,
             heads: sizes.heads,
         })

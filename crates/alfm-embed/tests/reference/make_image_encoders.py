@@ -1,7 +1,7 @@
-"""Tiny random image encoders, with what transformers and torchvision's layout of SqueezeNet return for them.
+"""Tiny random image encoders, with what transformers and timm return for them.
 
     python -m venv venv
-    venv/bin/pip install torch transformers pillow numpy
+    venv/bin/pip install torch torchvision transformers timm pillow numpy
     venv/bin/python tests/reference/make_image_encoders.py tests/golden/images
 
 Writes two images, one wide and one tall, and one folder a model, laid out as on the hub, with
@@ -14,6 +14,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import timm
+import timm.data
+import timm.models
 import torch
 import transformers
 from PIL import Image
@@ -61,7 +64,8 @@ def randomise(model: torch.nn.Module) -> torch.nn.Module:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.normal_(0.0, 0.2)
-            if ("norm" in name.lower() and name.endswith("weight")) or "lambda" in name:
+            normalises = any(part in name.lower() for part in ("norm", "bn", "downsample.1"))
+            if (normalises and name.endswith("weight")) or "lambda" in name or "gamma" in name:
                 parameter.add_(1.0)
         for name, buffer in model.named_buffers():
             if name.endswith("running_mean"):
@@ -96,6 +100,10 @@ def write(folder: Path, made, processor, model, embed, texts=None) -> None:
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     prepared = [processor(image, return_tensors="pt")["pixel_values"] for image in made]
+    expect(folder, model, prepared, embed, texts)
+
+
+def expect(folder: Path, model, prepared, embed, texts=None) -> None:
     model = model.double()
     with torch.no_grad():
         rows = torch.cat([embed(model, pixels.double()) for pixels in prepared])
@@ -105,16 +113,15 @@ def write(folder: Path, made, processor, model, embed, texts=None) -> None:
     save_file({name: value.contiguous() for name, value in out.items()}, folder / "expected.safetensors")
 
 
-class Fire(torch.nn.Module):
-    def __init__(self, inputs: int, squeezed: int, half: int):
-        super().__init__()
-        self.squeeze = torch.nn.Conv2d(inputs, squeezed, 1)
-        self.expand1x1 = torch.nn.Conv2d(squeezed, half, 1)
-        self.expand3x3 = torch.nn.Conv2d(squeezed, half, 3, padding=1)
-
-    def forward(self, x):
-        x = self.squeeze(x).relu()
-        return torch.cat([self.expand1x1(x).relu(), self.expand3x3(x).relu()], 1)
+def write_timm(folder: Path, made, architecture: str, preparation: dict, **sizes) -> None:
+    """As timm publishes a model on the hub, its classifier included, which embeddings leave out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model = timm.create_model(architecture, num_classes=5, pretrained_cfg_overlay=preparation, **sizes)
+    randomise(model)
+    timm.models.save_for_hf(model, folder, safe_serialization=True)
+    prepare = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
+    prepared = [prepare(image)[None] for image in made]
+    expect(folder, model, prepared, lambda m, x: m.forward_head(m.forward_features(x), pre_logits=True))
 
 
 def text_features(output):
@@ -167,8 +174,26 @@ def main(root: Path) -> None:
         write(root / name, made, processor, randomise(ResNetModel(config)),
               lambda m, x: m(x).pooler_output[:, :, 0, 0])
 
+    # A width at which the rounding of the gated part's width shows: 21 * 2 * 2 / 3 = 28 becomes 32.
+    config = Dinov2Config(**SIZES | dict(hidden_size=21), mlp_ratio=2, use_swiglu_ffn=True, image_size=28, patch_size=7)
+    processor = BitImageProcessor(size=dict(shortest_edge=32), crop_size=dict(height=28, width=28), resample=3,
+                                  image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225])
+    write(root / "dinov2-gated", made, processor, randomise(Dinov2Model(config)), lambda m, x: m(x).pooler_output)
+
+    # 32 / 0.9 is 35.6: pictures are resized to 35, and a half of the 3 left over is rounded to even.
+    vit = dict(embed_dim=24, depth=2, num_heads=3)
+    square = lambda edge, **more: dict(input_size=(3, edge, edge), **more)
+    write_timm(root / "timm-vit", made, "vit_tiny_patch16_224", square(32), **vit, img_size=32, patch_size=8)
+    write_timm(root / "timm-clip", made, "vit_base_patch32_clip_quickgelu_224", square(32, crop_mode="squash", crop_pct=0.95),
+               **vit, img_size=32, patch_size=8)
+    for name, architecture in [("timm-dinov2", "vit_small_patch14_dinov2"),
+                               ("timm-registers", "vit_small_patch14_reg4_dinov2")]:
+        write_timm(root / name, made, architecture, square(28), **vit, img_size=28, patch_size=7)
+    for name, architecture in [("timm-resnet-basic", "resnet18"), ("timm-resnet-bottleneck", "resnet50")]:
+        write_timm(root / name, made, architecture, square(42), layers=[2, 1, 1, 1], channels=[4, 6, 8, 8])
+
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
-    versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+    versions = {"torch": torch.__version__, "transformers": transformers.__version__, "timm": timm.__version__}
     (Path(sys.argv[1]) / "versions.json").write_text(json.dumps(versions, indent=1) + "\n")

@@ -70,11 +70,11 @@ impl Checkpoints {
             .map_err(|source| FineTuneError::Checkpoint { path: self.last.clone(), source })
     }
 
-    /// Brings a fresh state to where the fit was left, if it was begun.
-    pub(super) fn load(&self, state: &mut State) -> Result<(), FineTuneError> {
+    /// Brings a fresh state to where the fit was left; whether it was begun.
+    pub(super) fn load(&self, state: &mut State) -> Result<bool, FineTuneError> {
         let file = match std::fs::read(&self.last) {
             Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
             Err(source) => {
                 return Err(FineTuneError::Checkpoint { path: self.last.clone(), source });
             }
@@ -101,7 +101,7 @@ impl Checkpoints {
             let head = Head { weights: weights?, intercepts: intercepts? };
             state.best = Some((values.collect(), head));
         }
-        Ok(())
+        Ok(true)
     }
 }
 

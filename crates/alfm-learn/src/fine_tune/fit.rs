@@ -1,7 +1,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use alfm_core::{ClassId, MatrixView, SeedTree};
+use alfm_core::{ClassId, Matrix, MatrixView, SeedTree};
 use alfm_embed::{Prepared, Trunk};
 use rand::seq::SliceRandom;
 
@@ -60,6 +60,11 @@ impl<'a> ItemExamples<'a> {
         }
     }
 
+    /// In place of embeddings, where only targets are asked for: `N x 1`.
+    fn blank(&self) -> Result<Matrix, LearnError> {
+        Ok(Matrix::new(vec![0.0; self.rows.len()], self.rows.len(), 1)?)
+    }
+
     /// The same with embeddings.
     fn embedded(&self, embeddings: MatrixView<'a>) -> Result<Examples<'a>, LearnError> {
         let mut examples = Examples::new(embeddings, self.labels, self.weights, self.classes);
@@ -108,16 +113,19 @@ impl FineTune {
         progress: &mut dyn FnMut(FineTuneStep) -> ControlFlow<()>,
     ) -> Result<FineTuned, FineTuneError> {
         examples.check_rows()?;
-        let embeddings = trunk.encode(examples.items, examples.rows, &mut |_, _| {})?;
-        let embedded = examples.embedded(embeddings.view())?;
         let config = self.config();
-        let objective = Objective::new(&embedded, config.balanced);
+        let objective =
+            Objective::new(&examples.embedded(examples.blank()?.view())?, config.balanced);
         let checkpoints =
             checkpoints.map(|folder| Checkpoints::new(folder, config, &trunk, examples, seed));
-        let head = self.head(&embedded, &objective, seed)?;
+        let head = Head::zero(trunk.dimension(), objective.seen.len());
         let mut state = State::new(trunk, head);
-        if let Some(checkpoints) = &checkpoints {
-            checkpoints.load(&mut state)?;
+        let begun = match &checkpoints {
+            Some(checkpoints) => checkpoints.load(&mut state)?,
+            None => false,
+        };
+        if !begun {
+            state.head = self.head(&state.trunk, examples, &objective, seed)?;
         }
         let run = Run::new(config, examples, &objective, seed);
         while !run.finished(&state) {
@@ -135,11 +143,14 @@ impl FineTune {
     /// Logistic regression on the published features.
     fn head(
         &self,
-        examples: &Examples<'_>,
+        trunk: &Trunk,
+        examples: &ItemExamples<'_>,
         objective: &Objective,
         seed: &SeedTree,
-    ) -> Result<Head, LearnError> {
-        let model = self.config().head().check()?.fit(examples, seed)?;
+    ) -> Result<Head, FineTuneError> {
+        let embeddings = trunk.encode(examples.items, examples.rows, &mut |_, _| {})?;
+        let embedded = examples.embedded(embeddings.view())?;
+        let model = self.config().head().check()?.fit(&embedded, seed)?;
         let layer = model.linear_layer().expect("logistic regression is one layer");
         Ok(Head::of_layer(&layer, &objective.seen))
     }

@@ -20,6 +20,11 @@ pub(super) struct HeadGradients {
 }
 
 impl Head {
+    /// All zero.
+    pub(super) fn zero(dimension: usize, classes: usize) -> Self {
+        Self { weights: vec![0.0; dimension * classes], intercepts: vec![0.0; classes] }
+    }
+
     /// The seen classes' part of a layer over all classes.
     pub(super) fn of_layer(layer: &LinearLayer, seen: &[ClassId]) -> Self {
         let weights = layer.weights.view();

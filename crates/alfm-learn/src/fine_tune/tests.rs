@@ -56,6 +56,10 @@ fn images(name: &str) -> Vec<RgbImage> {
     let edge = match name {
         "images/dinov2" => 48,
         "images/resnet-basic" | "images/resnet-bottleneck" => 54,
+        "images/timm-vit" => 35,
+        "images/timm-clip" => 33,
+        "images/timm-dinov2" | "images/timm-registers" => 28,
+        "images/timm-resnet-basic" | "images/timm-resnet-bottleneck" => 44,
         _ => 32,
     };
     let value = |image: u32, x: u32, y: u32, channel: u32| {
@@ -112,7 +116,7 @@ fn five_steps_lose_what_pytorch_loses() {
         .with_weight_decay(0.1)
         .with_warmup(0.2)
         .with_clip_norm(0.5);
-    assert_eq!(reference.losses.len(), 10);
+    assert_eq!(reference.losses.len(), 17);
     for (name, losses) in &reference.losses {
         with_model(name, |trunk, examples| {
             let objective = objective(&trunk, examples);
@@ -132,7 +136,9 @@ fn five_steps_lose_what_pytorch_loses() {
 /// Every third tensor, at its largest gradient, against the difference of losses a little to both sides.
 #[test]
 fn gradients_are_the_differences_of_losses() {
-    for name in ["bert", "images/vit", "images/resnet-basic"] {
+    for name in
+        ["bert", "images/vit", "images/dinov2-gated", "images/resnet-basic", "images/timm-vit"]
+    {
         with_model(name, |mut trunk, examples| {
             let objective = objective(&trunk, examples);
             let head = head(trunk.dimension(), examples.classes);

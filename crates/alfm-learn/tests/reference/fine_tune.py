@@ -2,7 +2,7 @@
 compares.
 
     python -m venv venv
-    venv/bin/pip install torch transformers
+    venv/bin/pip install torch torchvision transformers timm
     venv/bin/python tests/reference/fine_tune.py ../alfm-embed/tests/golden
 
 The encoders are the tiny random ones of alfm-embed, in double precision, without dropout, batch normalisation with
@@ -15,6 +15,7 @@ import math
 import sys
 from pathlib import Path
 
+import timm
 import torch
 import transformers
 from tokenizers import Tokenizer
@@ -85,9 +86,11 @@ def of_texts(folder: Path) -> list[float]:
     return train(features, model.parameters(), TEXT_TARGETS)
 
 
-# Edge of the images, such that they are not resized, and what is cut off all around.
-EDGES = {"vit": (32, 0), "dinov2": (48, 3), "clip": (32, 0), "siglip": (32, 0)}
-EDGES |= {"resnet-basic": (54, 3), "resnet-bottleneck": (54, 3)}
+# Edge of the images, such that they are not resized, where the crop begins on the left and above, and its edge.
+EDGES = {"vit": (32, 0, 32), "dinov2": (48, 3, 42), "clip": (32, 0, 32), "siglip": (32, 0, 32)}
+EDGES |= {"resnet-basic": (54, 3, 48), "resnet-bottleneck": (54, 3, 48), "dinov2-gated": (32, 2, 28)}
+EDGES |= {"timm-vit": (35, 2, 32), "timm-clip": (33, 0, 32), "timm-dinov2": (28, 0, 28), "timm-registers": (28, 0, 28)}
+EDGES |= {"timm-resnet-basic": (44, 1, 42), "timm-resnet-bottleneck": (44, 1, 42)}
 
 
 def picture(edge: int, image: int) -> torch.Tensor:
@@ -95,30 +98,43 @@ def picture(edge: int, image: int) -> torch.Tensor:
     return ((7 * x + 13 * y + 50 * channel + 31 * image * (1 + x * y % 5)) % 256).double()
 
 
-def of_images(folder: Path) -> list[float]:
-    edge, cut = EDGES[folder.name]
+def of_transformers(folder: Path):
+    """Mean, deviation and size of the pixels, the parameters, and the features as a function of pixels."""
     processor = json.loads((folder / "preprocessor_config.json").read_text())
-    mean, std = (torch.tensor(processor[f"image_{part}"]).double()[:, None, None] for part in ["mean", "std"])
-    pixels = torch.stack([picture(edge, image) for image in range(2)])[:, :, cut : edge - cut, cut : edge - cut]
-    pixels = (pixels * processor["rescale_factor"] - mean) / std
     model = transformers.AutoModel.from_pretrained(folder).double().eval()
+    kind = model.config.model_type
 
-    def features():
-        kind = model.config.model_type
+    def features(pixels):
         if kind in ("clip", "siglip"):
             output = model.get_image_features(pixels)
             return getattr(output, "pooler_output", output)
         output = model(pixels)
         return output.last_hidden_state[:, 0] if kind in ("vit", "dinov2") else output.pooler_output[:, :, 0, 0]
 
-    return train(features, model.parameters(), IMAGE_TARGETS)
+    return processor["image_mean"], processor["image_std"], model, features
+
+
+def of_timm(folder: Path):
+    model = timm.create_model(f"local-dir:{folder}", pretrained=True).double().eval()
+    features = lambda pixels: model.forward_head(model.forward_features(pixels), pre_logits=True)
+    return model.pretrained_cfg["mean"], model.pretrained_cfg["std"], model, features
+
+
+def of_images(folder: Path) -> list[float]:
+    edge, start, size = EDGES[folder.name]
+    *affine, model, features = (of_timm if folder.name.startswith("timm") else of_transformers)(folder)
+    mean, std = (torch.tensor(part).double()[:, None, None] for part in affine)
+    cropped = slice(start, start + size)
+    pixels = torch.stack([picture(edge, image) for image in range(2)])[:, :, cropped, cropped]
+    pixels = (pixels / 255 - mean) / std
+    return train(lambda: features(pixels), model.parameters(), IMAGE_TARGETS)
 
 
 if __name__ == "__main__":
     root = Path(sys.argv[1])
     losses = {name: of_texts(root / name) for name in ["bert", "distilbert", "mpnet", "roberta"]}
-    for name in ["vit", "dinov2", "clip", "siglip", "resnet-basic", "resnet-bottleneck"]:
+    for name in EDGES:
         losses[f"images/{name}"] = of_images(root / "images" / name)
-    versions = {"torch": torch.__version__.split("+")[0], "transformers": transformers.__version__}
+    versions = {"torch": torch.__version__.split("+")[0], "transformers": transformers.__version__, "timm": timm.__version__}
     target = Path(__file__).with_name("fine_tune.json")
     target.write_text(json.dumps({"versions": versions, "losses": losses}, indent=1) + "\n")
