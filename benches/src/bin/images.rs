@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use alfm_embed::{ImageEncoder, VisionEncoder};
+use alfm_embed::{Backend, ImageEncoder, VisionEncoder};
 use clap::Parser;
 use image::RgbImage;
 use serde_json::json;
@@ -24,11 +24,14 @@ struct Args {
     /// How often; the fastest counts.
     #[arg(long, default_value_t = 5)]
     runs: usize,
+    /// Where the network runs.
+    #[arg(long, default_value = "cpu")]
+    device: String,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
-    let encoder = VisionEncoder::load(&args.folder, None)?;
+    let encoder = VisionEncoder::load_on(&args.folder, None, Backend::find(&args.device)?)?;
     let image = |index: u32| {
         RgbImage::from_fn(args.edge, args.edge, |x, y| {
             [x * 3 + index, y * 5 + index, (x ^ y) + index].map(|value| (value % 256) as u8).into()
@@ -42,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         fastest = fastest.min(started.elapsed().as_secs_f64());
     }
     let rate = f64::from(args.images) / fastest;
-    let line = json!({ "images": args.images, "seconds": fastest, "images_per_second": rate });
+    let line = json!({ "device": args.device, "images": args.images, "seconds": fastest, "images_per_second": rate });
     writeln!(std::io::stdout(), "{line}")?;
     Ok(())
 }

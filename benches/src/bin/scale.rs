@@ -7,7 +7,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use alfm_acquire::{Acquisition, Input, Pool, find};
+use alfm_acquire::compute::open_device;
+use alfm_acquire::{AcquireError, Acquisition, Input, Pick, Pool, find};
 use alfm_benches::{Shape, files, memory, select};
 use alfm_core::{ClassId, Digest, MatrixView, Predictions};
 use clap::{Parser, Subcommand};
@@ -57,18 +58,36 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Task {
-    /// Acquisition function.
-    #[arg(long)]
-    strategy: String,
+    /// Acquisition functions, one after the other.
+    #[arg(long, value_delimiter = ',', required = true)]
+    strategy: Vec<String>,
     /// Items to select.
     #[arg(long)]
     budget: usize,
+    /// Devices, one after the other.
+    #[arg(long, value_delimiter = ',', default_value = "cpu")]
+    device: Vec<String>,
+    /// Where to write what was selected, a row and its score a line, one selection after the other.
+    #[arg(long)]
+    picks: Option<PathBuf>,
+}
+
+impl Task {
+    fn strategies(&self) -> Result<Vec<Box<dyn Acquisition>>, AcquireError> {
+        self.strategy.iter().map(|name| find(name)).collect()
+    }
+
+    /// Whether any of the strategies needs it.
+    fn needs(&self, input: Input) -> Result<bool, AcquireError> {
+        Ok(self.strategies()?.iter().any(|strategy| strategy.needs().contains(&input)))
+    }
 }
 
 /// What one selection took.
 #[derive(Debug, Serialize)]
 struct Line<'a> {
     strategy: &'a str,
+    device: &'a str,
     rows: usize,
     labelled: usize,
     classes: Option<usize>,
@@ -96,12 +115,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Only what the strategy needs is read, as a user would.
 fn run(folder: &Path, task: &Task) -> Result<(), Box<dyn Error>> {
-    let strategy = find(&task.strategy)?;
-    let needs = |input| strategy.needs().contains(&input);
     let start = Instant::now();
     let (observed, truth) = (files::observed(folder)?, files::truth(folder)?);
-    let model = needs(Input::Model).then(|| files::model(folder)).transpose()?;
-    let embeddings = needs(Input::Embeddings).then(|| files::embeddings(folder)).transpose()?;
+    let model = task.needs(Input::Model)?.then(|| files::model(folder)).transpose()?;
+    let embeddings =
+        task.needs(Input::Embeddings)?.then(|| files::embeddings(folder)).transpose()?;
     let mut pool = Pool::new(&observed)?;
     if let Some(model) = &model {
         let (rows, classes) = (model.rows(), model.columns());
@@ -110,16 +128,14 @@ fn run(folder: &Path, task: &Task) -> Result<(), Box<dyn Error>> {
     if let Some(embeddings) = &embeddings {
         pool = pool.with_embeddings(embeddings.view()?)?;
     }
-    measure(strategy.as_ref(), &pool, task.budget, &truth, start.elapsed().as_secs_f64())
+    measure(task, &pool, &truth, start.elapsed().as_secs_f64())
 }
 
 fn grow(task: &Task, shape: &Shape) -> Result<(), Box<dyn Error>> {
-    let strategy = find(&task.strategy)?;
-    let needs = |input| strategy.needs().contains(&input);
     let truth = shape.truth();
     let observed = shape.observed(&truth);
-    let model = needs(Input::Model).then(|| shape.probabilities(&truth));
-    let embeddings = needs(Input::Embeddings).then(|| shape.embeddings(&truth));
+    let model = task.needs(Input::Model)?.then(|| shape.probabilities(&truth));
+    let embeddings = task.needs(Input::Embeddings)?.then(|| shape.embeddings(&truth));
     let start = Instant::now();
     let mut pool = Pool::new(&observed)?;
     if let Some(model) = &model {
@@ -129,22 +145,44 @@ fn grow(task: &Task, shape: &Shape) -> Result<(), Box<dyn Error>> {
         let embeddings = MatrixView::new(embeddings, shape.rows, shape.dimension)?;
         pool = pool.with_embeddings(embeddings)?;
     }
-    measure(strategy.as_ref(), &pool, task.budget, &truth, start.elapsed().as_secs_f64())
+    measure(task, &pool, &truth, start.elapsed().as_secs_f64())
 }
 
+/// A line for every strategy on every device.
 fn measure(
+    task: &Task,
+    pool: &Pool<'_>,
+    truth: &[ClassId],
+    load_seconds: f64,
+) -> Result<(), Box<dyn Error>> {
+    let mut out = task.picks.as_ref().map(std::fs::File::create).transpose()?;
+    for strategy in task.strategies()? {
+        for name in &task.device {
+            let device = open_device(name)?;
+            let pool = pool.clone().with_device(&*device);
+            let picks = measure_one(strategy.as_ref(), &pool, task.budget, truth, load_seconds)?;
+            if let Some(out) = &mut out {
+                picks.iter().try_for_each(|pick| writeln!(out, "{} {}", pick.row, pick.score))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn measure_one(
     strategy: &dyn Acquisition,
     pool: &Pool<'_>,
     budget: usize,
     truth: &[ClassId],
     load_seconds: f64,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<Vec<Pick>, Box<dyn Error>> {
     let start = Instant::now();
     let picks = select(strategy, pool, budget, truth)?;
     let select_seconds = start.elapsed().as_secs_f64();
     let rows: Vec<u8> = picks.iter().flat_map(|pick| (pick.row as u64).to_le_bytes()).collect();
     let line = Line {
         strategy: strategy.name(),
+        device: pool.device().name(),
         rows: pool.rows(),
         labelled: pool.rows() - pool.candidates().len(),
         classes: pool.model().map(|model| model.classes()),
@@ -156,5 +194,6 @@ fn measure(
         peak_memory_bytes: memory::peak(),
         picks: Digest::of(rows).short(),
     };
-    Ok(writeln!(std::io::stdout(), "{}", serde_json::to_string(&line)?)?)
+    writeln!(std::io::stdout(), "{}", serde_json::to_string(&line)?)?;
+    Ok(picks)
 }

@@ -105,6 +105,9 @@ pub(crate) struct EmbedArgs {
     /// The edge of the square images that the encoder is given, if not the published one.
     #[arg(long, value_name = "PIXELS")]
     pub image_size: Option<usize>,
+    /// Where images are encoded: cpu, wgpu or cuda. Texts are encoded on the processor.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
     /// The encoder's repository.
     #[arg(long, default_value = crate::encode::MINILM)]
     pub model: String,

@@ -11,7 +11,7 @@ use alfm_core::{Digest, Matrix};
 use alfm_data::arrays::matrix_from_safetensors;
 use alfm_data::{Dataset, Hub, Image, RgbImage, Split};
 use alfm_embed::{
-    BertEncoder, CaptionEncoder, EmbedError, Embedded, EmbeddingCache, MaskedLm, Pictures,
+    Backend, BertEncoder, CaptionEncoder, EmbedError, Embedded, EmbeddingCache, MaskedLm, Pictures,
     TextEncoder, VisionEncoder,
 };
 use alfm_lab::experiment::{Embedder, Tuner};
@@ -30,6 +30,7 @@ pub(crate) struct Encoder {
     folder: PathBuf,
     cache: EmbeddingCache,
     image_size: Option<usize>,
+    device: Backend,
     texts: OnceCell<Texts>,
     images: OnceCell<VisionEncoder>,
 }
@@ -53,8 +54,15 @@ impl Encoder {
         let files = hub.model_files(model, needed.required, needed.optional)?;
         let cache = EmbeddingCache::new(cache, model, files.revision).with_image_size(image_size);
         let (texts, images) = (OnceCell::new(), OnceCell::new());
-        let (model, folder) = (model.to_owned(), files.folder);
-        Ok(Self { model, folder, cache, image_size, texts, images })
+        let (model, folder, device) = (model.to_owned(), files.folder, Backend::Cpu);
+        Ok(Self { model, folder, cache, image_size, device, texts, images })
+    }
+
+    /// Images are encoded on this device; texts on the processor.
+    pub(crate) fn with_device(mut self, device: Backend) -> Self {
+        self.cache = self.cache.with_device(device);
+        self.device = device;
+        self
     }
 
     fn texts(&self) -> Result<&Texts, Failure> {
@@ -67,6 +75,9 @@ impl Encoder {
     }
 
     pub(crate) fn embed_texts(&self, texts: &[&str]) -> Result<Matrix, Failure> {
+        if self.device != Backend::Cpu {
+            return Err(Failure::TextsOnCard { device: self.device.name() });
+        }
         let Texts { encoder, .. } = self.texts()?;
         let bar = Progress::new("embedding");
         let mut progress = |done, total| bar.show(done, total);
@@ -77,7 +88,7 @@ impl Encoder {
 
     /// Its type is known when its files are found: if not to this encoder, then to that of texts.
     fn load_images(&self) -> Result<VisionEncoder, Failure> {
-        match VisionEncoder::load(&self.folder, self.image_size) {
+        match VisionEncoder::load_on(&self.folder, self.image_size, self.device) {
             Err(EmbedError::UnknownModelType { known, .. }) => {
                 Err(Failure::TextsOnly { model: self.model.clone(), known })
             }

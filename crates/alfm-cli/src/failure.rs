@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use alfm_embed::EmbedError;
 use alfm_lab::LabError;
 use alfm_prior::llm::LlmError;
 use alfm_select::SelectError;
@@ -49,6 +50,8 @@ pub(crate) enum Failure {
          or name an encoder of texts; the known ones are {known}, clip, siglip"
     )]
     ImagesOnly { model: String, known: String },
+    #[error("the items are texts, which are encoded on the processor: leave --device {device} out")]
+    TextsOnCard { device: &'static str },
     #[error("item `{id}` was asked, and --oracle has -1 for it: give the labels of all items")]
     Unanswered { id: alfm_core::SampleId },
     #[error(
@@ -66,9 +69,8 @@ impl Failure {
             Self::File { .. } | Self::Json(_) | Self::Output(_) | Self::Signal(_) => 1.into(),
             Self::Unasked { .. } => 1.into(),
             Self::Select(SelectError::Acquire(AcquireError::Device(_)))
-            | Self::Lab(LabError::Select(SelectError::Acquire(AcquireError::Device(_)))) => {
-                1.into()
-            }
+            | Self::Lab(LabError::Select(SelectError::Acquire(AcquireError::Device(_))))
+            | Self::Embed(EmbedError::Device(_)) => 1.into(),
             Self::Llm(
                 LlmError::Cache { .. }
                 | LlmError::Client(_)

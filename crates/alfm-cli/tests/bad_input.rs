@@ -119,6 +119,7 @@ fn a_device_that_is_not_there_is_refused() {
     let offered = "no device is called `abacus`: this machine and this build offer cpu";
     refused(folder.path(), "run run.toml --device abacus", &[offered]);
     refused(folder.path(), &format!("{SELECT} --device abacus"), &[offered]);
+    refused(folder.path(), "embed --images . --out out.safetensors --device abacus", &[offered]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alfm_core::files::write_atomically;
 use alfm_core::{Digest, Matrix};
+use alfm_device::Backend;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
@@ -53,6 +54,7 @@ pub struct EmbeddingCache {
     model: String,
     revision: String,
     image_size: Option<usize>,
+    device: Backend,
     shard: usize,
 }
 
@@ -91,6 +93,7 @@ impl EmbeddingCache {
             model: model.into(),
             revision: revision.into(),
             image_size: None,
+            device: Backend::Cpu,
             shard: SHARD_TEXTS,
         }
     }
@@ -116,6 +119,14 @@ impl EmbeddingCache {
     #[must_use]
     pub fn with_image_size(mut self, edge: Option<usize>) -> Self {
         self.image_size = edge;
+        self
+    }
+
+    /// For an encoder on this device, the processor by default. What is computed on another differs in its last digits
+    /// and is kept apart.
+    #[must_use]
+    pub fn with_device(mut self, device: Backend) -> Self {
+        self.device = device;
         self
     }
 
@@ -195,7 +206,9 @@ impl EmbeddingCache {
     }
 
     fn path<'a>(&'a self, size: Option<&'a str>, items: impl Iterator<Item = &'a [u8]>) -> PathBuf {
-        let key = [FORMAT, &self.model, &self.revision].into_iter().chain(size).map(str::as_bytes);
+        let device = (self.device != Backend::Cpu).then(|| self.device.name());
+        let key = [FORMAT, &self.model, &self.revision].into_iter().chain(size).chain(device);
+        let key = key.map(str::as_bytes);
         let digest = Digest::of_parts(key.chain(items));
         let file = format!("{digest}.safetensors");
         self.folder.join(format!("models--{}", folder_name(&self.model))).join(file)

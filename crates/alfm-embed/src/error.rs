@@ -1,11 +1,15 @@
 use std::path::{Path, PathBuf};
 
 use alfm_core::CoreError;
+use alfm_device::DeviceError;
 
 /// What can go wrong when an encoder is loaded or run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmbedError {
+    /// A device that is not there, or that failed.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// A file of the model's folder cannot be read.
     #[error("cannot read {path}: a model folder holds config.json, model.safetensors and tokenizer.json", path = path.display())]
     Read {

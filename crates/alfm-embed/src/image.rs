@@ -7,6 +7,7 @@ pub(crate) mod encoder;
 mod names;
 pub(crate) mod network;
 pub(crate) mod pictures;
+pub(crate) mod placed;
 mod positions;
 pub(crate) mod preprocess;
 mod processor;

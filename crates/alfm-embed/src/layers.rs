@@ -2,13 +2,14 @@
 
 pub(crate) mod activation;
 pub(crate) mod block;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+pub(crate) mod card;
 mod group;
 mod heads;
 pub(crate) mod kernels;
 
 use burn::backend::Flex;
 use burn::prelude::Backend;
-use burn::tensor::module::linear;
 use burn::tensor::{Tensor, TensorData, TensorPrimitive};
 
 use activation::Activation;
@@ -43,7 +44,9 @@ impl<B: Backend> Linear<B> {
     pub(crate) fn outputs(&self) -> usize {
         self.weight.dims()[1]
     }
+}
 
+impl<B: Kernels> Linear<B> {
     /// `[rows, input] -> [rows, output]`.
     pub(crate) fn forward(&self, input: Tensor<B, 2>) -> Tensor<B, 2> {
         let [rows, width] = input.dims();
@@ -53,7 +56,7 @@ impl<B: Backend> Linear<B> {
             let output = self.forward(input.expand([2, width]));
             return output.narrow(0, 0, 1);
         }
-        linear(input, self.weight.clone(), self.bias.clone())
+        B::map(input, self.weight.clone(), self.bias.clone())
     }
 }
 

@@ -5,6 +5,32 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::EmbedError;
 
+/// Prepares every batch on all threads, one batch ahead of `run`, which stays on the calling thread.
+///
+/// # Errors
+/// The first of `run`; [`EmbedError::Threads`].
+pub(crate) fn one_ahead<I: Sync, T: Send>(
+    batches: &[I],
+    prepare: impl Fn(&I) -> T + Send + Sync,
+    mut run: impl FnMut(&I, T) -> Result<(), EmbedError>,
+) -> Result<(), EmbedError> {
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(rayon::current_num_threads())
+        .build()
+        .map_err(|source| EmbedError::Threads { source })?;
+    let (sender, prepared) = mpsc::sync_channel(0);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for batch in batches {
+                if sender.send((batch, pool.install(|| prepare(batch)))).is_err() {
+                    return;
+                }
+            }
+        });
+        prepared.into_iter().try_for_each(|(batch, prepared)| run(batch, prepared))
+    })
+}
+
 /// Runs `work` on every batch, one thread a batch, and hands the results to `receive` on the calling
 /// thread as they come.
 ///

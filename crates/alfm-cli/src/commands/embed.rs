@@ -1,6 +1,7 @@
 use alfm_core::Matrix;
 use alfm_data::arrays::{Precision, write_safetensors};
 use alfm_data::{Dataset, Items, Split};
+use alfm_embed::Backend;
 use serde_json::json;
 
 use super::{Context, read_text};
@@ -10,13 +11,18 @@ use crate::failure::Failure;
 use crate::output::{result, say};
 
 pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Failure> {
+    let device = Backend::find(&args.device)?;
     let parts = parts(args, context)?;
     let (what, matrices) = if args.surprisal {
+        if device != Backend::Cpu {
+            return Err(Failure::TextsOnCard { device: device.name() });
+        }
         let model = LanguageModel::load(&args.model, &context.hub)?;
         let texts = |items: &Items| model.surprisal(&texts_of(items)?);
         ("rows of surprisal", arrays(&parts, texts)?)
     } else {
-        let encoder = Encoder::find(&args.model, args.image_size, &context.hub, &args.cache)?;
+        let encoder = Encoder::find(&args.model, args.image_size, &context.hub, &args.cache)?
+            .with_device(device);
         let embed = |items: &Items| match items {
             Items::Images(images) => encoder.embed_images(images),
             _ => encoder.embed_texts(&texts_of(items)?),

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use burn::prelude::Backend;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -83,7 +84,7 @@ impl Architecture {
     }
 
     /// Leaves out what embeddings of images have no use for.
-    pub(crate) fn discard_unused(self, weights: &mut Weights<'_>) {
+    pub(crate) fn discard_unused<B: Backend>(self, weights: &mut Weights<'_, B>) {
         match self {
             Self::Clip | Self::Siglip => {
                 for prefix in ["text_model.", "text_projection.", "logit_"] {

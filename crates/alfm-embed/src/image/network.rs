@@ -51,11 +51,11 @@ impl Description {
     }
 
     /// The tensors of the image encoder in this file.
-    pub(crate) fn open<'a>(
+    pub(crate) fn open<'a, B: Backend>(
         &self,
         file: &'a Path,
         bytes: &'a [u8],
-    ) -> Result<Weights<'a>, EmbedError> {
+    ) -> Result<Weights<'a, B>, EmbedError> {
         let mut weights = Weights::open(file, bytes, self.architecture.prefix(), None)?;
         self.architecture.discard_unused(&mut weights);
         Ok(weights)
@@ -116,7 +116,11 @@ impl<B: Kernels> Network<B> {
     /// `count` images of `3 x height x width` numbers each: `[count, dimension]`.
     pub(crate) fn run(&self, values: Vec<f32>, count: usize, size: [usize; 2]) -> Tensor<B, 2> {
         let shape = [count, 3, size[0], size[1]];
-        let pictures = Tensor::from_data(TensorData::new(values, shape), &Default::default());
+        self.forward(Tensor::from_data(TensorData::new(values, shape), &Default::default()))
+    }
+
+    /// `[pictures, 3, height, width] -> [pictures, dimension]`.
+    pub(crate) fn forward(&self, pictures: Tensor<B, 4>) -> Tensor<B, 2> {
         match self {
             Self::Tower(tower) => tower.forward(pictures),
             Self::ResNet(network) => network.forward(pictures),

@@ -1,10 +1,10 @@
-use burn::prelude::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use crate::layers::floats;
+use crate::layers::kernels::Kernels;
 
 /// A square table of positions `[from x from, width]` for images of `to`'s height and width.
-pub(super) fn fitted<B: Backend>(table: Tensor<B, 2>, from: usize, to: [usize; 2]) -> Tensor<B, 2> {
+pub(super) fn fitted<B: Kernels>(table: Tensor<B, 2>, from: usize, to: [usize; 2]) -> Tensor<B, 2> {
     if to == [from, from] {
         return table;
     }
@@ -12,7 +12,7 @@ pub(super) fn fitted<B: Backend>(table: Tensor<B, 2>, from: usize, to: [usize; 2
     if B::ad_enabled(&device) {
         // The same as a product, that gradients pass through.
         let map = TensorData::new(stretching(from, to), [target, from * from]);
-        return Tensor::<B, 2>::from_data(map, &device).matmul(table);
+        return B::map(Tensor::from_data(map, &device), table, None);
     }
     let width = table.dims()[1];
     let stretched = stretched(&floats(table.into_data()), width, from, to);

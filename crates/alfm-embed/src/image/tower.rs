@@ -2,8 +2,6 @@ use std::path::Path;
 
 use burn::prelude::Backend;
 use burn::tensor::Tensor;
-use burn::tensor::module::attention;
-use burn::tensor::ops::AttentionModuleOptions;
 use serde_json::Value;
 
 use super::config::{Architecture, VisionConfig};
@@ -136,7 +134,7 @@ impl<B: Kernels> VisionTower<B> {
         };
         match &self.head {
             Head::Class => class(hidden),
-            Head::Projected(map) => piecewise(&class(hidden), 1, |row| map.forward(row)),
+            Head::Projected(map) => B::row_by_row(&class(hidden), |rows| map.forward(rows)),
             Head::Attention(pool) => {
                 piecewise(&self.norm.forward(hidden), length, |tokens| pool.forward(tokens))
             }
@@ -223,8 +221,7 @@ impl<B: Kernels> AttentionPool<B> {
         let [key, value] = [0, 1]
             .map(|part| projected.clone().narrow(2, part, 1).squeeze_dim::<4>(2).swap_dims(1, 2));
         let query = self.query.clone().reshape([1, self.heads, 1, size]);
-        let options = AttentionModuleOptions::default();
-        let mixed = attention(query, key, value, None, None, options).reshape([1, width]);
+        let mixed = B::look(query, key, value, &Sight::All).reshape([1, width]);
         let pooled = self.output.forward(mixed);
         let inner = self.inner.forward(self.norm.forward(pooled.clone()));
         pooled + self.outer.forward(inner)

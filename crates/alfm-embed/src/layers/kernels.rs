@@ -2,12 +2,12 @@ use burn::backend::Flex;
 use burn::prelude::Backend;
 use burn::tensor::Tensor;
 use burn::tensor::activation::{gelu, gelu_approximate, sigmoid};
-use burn::tensor::module::attention;
+use burn::tensor::module::{attention, linear};
 use burn::tensor::ops::AttentionModuleOptions;
 
 use super::activation::{Activation, add_bias_and_activate};
 use super::heads::Heads;
-use super::{Group, floats, matrix};
+use super::{Group, floats, matrix, piecewise};
 
 /// What attention may look at, and what is added to its scores.
 pub(crate) enum Sight<'a, B: Backend> {
@@ -23,6 +23,33 @@ pub(crate) enum Sight<'a, B: Backend> {
 ///
 /// The provided ways are made of Burn's operations alone, so that gradients pass through them.
 pub(crate) trait Kernels: Backend {
+    /// `x W + b`, `[rows, input] -> [rows, output]`.
+    fn map(
+        input: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+        bias: Option<Tensor<Self, 1>>,
+    ) -> Tensor<Self, 2> {
+        linear(input, weight, bias)
+    }
+
+    /// What each row sees of the others by scaled dot products, all of `[sequences, heads, length, width / heads]`.
+    fn look(
+        query: Tensor<Self, 4>,
+        key: Tensor<Self, 4>,
+        value: Tensor<Self, 4>,
+        sight: &Sight<'_, Self>,
+    ) -> Tensor<Self, 4> {
+        scaled_dot_product(query, key, value, sight)
+    }
+
+    /// `map` of every row, where a row's result must not depend on how many there are.
+    fn row_by_row(
+        input: &Tensor<Self, 2>,
+        map: impl Fn(Tensor<Self, 2>) -> Tensor<Self, 2>,
+    ) -> Tensor<Self, 2> {
+        piecewise(input, 1, map)
+    }
+
     /// `f(x + b)`, `[rows, width] -> [rows, width]`.
     fn activate(
         input: Tensor<Self, 2>,
@@ -104,7 +131,7 @@ fn plain_activation<B: Backend>(x: Tensor<B, 2>, activation: Activation) -> Tens
     }
 }
 
-fn plain_attention<B: Backend>(
+fn plain_attention<B: Kernels>(
     projected: Tensor<B, 2>,
     heads: usize,
     groups: &[Group],
@@ -118,7 +145,7 @@ fn plain_attention<B: Backend>(
             let part = parts.clone().narrow(2, index, 1).squeeze_dim::<4>(2);
             part.swap_dims(1, 2)
         };
-        let output = scaled_dot_product(part(0), part(1), part(2), sight);
+        let output = B::look(part(0), part(1), part(2), sight);
         output.swap_dims(1, 2).reshape([group.count * group.length, width])
     });
     Tensor::cat(mixed.collect(), 0)

@@ -1,16 +1,14 @@
 //! Where the kernels run: on the processor, or on a card.
 
 mod cpu;
-#[cfg(feature = "cuda")]
-mod cuda;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 mod gpu;
-#[cfg(feature = "wgpu")]
-mod wgpu;
 
 use std::fmt::Debug;
 
 use alfm_core::{MatrixView, Predictions};
+use alfm_device::Backend;
+pub use alfm_device::DeviceError;
 
 pub use self::cpu::Cpu;
 use super::{CoDecision, Gradients, Joint, Metric};
@@ -95,79 +93,6 @@ pub trait Nearest {
     fn lower(&mut self, centres: &[usize], nearest: &mut [f64]) -> Result<(), AcquireError>;
 }
 
-/// Why a device can't be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DeviceError {
-    /// No device has this name.
-    #[error("no device is called `{name}`: this machine and this build offer {offered}")]
-    Unknown {
-        /// The name that was asked for.
-        name: String,
-        /// The devices that are there.
-        offered: String,
-    },
-    /// The program was built without it.
-    #[error(
-        "device `{device}` is not built in: this machine and this build offer {offered}; \
-         build with `--features {device}` for it"
-    )]
-    NotBuilt {
-        /// The device.
-        device: &'static str,
-        /// The devices that are there.
-        offered: String,
-    },
-    /// The machine lacks it.
-    #[error(
-        "device `{device}` is not there ({reason}): this machine and this build offer {offered}"
-    )]
-    Absent {
-        /// The device.
-        device: &'static str,
-        /// What its driver says.
-        reason: String,
-        /// The devices that are there.
-        offered: String,
-    },
-    /// It was there, and failed.
-    #[error("device `{device}` failed: {reason}; a smaller pool, or `cpu`, may do")]
-    Failed {
-        /// The device.
-        device: &'static str,
-        /// What its driver says.
-        reason: String,
-    },
-    /// A row is longer than the longest buffer of the device.
-    #[error(
-        "device `{device}` holds no row of {columns} numbers: its longest buffer is {bytes} bytes"
-    )]
-    RowTooWide {
-        /// The device.
-        device: &'static str,
-        /// Numbers in a row.
-        columns: usize,
-        /// The longest buffer.
-        bytes: usize,
-    },
-}
-
-/// Opens a device, or says what its driver says.
-type Open = fn() -> Result<Box<dyn Device>, String>;
-
-/// Every device with what opens it; `None` where it is not built in.
-const DEVICES: [(&str, Option<Open>); 3] = [
-    ("cpu", Some(|| Ok(Box::new(Cpu)))),
-    #[cfg(feature = "wgpu")]
-    ("wgpu", Some(wgpu::open)),
-    #[cfg(not(feature = "wgpu"))]
-    ("wgpu", None),
-    #[cfg(feature = "cuda")]
-    ("cuda", Some(cuda::open)),
-    #[cfg(not(feature = "cuda"))]
-    ("cuda", None),
-];
-
 /// Opens the device called `name`: `cpu`, `wgpu` or `cuda`.
 ///
 /// # Errors
@@ -182,41 +107,18 @@ const DEVICES: [(&str, Option<Open>); 3] = [
 /// # Ok::<(), alfm_acquire::compute::DeviceError>(())
 /// ```
 pub fn open_device(name: &str) -> Result<Box<dyn Device>, DeviceError> {
-    let known = DEVICES.iter().find(|(device, _)| *device == name);
-    let Some((device, open)) = known else {
-        return Err(DeviceError::Unknown { name: name.into(), offered: offered() });
-    };
-    let open = open.ok_or_else(|| DeviceError::NotBuilt { device, offered: offered() })?;
-    open().map_err(|reason| DeviceError::Absent { device, reason, offered: offered() })
+    Ok(match Backend::find(name)? {
+        Backend::Cpu => Box::new(Cpu),
+        #[cfg(feature = "wgpu")]
+        Backend::Wgpu => Box::new(gpu::Gpu::<cubecl::wgpu::WgpuRuntime>::new(Backend::Wgpu)),
+        #[cfg(feature = "cuda")]
+        Backend::Cuda => Box::new(gpu::Gpu::<cubecl::cuda::CudaRuntime>::new(Backend::Cuda)),
+        #[cfg(not(all(feature = "wgpu", feature = "cuda")))]
+        other => return Err(other.not_built()),
+    })
 }
 
 /// The devices that this build knows and this machine has, by name.
 pub fn devices() -> Vec<&'static str> {
-    let there = |(_, open): &&(&str, Option<Open>)| open.is_some_and(|open| open().is_ok());
-    DEVICES.iter().filter(there).map(|(name, _)| *name).collect()
-}
-
-fn offered() -> String {
-    devices().join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_device_that_cannot_be_had_is_an_error_that_names_the_others() {
-        let there = devices();
-        for (name, open) in DEVICES {
-            match open_device(name) {
-                Ok(device) => assert!(device.name() == name && there.contains(&name)),
-                Err(error) => {
-                    assert!(!there.contains(&name));
-                    let message = error.to_string();
-                    assert!(message.contains(&format!("offer {}", there.join(", "))), "{message}");
-                    assert_eq!(message.contains("not built in"), open.is_none(), "{message}");
-                }
-            }
-        }
-    }
+    alfm_device::devices().into_iter().map(Backend::name).collect()
 }

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 
 use bytemuck::Pod;
 use cubecl::Runtime;
+use cubecl::bytes::Bytes;
 use cubecl::client::ComputeClient;
 use cubecl::prelude::ArrayArg;
 use cubecl::server::Handle;
@@ -25,6 +26,15 @@ impl<T: Pod> Buffer<T> {
     pub(super) fn new<R: Runtime>(client: &ComputeClient<R>, values: &[T]) -> Self {
         let handle = client.create_from_slice(bytemuck::cast_slice(values));
         Self { handle, length: values.len(), of: PhantomData }
+    }
+
+    /// The numbers themselves, without a copy on this side.
+    pub(super) fn of<R: Runtime>(client: &ComputeClient<R>, values: Vec<T>) -> Self
+    where
+        T: Send + Sync,
+    {
+        let length = values.len();
+        Self { handle: client.create(Bytes::from_elems(values)), length, of: PhantomData }
     }
 
     /// For a kernel to fill.

@@ -33,7 +33,8 @@ pub(super) fn co_decide<R: Runtime>(
     joint: Joint,
 ) -> Result<Vec<CoDecision>, DeviceError> {
     let classes = prior.classes();
-    let size = gpu.rows_of(classes.max(kernels::MEASURES))?;
+    let columns = classes.max(kernels::MEASURES);
+    let size = gpu.rows_of(columns, kernels::DECIDERS)?.min(gpu.rows_of_part(columns));
     let mut decisions = Vec::with_capacity(prior.rows());
     let mut buffer = Vec::new();
     let mut waiting: Option<Block> = None;
@@ -67,7 +68,7 @@ pub(super) fn launch<R: Runtime>(
 ) -> Block {
     let measures = Buffer::empty(&gpu.client, kernels::MEASURES * rows.len());
     let labels = Buffer::empty(&gpu.client, kernels::LABELS * rows.len() + 1);
-    let (count, dim) = cubes(rows.len());
+    let (count, dim) = cubes(rows.len(), kernels::DECIDERS);
     let stamp = STAMP.fetch_add(1, Ordering::Relaxed);
     // A single expert is a mixture without the other, to the last bit.
     let (product, lambda) = match joint {
@@ -89,6 +90,7 @@ pub(super) fn launch<R: Runtime>(
         lambda,
         stamp,
         product,
+        classes.min(kernels::CLASSES),
     );
     Block { rows, stamp, measures, labels }
 }

@@ -7,48 +7,42 @@ mod kernels;
 mod nearest;
 mod points;
 
-use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use alfm_core::{MatrixView, Predictions};
+use alfm_device::Backend;
 use cubecl::Runtime;
 use cubecl::client::ComputeClient;
 use cubecl::prelude::{CubeCount, CubeDim};
 
-use self::kernels::UNITS;
 use self::nearest::{FarthestOnGpu, NearestOnGpu};
 use self::points::Points;
 use super::{Device, DeviceError, Farthest, Nearest};
 use crate::AcquireError;
 use crate::compute::{CoDecision, Gradients, Joint, Metric};
 
-/// Inputs are uploaded in blocks of at most so many bytes, or less where the card's buffers are smaller.
-const BLOCK: usize = 64 << 20;
-/// The most rows of a block: the least number of cubes that any runtime starts at once, less one.
-const ROWS: usize = 65_534 * UNITS as usize;
+/// Inputs are uploaded in parts of at most so many bytes: as much as an allocator keeps for the next part, since
+/// fresh memory costs more than all the copying.
+const PART: usize = 16 << 20;
+/// Points lie on the card in blocks of at most so many bytes, or less where its buffers are smaller.
+const BLOCK: usize = 256 << 20;
+/// The least number of cubes that any runtime starts at once, less one.
+const CUBES: usize = 65_534;
 
 /// A card that a CubeCL runtime reaches.
 pub(super) struct Gpu<R: Runtime> {
-    name: &'static str,
+    backend: Backend,
     client: ComputeClient<R>,
     block: usize,
-    fault: fn() -> Option<String>,
 }
 
 impl<R: Runtime> Gpu<R> {
-    /// The device has been probed: CubeCL panics where there is none.
-    ///
-    /// `fault` takes what the driver has said of work that failed meanwhile.
-    pub(super) fn new(
-        name: &'static str,
-        device: &R::Device,
-        fault: fn() -> Option<String>,
-    ) -> Self {
-        let client = R::client(device);
+    /// `backend` is the runtime's, and is there.
+    pub(super) fn new(backend: Backend) -> Self {
+        let client = R::client(&R::Device::default());
         let longest = client.properties().memory.max_page_size;
         let block = usize::try_from(longest).unwrap_or(BLOCK).min(BLOCK);
-        Self { name, client, block, fault }
+        Self { backend, client, block }
     }
 
     /// Blocks of fewer bytes.
@@ -58,32 +52,26 @@ impl<R: Runtime> Gpu<R> {
         self
     }
 
-    /// How many rows of so many numbers a block holds.
-    fn rows_of(&self, columns: usize) -> Result<usize, DeviceError> {
-        match self.block / (4 * columns) {
-            0 => Err(DeviceError::RowTooWide { device: self.name, columns, bytes: self.block }),
-            rows => Ok(rows.min(ROWS)),
+    /// How many rows of so many numbers a block holds, if `units` of them run together.
+    fn rows_of(&self, columns: usize, units: u32) -> Result<usize, DeviceError> {
+        let (device, bytes) = (self.backend.name(), self.block);
+        match bytes / (4 * columns) {
+            0 => Err(DeviceError::RowTooWide { device, columns, bytes }),
+            rows => Ok(rows.min(CUBES * units as usize)),
         }
+    }
+
+    /// How many rows of so many numbers go up at once, one at least.
+    fn rows_of_part(&self, columns: usize) -> usize {
+        (self.block.min(PART) / (4 * columns)).max(1)
     }
 
     fn failed(&self, reason: &str) -> DeviceError {
-        // What follows is the runtime's own stack.
-        let reason = reason.lines().take_while(|line| !line.starts_with("Backtrace"));
-        let reason = reason.map(str::trim).collect::<Vec<_>>().join(" ");
-        DeviceError::Failed { device: self.name, reason }
+        self.backend.failed(reason)
     }
 
-    /// What `work` returns. A runtime that is out of memory does not say so, it panics.
     fn attempt<T>(&self, work: impl FnOnce() -> Result<T, DeviceError>) -> Result<T, AcquireError> {
-        let said = |panic: Box<dyn Any + Send>| match panic.downcast::<String>() {
-            Ok(message) => self.failed(&message),
-            Err(_) => self.failed("its runtime gave up"),
-        };
-        let done = catch_unwind(AssertUnwindSafe(work)).map_err(said).flatten();
-        match (self.fault)() {
-            Some(fault) => Err(self.failed(&fault).into()),
-            None => Ok(done?),
-        }
+        Ok(self.backend.attempt(work)?)
     }
 
     /// Results that never came: a launch may fail where nobody waits for it.
@@ -92,22 +80,25 @@ impl<R: Runtime> Gpu<R> {
     }
 }
 
-/// One unit a row.
-fn cubes(rows: usize) -> (CubeCount, CubeDim) {
-    #[expect(clippy::cast_possible_truncation, reason = "a block has at most `ROWS` rows")]
-    let count = rows.div_ceil(UNITS as usize) as u32;
-    (CubeCount::Static(count, 1, 1), CubeDim::new_1d(UNITS))
+/// So many units, and those that fill the last cube.
+fn cubes(work: usize, units: u32) -> (CubeCount, CubeDim) {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "at most `CUBES`, as the callers see to it"
+    )]
+    let count = work.div_ceil(units as usize) as u32;
+    (CubeCount::Static(count, 1, 1), CubeDim::new_1d(units))
 }
 
 impl<R: Runtime> fmt::Debug for Gpu<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gpu").field("name", &self.name).field("block", &self.block).finish()
+        f.debug_struct("Gpu").field("backend", &self.backend).field("block", &self.block).finish()
     }
 }
 
 impl<R: Runtime> Device for Gpu<R> {
     fn name(&self) -> &'static str {
-        self.name
+        self.backend.name()
     }
 
     fn co_decide(
@@ -145,7 +136,7 @@ impl<R: Runtime> Device for Gpu<R> {
 #[cfg(all(test, feature = "wgpu"))]
 mod tests {
     use super::*;
-    use crate::compute::{Cpu, device::wgpu};
+    use crate::compute::Cpu;
 
     /// Numbers in `[0, 1)` that repeat after a long time only.
     fn numbers(length: usize) -> Vec<f32> {
@@ -158,7 +149,8 @@ mod tests {
     }
 
     fn device() -> Option<Gpu<cubecl::wgpu::WgpuRuntime>> {
-        wgpu::gpu().map_err(|reason| eprintln!("skipped: {reason}")).ok()
+        let found = Backend::find("wgpu").map_err(|error| eprintln!("skipped: {error}"));
+        found.ok().map(Gpu::new)
     }
 
     #[test]

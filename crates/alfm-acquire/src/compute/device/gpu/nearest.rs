@@ -1,8 +1,12 @@
 //! Points that stay on the card, with their squared distances to the nearest centre.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::mpsc;
+use std::thread;
 
 use cubecl::Runtime;
+use rayon::prelude::*;
 
 use super::buffer::Buffer;
 use super::points::Points;
@@ -29,16 +33,11 @@ struct Block {
 
 impl<'a, R: Runtime> Resident<'a, R> {
     fn new(gpu: &'a Gpu<R>, points: Points<'a>) -> Result<Self, DeviceError> {
-        let size = gpu.rows_of(points.columns())?;
+        let size = gpu.rows_of(points.columns(), kernels::UNITS)?;
         let block = |start: usize| {
             let rows = points.rows().min(start + size) - start;
-            let values = points.by_column(start..start + rows);
-            Block {
-                start,
-                rows,
-                points: Buffer::new(&gpu.client, &values),
-                nearest: unmeasured(gpu, rows),
-            }
+            let nearest = unmeasured(gpu, rows);
+            Block { start, rows, points: upload(gpu, &points, start..start + rows), nearest }
         };
         let blocks = (0..points.rows()).step_by(size).map(block).collect();
         Ok(Self { gpu, points, blocks })
@@ -50,9 +49,10 @@ impl<'a, R: Runtime> Resident<'a, R> {
         let (tiles, rest) = centres.as_chunks::<{ kernels::CENTRES }>();
         let tiles = tiles.iter().map(<[usize; _]>::as_slice).chain(rest.chunks(1));
         for tile in tiles {
-            let centres = Buffer::new(&self.gpu.client, &self.points.by_row(tile));
+            let centres =
+                Buffer::of(&self.gpu.client, self.points.by_row(tile.par_iter().copied()));
             for block in &self.blocks {
-                let (count, dim) = cubes(block.rows);
+                let (count, dim) = cubes(block.rows, kernels::UNITS);
                 kernels::lower_to_nearest::launch::<R>(
                     &self.gpu.client,
                     count,
@@ -77,9 +77,45 @@ impl<'a, R: Runtime> Resident<'a, R> {
     }
 }
 
+/// A block of rows, one column after the other. Rows go up as they lie, in parts, and are turned there; the next part is
+/// put together meanwhile.
+#[expect(clippy::cast_possible_truncation, reason = "a block's numbers are counted in 32 bits")]
+fn upload<R: Runtime>(gpu: &Gpu<R>, points: &Points<'_>, rows: Range<usize>) -> Buffer<f32> {
+    let columns = points.columns();
+    let block = Buffer::empty(&gpu.client, rows.len() * columns);
+    let size = gpu.rows_of_part(columns);
+    let (sender, parts) = mpsc::sync_channel(0);
+    let (start, end) = (rows.start, rows.end);
+    let put_together = move || {
+        (start..end).step_by(size).try_for_each(|from| {
+            let part = from..end.min(from + size);
+            sender.send((from - start, part.len(), points.by_row(part)))
+        })
+    };
+    thread::scope(|scope| {
+        scope.spawn(put_together);
+        for (first, count, values) in parts {
+            let values = Buffer::of(&gpu.client, values);
+            let (cubes, units) = cubes(count * columns, kernels::UNITS);
+            kernels::turn::launch::<R>(
+                &gpu.client,
+                cubes,
+                units,
+                values.arg(),
+                block.arg(),
+                count as u32,
+                columns as u32,
+                first as u32,
+                rows.len() as u32,
+            );
+        }
+    });
+    block
+}
+
 /// Further than any point: shaders need not know infinity.
 fn unmeasured<R: Runtime>(gpu: &Gpu<R>, rows: usize) -> Buffer<f32> {
-    Buffer::new(&gpu.client, &vec![f32::MAX; rows])
+    Buffer::of(&gpu.client, vec![f32::MAX; rows])
 }
 
 /// Every point is measured against every centre, and the farthest is found on the card.
@@ -90,13 +126,18 @@ pub(super) struct FarthestOnGpu<'a, R: Runtime> {
     measured: usize,
     /// Of every block, 1 for the rows that can be chosen.
     open: Vec<Buffer<u32>>,
+    /// Of every block, the farthest rows and how far they are.
+    found: (Buffer<u32>, Buffer<f32>),
     taken: Option<usize>,
 }
 
 impl<'a, R: Runtime> FarthestOnGpu<'a, R> {
     pub(super) fn new(gpu: &'a Gpu<R>, points: Points<'a>) -> Result<Self, DeviceError> {
         let resident = Resident::new(gpu, points)?;
-        Ok(Self { resident, centres: Vec::new(), measured: 0, open: Vec::new(), taken: None })
+        let found = SEARCHERS * resident.blocks.len();
+        let found = (Buffer::empty(&gpu.client, found), Buffer::empty(&gpu.client, found));
+        let (centres, open) = (Vec::new(), Vec::new());
+        Ok(Self { resident, centres, measured: 0, open, found, taken: None })
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a block's numbers are counted in 32 bits")]
@@ -104,12 +145,9 @@ impl<'a, R: Runtime> FarthestOnGpu<'a, R> {
         self.resident.lower(&self.centres[self.measured..]);
         self.measured = self.centres.len();
         let gpu = self.resident.gpu;
-        let mut found = Vec::with_capacity(self.open.len());
-        for (block, open) in self.resident.blocks.iter().zip(&self.open) {
-            let cubes = block.rows.div_ceil(kernels::UNITS as usize).min(SEARCHERS);
-            let distances = Buffer::<f32>::empty(&gpu.client, cubes);
-            let numbers = Buffer::<u32>::empty(&gpu.client, cubes);
-            let (count, dim) = super::cubes(cubes * kernels::UNITS as usize);
+        let (numbers, distances) = &self.found;
+        for (at, (block, open)) in self.resident.blocks.iter().zip(&self.open).enumerate() {
+            let (count, dim) = cubes(SEARCHERS * kernels::UNITS as usize, kernels::UNITS);
             let taken = self.taken.and_then(|taken| taken.checked_sub(block.start));
             kernels::farthest::launch::<R>(
                 &gpu.client,
@@ -121,18 +159,19 @@ impl<'a, R: Runtime> FarthestOnGpu<'a, R> {
                 numbers.arg(),
                 block.rows as u32,
                 taken.map_or(kernels::NONE, |taken| taken as u32),
+                (at * SEARCHERS) as u32,
             );
-            found.push((block.start, distances, numbers));
         }
+        let (numbers, distances) = (numbers.read(gpu)?, distances.read(gpu)?);
+        let found = numbers.chunks(SEARCHERS).zip(distances.chunks(SEARCHERS));
         let mut best: Option<(usize, f32)> = None;
-        for (start, distances, numbers) in &found {
-            let (distances, numbers) = (distances.read(gpu)?, numbers.read(gpu)?);
-            for (distance, number) in distances.into_iter().zip(numbers) {
-                let row = start + number as usize;
+        for (block, (numbers, distances)) in self.resident.blocks.iter().zip(found) {
+            for (number, distance) in numbers.iter().zip(distances) {
+                let (row, distance) = (block.start + *number as usize, *distance);
                 let further = |(first, largest): (usize, f32)| {
                     distance > largest || (distance == largest && row < first)
                 };
-                if number != kernels::NONE && best.is_none_or(further) {
+                if *number != kernels::NONE && best.is_none_or(further) {
                     best = Some((row, distance));
                 }
             }

@@ -1,14 +1,12 @@
-//! What is uploaded of points: the processor's rows, column by column.
-
-use std::ops::Range;
+//! What is uploaded of points: the processor's rows.
 
 use alfm_core::MatrixView;
 use rayon::prelude::*;
 
 use crate::compute::{Gradients, Metric, dot};
 
-/// Columns that one task turns: the numbers of a row that share a cache line.
-const COLUMNS: usize = 16;
+/// The fewest rows that a task puts together.
+const ROWS: usize = 64;
 
 /// Rows of one or two pieces.
 pub(super) struct Points<'a> {
@@ -58,41 +56,29 @@ impl<'a> Points<'a> {
         self.split
     }
 
-    /// A block of rows, one column after the other.
-    pub(super) fn by_column(&self, rows: Range<usize>) -> Vec<f32> {
-        let count = rows.len();
-        let mut values = vec![0.0; count * self.columns()];
-        let mut rest = values.as_mut_slice();
-        for (width, piece) in &self.pieces {
-            let (own, after) = rest.split_at_mut(width * count);
-            rest = after;
-            own.par_chunks_mut(COLUMNS * count).enumerate().for_each(|(chunk, out)| {
-                let first = chunk * COLUMNS;
-                for (at, row) in rows.clone().enumerate() {
-                    let columns = &piece(row)[first..first + out.len() / count];
-                    for (column, value) in columns.iter().enumerate() {
-                        out[column * count + at] = self.scaled(row, *value);
-                    }
-                }
-            });
-        }
+    /// Some rows, one after the other.
+    pub(super) fn by_row(
+        &self,
+        rows: impl IntoParallelIterator<Iter: IndexedParallelIterator<Item = usize>>,
+    ) -> Vec<f32> {
+        let rows = rows.into_par_iter().with_min_len(ROWS);
+        let mut values = vec![0.0; rows.len() * self.columns()];
+        values.par_chunks_mut(self.columns()).zip(rows).for_each(|(values, row)| {
+            let mut rest = &mut *values;
+            for (width, piece) in &self.pieces {
+                let (own, after) = rest.split_at_mut(*width);
+                own.copy_from_slice(piece(row));
+                rest = after;
+            }
+            if let Some(scales) = &self.scales {
+                values.iter_mut().for_each(|value| *value = scaled(*value, scales[row]));
+            }
+        });
         values
     }
+}
 
-    /// Some rows, one after the other.
-    pub(super) fn by_row(&self, rows: &[usize]) -> Vec<f32> {
-        let row = |row: &usize| -> Vec<f32> {
-            let pieces = self.pieces.iter().flat_map(|(_, piece)| piece(*row));
-            pieces.map(|value| self.scaled(*row, *value)).collect()
-        };
-        rows.iter().flat_map(row).collect()
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "a card computes in single precision")]
-    fn scaled(&self, row: usize, value: f32) -> f32 {
-        match &self.scales {
-            Some(scales) => (f64::from(value) * scales[row]) as f32,
-            None => value,
-        }
-    }
+#[expect(clippy::cast_possible_truncation, reason = "a card computes in single precision")]
+fn scaled(value: f32, scale: f64) -> f32 {
+    (f64::from(value) * scale) as f32
 }

@@ -1,15 +1,12 @@
-//! NVIDIA's cards. The driver is looked for here, as CubeCL panics where there is none.
+//! NVIDIA's cards.
 
 #![allow(unsafe_code, reason = "loading a library runs its code")]
 
-use cubecl::cuda::{CudaDevice, CudaRuntime, install};
+use cubecl::cuda::install;
 use cudarc::{driver, nvrtc};
 
-use super::Device;
-use super::gpu::Gpu;
-
-/// The first card.
-pub(super) fn open() -> Result<Box<dyn Device>, String> {
+/// Whether the first card is there, or what is missing.
+pub(crate) fn probe() -> Result<(), String> {
     // SAFETY: both are NVIDIA's own libraries, by their own names; to be loaded is what they are made for.
     let [driver, compiler] =
         unsafe { [driver::sys::is_culib_present(), nvrtc::sys::is_culib_present()] };
@@ -25,6 +22,6 @@ pub(super) fn open() -> Result<Box<dyn Device>, String> {
     driver::result::init().map_err(|error| error.to_string())?;
     match driver::result::device::get_count().map_err(|error| error.to_string())? {
         ..1 => Err("the NVIDIA driver finds no card".into()),
-        _ => Ok(Box::new(Gpu::<CudaRuntime>::new("cuda", &CudaDevice::new(0), || None))),
+        _ => Ok(()),
     }
 }

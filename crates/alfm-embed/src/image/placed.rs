@@ -1,0 +1,163 @@
+//! A network where it runs: on the processor, or on a card.
+
+use std::path::Path;
+
+use alfm_device::Backend;
+use burn::tensor::{Tensor, TensorData};
+
+use super::network::{Description, Network};
+use crate::EmbedError;
+use crate::error::read;
+use crate::files::WEIGHTS;
+use crate::layers::Cpu;
+use crate::layers::floats;
+use crate::layers::kernels::Kernels;
+use crate::text::model::BATCH_TOKENS;
+
+/// Tokens of a batch on a card: enough for all of its units.
+const CARD_TOKENS: usize = 16 * BATCH_TOKENS;
+/// The most images of a batch on a card.
+const CARD_IMAGES: usize = 256;
+
+/// What an encoder asks of its network.
+pub(crate) trait Placed: Send + Sync {
+    /// Whether one caller at a time gets most out of it.
+    fn on_card(&self) -> bool;
+
+    /// Length of an embedding.
+    fn dimension(&self) -> usize;
+
+    /// Images that go through it together, if all have one size.
+    fn batch(&self) -> usize;
+
+    /// Whether anything is left of so small an image.
+    fn check(&self, row: usize, size: [usize; 2]) -> Result<(), EmbedError>;
+
+    /// Images of `3 x height x width` numbers each, in parts of some images, `images x dimension` numbers.
+    fn run(&self, parts: Vec<Vec<f32>>, size: [usize; 2]) -> Result<Vec<f32>, EmbedError>;
+}
+
+/// Loads the network of a folder onto a device.
+pub(super) fn load(
+    description: &Description,
+    folder: &Path,
+    backend: Backend,
+) -> Result<Box<dyn Placed>, EmbedError> {
+    backend.check()?;
+    let file = folder.join(WEIGHTS);
+    let bytes = read(&file)?;
+    match backend {
+        Backend::Cpu => place::<Cpu>(description, &file, &bytes, backend),
+        #[cfg(feature = "wgpu")]
+        Backend::Wgpu => place::<crate::layers::card::Wgpu>(description, &file, &bytes, backend),
+        #[cfg(feature = "cuda")]
+        Backend::Cuda => place::<crate::layers::card::Cuda>(description, &file, &bytes, backend),
+        #[cfg(not(all(feature = "wgpu", feature = "cuda")))]
+        other => Err(other.not_built().into()),
+    }
+}
+
+fn place<B: Kernels>(
+    description: &Description,
+    file: &Path,
+    bytes: &[u8],
+    backend: Backend,
+) -> Result<Box<dyn Placed>, EmbedError> {
+    attempt(backend, || {
+        let mut weights = description.open::<B>(file, bytes)?;
+        let network = description.network(&mut weights)?;
+        weights.finish()?;
+        Ok(Box::new(On { network, backend, fixed: description.preprocessing.output().is_some() })
+            as _)
+    })
+}
+
+/// A card's runtime panics where the processor does not.
+fn attempt<T>(
+    backend: Backend,
+    work: impl FnOnce() -> Result<T, EmbedError>,
+) -> Result<T, EmbedError> {
+    if backend == Backend::Cpu { work() } else { backend.attempt(work) }
+}
+
+/// The one implementation.
+pub(crate) struct On<B: Kernels> {
+    network: Network<B>,
+    backend: Backend,
+    /// Whether all images have one size.
+    fixed: bool,
+}
+
+impl On<Cpu> {
+    #[cfg(feature = "trunk")]
+    pub(crate) fn processor(network: Network<Cpu>, fixed: bool) -> Self {
+        Self { network, backend: Backend::Cpu, fixed }
+    }
+}
+
+impl<B: Kernels> Placed for On<B> {
+    fn on_card(&self) -> bool {
+        self.backend != Backend::Cpu
+    }
+
+    fn dimension(&self) -> usize {
+        self.network.dimension()
+    }
+
+    fn batch(&self) -> usize {
+        match &self.network {
+            // Images of different sizes go nowhere together.
+            _ if !self.fixed => 1,
+            Network::Tower(tower) if self.on_card() => {
+                (CARD_TOKENS / tower.tokens()).clamp(1, CARD_IMAGES)
+            }
+            Network::Tower(tower) => (BATCH_TOKENS / tower.tokens()).max(1),
+            // One image fills a convolution on the processor.
+            _ if self.on_card() => CARD_IMAGES,
+            _ => 1,
+        }
+    }
+
+    fn check(&self, row: usize, size: [usize; 2]) -> Result<(), EmbedError> {
+        self.network.check(row, size)
+    }
+
+    fn run(&self, parts: Vec<Vec<f32>>, size: [usize; 2]) -> Result<Vec<f32>, EmbedError> {
+        let pixels: usize = parts.iter().map(Vec::len).sum();
+        let count = pixels / (3 * size[0] * size[1]);
+        let mut values = attempt(self.backend, || {
+            let batch = self.batch_of(parts, count, size);
+            Ok(floats(self.network.forward(batch).into_data()))
+        })?;
+        values.truncate(count * self.dimension());
+        Ok(values)
+    }
+}
+
+impl<B: Kernels> On<B> {
+    /// The images as one tensor. A card's kernels are chosen by the size of the batch: there it is always the same,
+    /// and so is an image's embedding.
+    fn batch_of(
+        &self,
+        parts: Vec<Vec<f32>>,
+        count: usize,
+        [height, width]: [usize; 2],
+    ) -> Tensor<B, 4> {
+        let device = Default::default();
+        let mut parts: Vec<Tensor<B, 4>> = parts
+            .into_iter()
+            .map(|part| {
+                let shape = [part.len() / (3 * height * width), 3, height, width];
+                Tensor::from_data(TensorData::new(part, shape), &device)
+            })
+            .collect();
+        let missing = if self.on_card() { self.batch().saturating_sub(count) } else { 0 };
+        if missing > 0 {
+            parts.push(Tensor::zeros([missing, 3, height, width], &device));
+        }
+        match parts.len() {
+            1 => parts.remove(0),
+            _ => Tensor::cat(parts, 0),
+        }
+    }
+}
