@@ -10,7 +10,19 @@ use alfm_embed::{Backend, EmbedError, EmbeddingCache, ImageEncoder, VisionEncode
 use common::{TOLERANCE, difference, golden};
 use image::RgbImage;
 
-const MODELS: [&str; 6] = ["vit", "dinov2", "clip", "siglip", "resnet-basic", "resnet-bottleneck"];
+const MODELS: [&str; 11] = [
+    "vit",
+    "dinov2",
+    "dinov2-gated",
+    "clip",
+    "siglip",
+    "resnet-basic",
+    "resnet-bottleneck",
+    "timm-clip",
+    "timm-dinov2",
+    "timm-registers",
+    "timm-resnet-basic",
+];
 
 /// The devices beside the processor; those that are missing say why.
 fn others() -> Vec<Backend> {
