@@ -218,7 +218,7 @@ fn a_prior_that_is_given_up_casts_no_doubt_on_labels() {
     let says = |item: usize| {
         let mut row = [0.05; CLASSES];
         row[(world.truth[item] + 1) % CLASSES] = 0.9;
-        if item / CLASSES % 8 == 0 { row } else { [1.0 / 3.0; CLASSES] }
+        if (item / CLASSES).is_multiple_of(8) { row } else { [1.0 / 3.0; CLASSES] }
     };
     world.prior = Matrix::from_rows(&(0..ITEMS).map(says).collect::<Vec<_>>()).unwrap();
     let mut selector = world.selector(guarded(|_| ()));
