@@ -135,7 +135,9 @@ impl<'a, R: Runtime> FarthestOnGpu<'a, R> {
     pub(super) fn new(gpu: &'a Gpu<R>, points: Points<'a>) -> Result<Self, DeviceError> {
         let resident = Resident::new(gpu, points)?;
         let found = SEARCHERS * resident.blocks.len();
-        let found = (Buffer::empty(&gpu.client, found), Buffer::empty(&gpu.client, found));
+        // A block of few rows has fewer searchers, and nothing is found by the others.
+        let nobody = Buffer::of(&gpu.client, vec![kernels::NONE; found]);
+        let found = (nobody, Buffer::empty(&gpu.client, found));
         let (centres, open) = (Vec::new(), Vec::new());
         Ok(Self { resident, centres, measured: 0, open, found, taken: None })
     }
@@ -147,7 +149,9 @@ impl<'a, R: Runtime> FarthestOnGpu<'a, R> {
         let gpu = self.resident.gpu;
         let (numbers, distances) = &self.found;
         for (at, (block, open)) in self.resident.blocks.iter().zip(&self.open).enumerate() {
-            let (count, dim) = cubes(SEARCHERS * kernels::UNITS as usize, kernels::UNITS);
+            let units = kernels::UNITS as usize;
+            let searchers = block.rows.div_ceil(units).min(SEARCHERS);
+            let (count, dim) = cubes(searchers * units, kernels::UNITS);
             let taken = self.taken.and_then(|taken| taken.checked_sub(block.start));
             kernels::farthest::launch::<R>(
                 &gpu.client,
