@@ -2,8 +2,6 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::mpsc;
-use std::thread;
 
 use cubecl::Runtime;
 use rayon::prelude::*;
@@ -77,39 +75,31 @@ impl<'a, R: Runtime> Resident<'a, R> {
     }
 }
 
-/// A block of rows, one column after the other. Rows go up as they lie, in parts, and are turned there; the next part is
-/// put together meanwhile.
+/// A block of rows, one column after the other. Rows go up as they lie, in parts, and are turned there while the next
+/// part is put together: by the calling thread and whoever is free, since to wait here for other threads would be to
+/// wait for ever where all of them upload.
 #[expect(clippy::cast_possible_truncation, reason = "a block's numbers are counted in 32 bits")]
 fn upload<R: Runtime>(gpu: &Gpu<R>, points: &Points<'_>, rows: Range<usize>) -> Buffer<f32> {
     let columns = points.columns();
     let block = Buffer::empty(&gpu.client, rows.len() * columns);
     let size = gpu.rows_of_part(columns);
-    let (sender, parts) = mpsc::sync_channel(0);
-    let (start, end) = (rows.start, rows.end);
-    let put_together = move || {
-        (start..end).step_by(size).try_for_each(|from| {
-            let part = from..end.min(from + size);
-            sender.send((from - start, part.len(), points.by_row(part)))
-        })
-    };
-    thread::scope(|scope| {
-        scope.spawn(put_together);
-        for (first, count, values) in parts {
-            let values = Buffer::of(&gpu.client, values);
-            let (cubes, units) = cubes(count * columns, kernels::UNITS);
-            kernels::turn::launch::<R>(
-                &gpu.client,
-                cubes,
-                units,
-                values.arg(),
-                block.arg(),
-                count as u32,
-                columns as u32,
-                first as u32,
-                rows.len() as u32,
-            );
-        }
-    });
+    for first in rows.clone().step_by(size) {
+        let part = first..rows.end.min(first + size);
+        let count = part.len();
+        let values = Buffer::of(&gpu.client, points.by_row(part));
+        let (cubes, units) = cubes(count * columns, kernels::UNITS);
+        kernels::turn::launch::<R>(
+            &gpu.client,
+            cubes,
+            units,
+            values.arg(),
+            block.arg(),
+            count as u32,
+            columns as u32,
+            (first - rows.start) as u32,
+            rows.len() as u32,
+        );
+    }
     block
 }
 
