@@ -5,6 +5,7 @@ use std::path::Path;
 use alfm_device::Backend;
 use burn::tensor::{Tensor, TensorData};
 
+use super::config::setting;
 use super::network::{Description, Network};
 use crate::EmbedError;
 use crate::error::read;
@@ -67,6 +68,10 @@ fn place<B: Kernels>(
         let mut weights = description.open::<B>(file, bytes)?;
         let network = description.network(&mut weights)?;
         weights.finish()?;
+        if backend != Backend::Cpu && matches!(network, Network::SqueezeNet(_)) {
+            let expected = "it was seen to be wrong on cards: leave --device out";
+            return setting(file, "architecture", "squeezenet1_1", expected);
+        }
         Ok(Box::new(On { network, backend, fixed: description.preprocessing.output().is_some() })
             as _)
     })
