@@ -63,6 +63,20 @@ fn every_architecture_agrees_with_the_processor() {
     }
 }
 
+/// At 128 pixels, 256 images at once are more than many adapters' buffers hold.
+#[test]
+fn large_images_agree_with_the_processor() {
+    let Some(model) = common::squeezenet() else { return };
+    let embed =
+        |device| encode(&VisionEncoder::load_on(&model, Some(128), device).unwrap(), &images());
+    let expected = embed(Backend::Cpu);
+    let largest = expected.view().values().iter().fold(1.0f32, |most, x| most.max(x.abs()));
+    for device in others() {
+        let (worst, row) = difference(embed(device).view(), expected.view());
+        assert!(worst < TOLERANCE * largest, "{device}, row {row}: off by {worst}");
+    }
+}
+
 #[test]
 fn more_images_than_a_batch_holds_come_back_in_their_order() {
     let images: Vec<RgbImage> = images().into_iter().cycle().take(301).collect();

@@ -72,8 +72,8 @@ impl VisionEncoder {
     /// An encoder of these parts.
     #[cfg(feature = "trunk")]
     pub(crate) fn new(network: Network, preprocessing: Preprocessing) -> Self {
-        let fixed = preprocessing.output().is_some();
-        Self { network: Box::new(placed::On::processor(network, fixed)), preprocessing }
+        let size = preprocessing.output();
+        Self { network: Box::new(placed::On::processor(network, size)), preprocessing }
     }
 
     /// What is done to an image first.

@@ -113,6 +113,15 @@ impl<B: Kernels> Network<B> {
         }
     }
 
+    /// Numbers of the largest tensor that an image of `size` becomes on its way.
+    pub(crate) fn numbers(&self, [height, width]: [usize; 2]) -> usize {
+        match self {
+            Self::Tower(tower) => tower.numbers().max(3 * height * width),
+            // 64 channels at half the edge; where channels grow fourfold, the edge halves.
+            Self::ResNet(_) | Self::SqueezeNet(_) => 64 * height.div_ceil(2) * width.div_ceil(2),
+        }
+    }
+
     /// `count` images of `3 x height x width` numbers each: `[count, dimension]`.
     pub(crate) fn run(&self, values: Vec<f32>, count: usize, size: [usize; 2]) -> Tensor<B, 2> {
         let shape = [count, 3, size[0], size[1]];

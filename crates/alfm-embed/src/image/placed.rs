@@ -5,7 +5,6 @@ use std::path::Path;
 use alfm_device::Backend;
 use burn::tensor::{Tensor, TensorData};
 
-use super::config::setting;
 use super::network::{Description, Network};
 use crate::EmbedError;
 use crate::error::read;
@@ -15,10 +14,11 @@ use crate::layers::floats;
 use crate::layers::kernels::Kernels;
 use crate::text::model::BATCH_TOKENS;
 
-/// Tokens of a batch on a card: enough for all of its units.
-const CARD_TOKENS: usize = 16 * BATCH_TOKENS;
 /// The most images of a batch on a card.
 const CARD_IMAGES: usize = 256;
+/// Numbers of the largest tensor of a batch on a card: 128 MiB, which every adapter of WebGPU binds. What longer ones
+/// hold was seen to be wrong on a software driver, which says nothing of it.
+const CARD_NUMBERS: usize = (128 << 20) / size_of::<f32>();
 
 /// What an encoder asks of its network.
 pub(crate) trait Placed: Send + Sync {
@@ -68,12 +68,7 @@ fn place<B: Kernels>(
         let mut weights = description.open::<B>(file, bytes)?;
         let network = description.network(&mut weights)?;
         weights.finish()?;
-        if backend != Backend::Cpu && matches!(network, Network::SqueezeNet(_)) {
-            let expected = "it was seen to be wrong on cards: leave --device out";
-            return setting(file, "architecture", "squeezenet1_1", expected);
-        }
-        Ok(Box::new(On { network, backend, fixed: description.preprocessing.output().is_some() })
-            as _)
+        Ok(Box::new(On { network, backend, size: description.preprocessing.output() }) as _)
     })
 }
 
@@ -89,14 +84,14 @@ fn attempt<T>(
 pub(crate) struct On<B: Kernels> {
     network: Network<B>,
     backend: Backend,
-    /// Whether all images have one size.
-    fixed: bool,
+    /// Height and width of all images, if they have one size.
+    size: Option<[usize; 2]>,
 }
 
 impl On<Cpu> {
     #[cfg(feature = "trunk")]
-    pub(crate) fn processor(network: Network<Cpu>, fixed: bool) -> Self {
-        Self { network, backend: Backend::Cpu, fixed }
+    pub(crate) fn processor(network: Network<Cpu>, size: Option<[usize; 2]>) -> Self {
+        Self { network, backend: Backend::Cpu, size }
     }
 }
 
@@ -110,15 +105,14 @@ impl<B: Kernels> Placed for On<B> {
     }
 
     fn batch(&self) -> usize {
-        match &self.network {
+        match (&self.network, self.size) {
             // Images of different sizes go nowhere together.
-            _ if !self.fixed => 1,
-            Network::Tower(tower) if self.on_card() => {
-                (CARD_TOKENS / tower.tokens()).clamp(1, CARD_IMAGES)
+            (_, None) => 1,
+            (network, Some(size)) if self.on_card() => {
+                (CARD_NUMBERS / network.numbers(size)).clamp(1, CARD_IMAGES)
             }
-            Network::Tower(tower) => (BATCH_TOKENS / tower.tokens()).max(1),
+            (Network::Tower(tower), _) => (BATCH_TOKENS / tower.tokens()).max(1),
             // One image fills a convolution on the processor.
-            _ if self.on_card() => CARD_IMAGES,
             _ => 1,
         }
     }

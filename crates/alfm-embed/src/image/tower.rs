@@ -108,6 +108,13 @@ impl<B: Kernels> VisionTower<B> {
         self.positions.dims()[0] + self.first.as_ref().map_or(0, |first| first.dims()[0])
     }
 
+    /// Numbers of the largest tensor that a picture's tokens become.
+    pub(super) fn numbers(&self) -> usize {
+        let tokens = self.tokens();
+        let of_blocks = self.blocks.iter().map(|block| block.numbers(tokens));
+        of_blocks.max().unwrap_or(tokens * self.positions.dims()[1])
+    }
+
     /// `[pictures, 3, height, width] -> [pictures, dimension]`.
     pub(super) fn forward(&self, pictures: Tensor<B, 4>) -> Tensor<B, 2> {
         let count = pictures.dims()[0];

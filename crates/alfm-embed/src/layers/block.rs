@@ -68,6 +68,13 @@ impl<B: Kernels> Inner<B> {
 }
 
 impl<B: Kernels> Block<B> {
+    /// Numbers of the largest tensor of a sequence of `length`: its projections, its scores of attention, or what lies
+    /// between the maps of the feed-forward part, with a gate beside it.
+    pub(crate) fn numbers(&self, length: usize) -> usize {
+        let inner = 2 * self.outer.weight.dims()[0];
+        length * inner.max(self.query_key_value.outputs()).max(self.heads * length)
+    }
+
     /// Takes the tensors of all layers, the names of layer `i` beginning with `{prefix}.{i}.`.
     pub(crate) fn load_all(
         weights: &mut Weights<'_, B>,

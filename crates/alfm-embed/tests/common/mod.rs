@@ -61,3 +61,18 @@ pub(crate) fn minilm() -> Option<PathBuf> {
     };
     Some(model.join("snapshots").join(revision.trim()))
 }
+
+/// The folder of SqueezeNet 1.1 with its real weights; why not, where it is not there.
+pub(crate) fn squeezenet() -> Option<PathBuf> {
+    let Some(hub) = hub() else {
+        eprintln!("skipped: neither ALFM_HUB_DIR nor HF_HOME is set");
+        return None;
+    };
+    let model =
+        hub.join("models--local--squeezenet1_1-imagenet-features/snapshots/local-squeezenet-v1");
+    if !model.exists() {
+        eprintln!("skipped: {} is not there", model.display());
+        return None;
+    }
+    Some(model)
+}
