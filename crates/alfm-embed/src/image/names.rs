@@ -107,6 +107,7 @@ impl TowerNames {
             _ => own,
         }
     }
+
     fn timm(vit: Vit) -> Self {
         let scaled = matches!(vit, Vit::Dinov2 | Vit::Registers);
         Self {

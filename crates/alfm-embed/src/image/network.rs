@@ -122,12 +122,6 @@ impl<B: Kernels> Network<B> {
         }
     }
 
-    /// `count` images of `3 x height x width` numbers each: `[count, dimension]`.
-    pub(crate) fn run(&self, values: Vec<f32>, count: usize, size: [usize; 2]) -> Tensor<B, 2> {
-        let shape = [count, 3, size[0], size[1]];
-        self.forward(Tensor::from_data(TensorData::new(values, shape), &Default::default()))
-    }
-
     /// `[pictures, 3, height, width] -> [pictures, dimension]`.
     pub(crate) fn forward(&self, pictures: Tensor<B, 4>) -> Tensor<B, 2> {
         match self {
@@ -136,4 +130,10 @@ impl<B: Kernels> Network<B> {
             Self::SqueezeNet(network) => network.forward(pictures),
         }
     }
+}
+
+/// Images of `3 x height x width` numbers each, one after the other: `[images, 3, height, width]`.
+pub(crate) fn pictures<B: Backend>(values: Vec<f32>, [height, width]: [usize; 2]) -> Tensor<B, 4> {
+    let shape = [values.len() / (3 * height * width), 3, height, width];
+    Tensor::from_data(TensorData::new(values, shape), &Default::default())
 }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use alfm_device::Backend;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
-use super::network::{Description, Network};
+use super::network::{Description, Network, pictures};
 use crate::EmbedError;
 use crate::error::read;
 use crate::files::WEIGHTS;
@@ -142,17 +142,11 @@ impl<B: Kernels> On<B> {
         count: usize,
         [height, width]: [usize; 2],
     ) -> Tensor<B, 4> {
-        let device = Default::default();
-        let mut parts: Vec<Tensor<B, 4>> = parts
-            .into_iter()
-            .map(|part| {
-                let shape = [part.len() / (3 * height * width), 3, height, width];
-                Tensor::from_data(TensorData::new(part, shape), &device)
-            })
-            .collect();
+        let mut parts: Vec<Tensor<B, 4>> =
+            parts.into_iter().map(|part| pictures(part, [height, width])).collect();
         let missing = if self.on_card() { self.batch().saturating_sub(count) } else { 0 };
         if missing > 0 {
-            parts.push(Tensor::zeros([missing, 3, height, width], &device));
+            parts.push(Tensor::zeros([missing, 3, height, width], &Default::default()));
         }
         match parts.len() {
             1 => parts.remove(0),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::items::{Chosen, Content};
 use super::{Items, Prepared};
 use crate::error::read_json;
-use crate::image::network::{Description, Network};
+use crate::image::network::{Description, Network, pictures};
 use crate::layers::kernels::Kernels;
 use crate::text::batch::plan;
 use crate::text::config::{Family, ModelConfig};
@@ -161,12 +161,12 @@ impl TextBody {
 fn pictures_forward<B: Kernels>(
     description: &Description,
     network: &Network<B>,
-    pictures: &dyn Pictures,
+    images: &dyn Pictures,
     rows: &[usize],
 ) -> Result<Tensor<B, 2>, EmbedError> {
     let mut prepared = Vec::with_capacity(rows.len());
     for &row in rows {
-        let picture = pictures.decode(row).map_err(|source| EmbedError::Picture { row, source })?;
+        let picture = images.decode(row).map_err(|source| EmbedError::Picture { row, source })?;
         let mut values = Vec::new();
         let size = description.preprocessing.append(row, &picture, &mut values)?;
         network.check(row, size)?;
@@ -175,7 +175,7 @@ fn pictures_forward<B: Kernels>(
     let alike = prepared.chunk_by(|(left, _), (right, _)| left == right);
     let features = alike.map(|alike| {
         let values = alike.iter().flat_map(|(_, values)| values).copied().collect();
-        network.run(values, alike.len(), alike[0].0)
+        network.forward(pictures(values, alike[0].0))
     });
     Ok(Tensor::cat(features.collect(), 0))
 }

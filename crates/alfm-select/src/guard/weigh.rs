@@ -91,7 +91,8 @@ impl GuardConfig {
 
         // The labels were asked where the experts are unsure. Weighted by kind they stand for the pool.
         let published = Opinion::published(prior.classes());
-        let scored = experts.score(&published, engine, pool)?;
+        let told = experts.labelled(&published, pool)?;
+        let scored = experts.score(&published, told, engine, pool)?;
         let inside = scored.inside(largest_clean);
         let weights = post_stratified(&inside, largest_clean, pool.candidates().len());
 
@@ -107,8 +108,13 @@ impl GuardConfig {
         let rights = Rights::new(&fitted.rows, &labels, &weights);
         let trusted = self.trusts(&opinions.pool, &rights, &labels);
         // What is given up has no say in anything else.
-        let opinion = if trusted { opinions.pool.clone() } else { opinions.alone };
-        let scored = experts.score(&opinion, engine, pool)?;
+        let (opinion, told) = if trusted {
+            (opinions.pool.clone(), fitted)
+        } else {
+            let told = experts.labelled(&opinions.alone, pool)?;
+            (opinions.alone, told)
+        };
+        let scored = experts.score(&opinion, told, engine, pool)?;
 
         // As the prior loses its say, free labels turn into the small model's own opinion, and weigh less.
         let clean = if trusted { largest_clean } else { 0 };
@@ -204,12 +210,12 @@ impl Experts<'_> {
     fn score(
         &self,
         opinion: &Opinion,
+        labelled: Labelled,
         engine: &PriorAlConfig,
         pool: &Pool<'_>,
     ) -> Result<Scored, SelectError> {
         let prior = map_rows(self.prior, |row, out| opinion.of_prior(row, out))?;
         let model = map_rows(self.model, |row, out| opinion.of_model(row, out))?;
-        let labelled = self.labelled(opinion, pool)?;
         let (p, f) = (probabilities(&prior)?, probabilities(&model)?);
         let scores = engine.score(p, f, Joint::Product, pool)?;
         let labelled_entropy = labelled.rows.iter().map(|row| scores.weighted(row)).collect();

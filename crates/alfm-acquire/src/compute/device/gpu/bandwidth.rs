@@ -38,7 +38,7 @@ pub(super) fn bandwidth<R: Runtime>(
 
 /// Between 0 and 1, no two neighbours alike: what is all the same is faster than what people have.
 #[expect(clippy::cast_precision_loss, reason = "24 bits are exact")]
-fn numbers(length: usize, seed: u32) -> Vec<f32> {
+pub(super) fn numbers(length: usize, seed: u32) -> Vec<f32> {
     let mut state = seed;
     let next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -135,18 +135,9 @@ impl<R: Runtime> Device for Gpu<R> {
 
 #[cfg(all(test, feature = "wgpu"))]
 mod tests {
+    use super::bandwidth::numbers;
     use super::*;
     use crate::compute::Cpu;
-
-    /// Numbers in `[0, 1)` that repeat after a long time only.
-    fn numbers(length: usize) -> Vec<f32> {
-        let mut state = 1u32;
-        let next = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1u32 << 24) as f32
-        };
-        std::iter::repeat_with(next).take(length).collect()
-    }
 
     fn device() -> Option<Gpu<cubecl::wgpu::WgpuRuntime>> {
         let found = Backend::find("wgpu").map_err(|error| eprintln!("skipped: {error}"));
@@ -158,7 +149,7 @@ mod tests {
         let (Some(whole), Some(blocks)) = (device(), device()) else { return };
         // 50 rows of 5 numbers: 20 blocks, of which the last is not full.
         let blocks = blocks.with_block(1000);
-        let mut values = numbers(970 * 4);
+        let mut values = numbers(970 * 4, 1);
         for row in values.chunks_exact_mut(4) {
             let sum: f32 = row.iter().sum();
             row.iter_mut().for_each(|value| *value /= sum);
@@ -203,7 +194,7 @@ mod tests {
     fn a_row_that_no_buffer_holds_is_refused() {
         let Some(device) = device() else { return };
         let device = device.with_block(16);
-        let values = numbers(10);
+        let values = numbers(10, 1);
         let points = MatrixView::new(&values, 2, 5).unwrap();
         let error = device.farthest(points, Metric::L2).unwrap_err().to_string();
         let expected = "device `wgpu` holds no row of 5 numbers: its longest buffer is 16 bytes";
