@@ -105,7 +105,7 @@ impl Opinion {
 /// What the evidence says of both experts together, and of the small model alone.
 pub(crate) struct Opinions {
     pub(crate) pool: Opinion,
-    /// `a = 0` under the same noise rate: what is left where the prior is given up.
+    /// `a = 0` under the same noise rate, or none while noise can't be told: what is left where the prior is given up.
     pub(crate) alone: Opinion,
 }
 
@@ -138,7 +138,9 @@ impl Opinions {
         let nats = if tellable { OPTIMISM } else { 0.0 };
         let friendliest = within(nats).max_by(|(a, _), (b, _)| a.gain.total_cmp(&b.gain));
         let least_noise = within(NOT_EXCLUDED).next().filter(|_| tellable);
-        let (pool, alone) = friendliest.unwrap_or((&published, &published));
+        let (pool, same) = friendliest.unwrap_or((&published, &published));
+        // The first rate is 0.
+        let alone = if tellable { same } else { &alone[0].opinion };
         let least_noise = least_noise.map_or(0.0, |(fit, _)| fit.noise);
         Self { pool: Opinion { least_noise, ..pool.clone() }, alone: alone.clone() }
     }
@@ -344,10 +346,14 @@ mod tests {
     }
 
     fn fit_as(free: Free, prior: &Matrix, model: &Matrix, labels: &[usize]) -> Opinion {
+        opinions(free, prior, model, labels).pool
+    }
+
+    fn opinions(free: Free, prior: &Matrix, model: &Matrix, labels: &[usize]) -> Opinions {
         let labels: Vec<ClassId> = labels.iter().map(|class| ClassId::from_index(*class)).collect();
         let weights = vec![1.0; labels.len()];
         let (prior, model) = (prior.view(), model.view());
-        Opinions::fit(&Evidence { prior, model, labels: &labels, weights: &weights }, free).pool
+        Opinions::fit(&Evidence { prior, model, labels: &labels, weights: &weights }, free)
     }
 
     #[test]
@@ -429,6 +435,26 @@ mod tests {
         assert!((0.15..=0.3).contains(&noisy.noise), "{noisy:?}");
         assert!(noisy.least_noise <= noisy.noise && noisy.least_noise > 0.05, "{noisy:?}");
         assert!(noisy.prior >= 0.75, "{noisy:?}");
+    }
+
+    /// Every third label contradicts a small model that is all but certain.
+    #[test]
+    fn alone_the_small_model_doubts_no_label_before_noise_can_be_told() {
+        let noise_of = |labels: usize| {
+            let said = truth(labels);
+            let told: Vec<usize> = (0..labels).map(|item| (item + item % 9 / 6) % 3).collect();
+            let opinions = opinions(
+                ALL,
+                &expert(&said, 1.0 / 3.0, 0.8, 0),
+                &expert(&said, 1.0, 0.98, 1),
+                &told,
+            );
+            (opinions.pool.noise, opinions.alone.noise)
+        };
+        let (pool, alone) = noise_of(3 * LABELS_TO_KNOW_NOISE - 3);
+        assert!(pool > 0.1 && alone == 0.0, "{pool} {alone}");
+        let (pool, alone) = noise_of(3 * LABELS_TO_KNOW_NOISE);
+        assert!(pool > 0.1 && alone == pool, "{pool} {alone}");
     }
 
     /// The prior calls half of class 1 class 0: the bias of class 1 rises above that of class 0.
