@@ -1,7 +1,15 @@
 //! What can be said of the error of free labels.
 
+use alfm_acquire::compute::CoDecision;
+use alfm_core::ClassId;
 use serde::{Deserialize, Serialize};
 use statrs::function::beta::beta_reg;
+
+use super::opinion::Opinion;
+use super::{GuardConfig, share};
+
+/// Parts of the clean set that may be certified, the largest first.
+const CERTIFIED_SHARES: [f64; 3] = [1.0, 0.5, 0.25];
 
 /// A one-sided upper bound on a share, from a count.
 ///
@@ -55,6 +63,72 @@ impl StatedError {
             false => 1.0,
         };
         Self { labels, contradicted, bound }
+    }
+}
+
+/// The labels asked at random, the surest items first, each with the free label that its item would get from those
+/// that have not seen it.
+pub(super) struct RandomLabels {
+    labels: Vec<(ClassId, u32)>,
+}
+
+/// What can be stated of a clean set.
+pub(super) struct Stated {
+    pub(super) all: StatedError,
+    pub(super) by_class: Vec<StatedError>,
+    /// How many of its surest labels are certified.
+    pub(super) certified: usize,
+}
+
+impl RandomLabels {
+    /// `random` are positions in `labels`, `rows` and `entropy`, which have one entry a labelled item.
+    pub(super) fn new(
+        random: impl Iterator<Item = usize>,
+        labels: &[ClassId],
+        rows: &[CoDecision],
+        entropy: &[f32],
+    ) -> Self {
+        let mut order: Vec<usize> = random.collect();
+        order.sort_by(|a, b| entropy[*a].total_cmp(&entropy[*b]));
+        let with_free = |at: usize| (labels[at], rows[at].joint_label);
+        Self { labels: order.into_iter().map(with_free).collect() }
+    }
+
+    /// What they say of the `clean` surest of the `candidates`.
+    pub(super) fn state(
+        &self,
+        clean: usize,
+        candidates: usize,
+        guard: &GuardConfig,
+        opinion: &Opinion,
+    ) -> Stated {
+        let classes = opinion.bias.len();
+        let state = |size: usize, delta: f64, of: Option<usize>| {
+            let (labels, wrong) = self.surest(size, candidates, of);
+            StatedError::new(labels, wrong, delta, opinion.least_noise, classes)
+        };
+        // Three sizes are tried, so each bound has a third of the allowed risk (Bonferroni).
+        let delta = guard.delta / CERTIFIED_SHARES.len() as f64;
+        let mut sizes = CERTIFIED_SHARES.map(|part| share(part, clean)).into_iter();
+        let certified = sizes.find(|size| state(*size, delta, None).bound <= guard.epsilon);
+        Stated {
+            all: state(clean, guard.delta, None),
+            by_class: (0..classes).map(|class| state(clean, guard.delta, Some(class))).collect(),
+            certified: certified.unwrap_or(0),
+        }
+    }
+
+    /// As large a share of the labels as `size` is of the `candidates`: how many have a free label, one of the class
+    /// `of` if that is given, and how many of these contradict it.
+    ///
+    /// By rank, not by entropy: held-out models are less sure than the model of the pool, and few items would seem
+    /// as sure as those that get free labels.
+    fn surest(&self, size: usize, candidates: usize, of: Option<usize>) -> (usize, usize) {
+        let count = (self.labels.len() * size).div_ceil(candidates.max(1)).min(self.labels.len());
+        let of_class = |(_, free): &&(ClassId, u32)| of.is_none_or(|class| *free as usize == class);
+        let counted = self.labels[..count].iter().filter(of_class);
+        let wrong = counted.clone().filter(|(label, free)| *free as usize != label.index());
+        (counted.count(), wrong.count())
     }
 }
 

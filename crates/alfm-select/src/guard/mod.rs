@@ -1,14 +1,18 @@
 //! Trust in the prior: optimistic at first, withdrawn by what the oracle's labels say.
 
 mod bound;
+mod experts;
+mod fit;
 mod opinion;
+mod sample;
 mod weigh;
 
 use serde::{Deserialize, Serialize};
 
 pub use bound::StatedError;
 pub(crate) use bound::clopper_pearson;
-pub(crate) use weigh::{Verdict, missing, probabilities, rounded};
+pub(crate) use experts::probabilities;
+pub(crate) use weigh::{Verdict, missing};
 
 use crate::SelectError;
 
@@ -110,4 +114,16 @@ impl GuardConfig {
         }
         Ok(())
     }
+}
+
+/// `part of whole`, rounded.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most `whole`")]
+pub(crate) fn rounded(part: f64, whole: usize) -> usize {
+    (part * whole as f64).round() as usize
+}
+
+/// `floor(part of whole)`.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most `whole`")]
+pub(crate) fn share(part: f64, whole: usize) -> usize {
+    (part * whole as f64 + 1e-9).floor() as usize
 }

@@ -1,0 +1,169 @@
+//! What both experts say, of the pool and of the labelled items.
+
+use alfm_acquire::Pool;
+use alfm_acquire::compute::{CoDecision, Joint};
+use alfm_core::{ClassId, CoreError, Matrix, Predictions, ScoreKind};
+use rayon::prelude::*;
+
+use super::opinion::Opinion;
+use crate::prioral::Scores;
+use crate::{LabelsOnly, PriorAlConfig, SelectError};
+
+/// What both experts say of the pool and, without having seen their labels, of the labelled items.
+pub(super) struct Experts<'a> {
+    prior: Predictions<'a>,
+    model: Predictions<'a>,
+    /// What the small model says, with a share for classes that have no label yet, if there may be any.
+    smoothed: Option<Matrix>,
+    pub(super) labelled_prior: Matrix,
+    pub(super) labelled_model: Matrix,
+}
+
+/// Both experts under one opinion.
+pub(super) struct Scored {
+    pub(super) prior: Matrix,
+    pub(super) model: Matrix,
+    pub(super) pool: Scores,
+    pub(super) labelled: Labelled,
+}
+
+/// The same for the labelled items alone.
+pub(super) struct Labelled {
+    pub(super) prior: Matrix,
+    pub(super) model: Matrix,
+    pub(super) rows: Vec<CoDecision>,
+}
+
+impl<'a> Experts<'a> {
+    /// The experts, the small model's word smoothed by the [`unseen`] share.
+    pub(super) fn new(
+        prior: Predictions<'a>,
+        own: &LabelsOnly<'a>,
+        labelled: &[(usize, ClassId)],
+    ) -> Result<Self, SelectError> {
+        let unseen = unseen(labelled.iter().map(|(_, class)| *class), prior.classes());
+        let smooth = |row: &[f32], out: &mut [f32]| {
+            let share = unseen / row.len() as f32;
+            out.iter_mut().zip(row).for_each(|(out, p)| *out = (1.0 - unseen) * p + share);
+        };
+        Ok(Self {
+            prior,
+            model: own.pool,
+            // With all classes seen, the pool's predictions need no copy.
+            smoothed: (unseen > 0.0).then(|| map_rows(own.pool, smooth)).transpose()?,
+            labelled_prior: gather(prior, labelled.iter().map(|(row, _)| *row))?,
+            labelled_model: map_rows(own.out_of_fold, smooth)?,
+        })
+    }
+
+    /// What they say of the pool under one opinion, beside what it makes of the labelled items.
+    pub(super) fn score(
+        &self,
+        opinion: &Opinion,
+        labelled: Labelled,
+        engine: &PriorAlConfig,
+        pool: &Pool<'_>,
+    ) -> Result<Scored, SelectError> {
+        let prior = map_rows(self.prior, |row, out| opinion.of_prior(row, out))?;
+        let model = self.smoothed.as_ref().map(probabilities).transpose()?.unwrap_or(self.model);
+        let model = map_rows(model, |row, out| opinion.of_model(row, out))?;
+        let (p, f) = (probabilities(&prior)?, probabilities(&model)?);
+        let scores = engine.score(p, f, Joint::Product, pool)?;
+        Ok(Scored { prior, model, pool: scores, labelled })
+    }
+
+    /// What they say of the labelled items, each under the opinion whose turn it is.
+    pub(super) fn in_turn(
+        &self,
+        opinions: &[Opinion],
+        pool: &Pool<'_>,
+    ) -> Result<Vec<CoDecision>, SelectError> {
+        let told = opinions.iter().map(|opinion| self.labelled(opinion, pool));
+        let told = told.collect::<Result<Vec<_>, _>>()?;
+        let rows = 0..self.labelled_prior.view().rows();
+        Ok(rows.map(|at| told[at % told.len()].rows[at]).collect())
+    }
+
+    /// What they say of the labelled items under one opinion.
+    pub(super) fn labelled(
+        &self,
+        opinion: &Opinion,
+        pool: &Pool<'_>,
+    ) -> Result<Labelled, SelectError> {
+        let (prior, model) =
+            (probabilities(&self.labelled_prior)?, probabilities(&self.labelled_model)?);
+        let prior = map_rows(prior, |row, out| opinion.of_prior(row, out))?;
+        let model = map_rows(model, |row, out| opinion.of_model(row, out))?;
+        let (p, f) = (probabilities(&prior)?, probabilities(&model)?);
+        let rows = pool.device().co_decide(p, f, Joint::Product)?;
+        Ok(Labelled { prior, model, rows })
+    }
+}
+
+impl Scored {
+    /// Which labelled items would be among the `clean` surest ones.
+    pub(super) fn inside(&self, clean: usize) -> Vec<bool> {
+        let limit = match clean {
+            0 => f32::NEG_INFINITY,
+            _ => {
+                let mut entropy = self.pool.entropy.clone();
+                *entropy.select_nth_unstable_by(clean - 1, f32::total_cmp).1
+            }
+        };
+        let entropy = self.labelled.rows.iter().map(|row| self.pool.weighted(row));
+        entropy.map(|entropy| entropy <= limit).collect()
+    }
+}
+
+/// The probability that an item is of a class without label yet, by Good (1953) and Turing: the share of labels
+/// that are the only one of their class. A held-out model has never seen the class of such a label.
+fn unseen(labels: impl ExactSizeIterator<Item = ClassId>, classes: usize) -> f32 {
+    let total = labels.len();
+    let mut counts = vec![0_usize; classes];
+    labels.for_each(|label| counts[label.index()] += 1);
+    let single = counts.iter().filter(|count| **count == 1).count();
+    single as f32 / total.max(1) as f32
+}
+
+pub(crate) fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, CoreError> {
+    Predictions::new(matrix.view(), ScoreKind::Probabilities)
+}
+
+fn gather(from: Predictions<'_>, rows: impl Iterator<Item = usize>) -> Result<Matrix, CoreError> {
+    let (mut values, mut buffer, mut count) = (Vec::new(), Vec::new(), 0);
+    for row in rows {
+        values.extend_from_slice(from.row(row, &mut buffer));
+        count += 1;
+    }
+    Matrix::new(values, count, from.classes())
+}
+
+/// A new matrix, row by row, in parallel.
+fn map_rows(
+    from: Predictions<'_>,
+    map: impl Fn(&[f32], &mut [f32]) + Sync,
+) -> Result<Matrix, CoreError> {
+    let classes = from.classes();
+    let mut values = vec![0.0; from.rows() * classes];
+    values
+        .par_chunks_exact_mut(classes)
+        .enumerate()
+        .for_each_init(Vec::new, |buffer, (row, out)| map(from.row(row, buffer), out));
+    Matrix::new(values, from.rows(), classes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Classes 2 and 5 have one label each, of six.
+    #[test]
+    fn the_unseen_share_is_that_of_single_labels() {
+        let share = |labels: &[u32], classes| {
+            unseen(labels.iter().map(|label| ClassId::new(*label)), classes)
+        };
+        assert_eq!(share(&[0, 0, 1, 1, 2, 5], 9), 2.0 / 6.0);
+        assert_eq!(share(&[0, 0, 1, 1], 2), 0.0);
+        assert_eq!(share(&[], 3), 0.0);
+    }
+}

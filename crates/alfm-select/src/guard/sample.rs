@@ -1,0 +1,102 @@
+//! What a sample of labels that were not drawn evenly says of the whole pool.
+
+use alfm_acquire::compute::CoDecision;
+use alfm_core::ClassId;
+
+/// No labelled item counts more than this, however rare its kind is among the labels.
+const LARGEST_WEIGHT: f64 = 4.0;
+
+/// Weighted shares of labelled items that each expert gets right.
+pub(super) struct Rights {
+    pub(super) prior: f64,
+    pub(super) joint: f64,
+    pub(super) model: f64,
+    /// By how many standard errors the joint distribution is right more often than the small model.
+    pub(super) lead: f64,
+}
+
+impl Rights {
+    pub(super) fn new(rows: &[CoDecision], labels: &[ClassId], weights: &[f64]) -> Self {
+        let total: f64 = weights.iter().sum();
+        let share = |label: fn(&CoDecision) -> u32| {
+            let of = rows.iter().zip(labels).zip(weights);
+            let right = of.filter(|((row, class), _)| label(row) as usize == class.index());
+            right.map(|(_, weight)| weight).sum::<f64>() / total
+        };
+        // Where both are right, or both wrong, neither leads (McNemar 1947).
+        let (mut lead, mut variance) = (0.0_f64, 0.0_f64);
+        for ((row, class), weight) in rows.iter().zip(labels).zip(weights) {
+            let right = |label: u32| f64::from(u8::from(label as usize == class.index()));
+            let won = weight * (right(row.joint_label) - right(row.model_label));
+            lead += won;
+            variance += won * won;
+        }
+        Self {
+            lead: if variance > 0.0 { lead / variance.sqrt() } else { 0.0 },
+            prior: share(|row| row.prior_label),
+            joint: share(|row| row.joint_label),
+            model: share(|row| row.model_label),
+        }
+    }
+}
+
+/// Weights that give labelled items inside and outside the clean set their share of the pool.
+///
+/// They sum to the number of labels of equal weight that would tell as much, `(sum w)^2 / sum w^2` (Kish 1965).
+pub(super) fn post_stratified(inside: &[bool], clean: usize, unlabelled: usize) -> Vec<f64> {
+    let within = inside.iter().filter(|inside| **inside).count();
+    let pool_share = clean as f64 / unlabelled.max(1) as f64;
+    let label_share = within as f64 / inside.len().max(1) as f64;
+    let ratio = |wanted: f64, got: f64| match got > 0.0 {
+        true => (wanted / got).min(LARGEST_WEIGHT),
+        false => 1.0,
+    };
+    let (clean, noise) =
+        (ratio(pool_share, label_share), ratio(1.0 - pool_share, 1.0 - label_share));
+    let weights = inside.iter().map(|inside| if *inside { clean } else { noise });
+    let [total, squares] =
+        weights.clone().fold([0.0; 2], |[total, squares], w| [total + w, squares + w * w]);
+    weights.map(|weight| weight * total / squares).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use alfm_acquire::compute::{Joint, co_decide};
+    use alfm_core::Predictions;
+
+    use super::*;
+
+    /// Four of ten labels lie in a clean set that is half of the pool: weights 1.25 and 5/6 by hand, and
+    /// (4 * 1.25 + 6 * 5/6)^2 / (4 * 1.25^2 + 6 * 25/36) = 9.6 labels of equal weight.
+    #[test]
+    fn weights_stand_for_the_pool_and_sum_to_the_effective_number() {
+        let inside: Vec<bool> = (0..10).map(|item| item < 4).collect();
+        let weights = post_stratified(&inside, 50, 100);
+        assert!((weights[0] / weights[9] - 1.5).abs() < 1e-12, "{weights:?}");
+        assert!((weights.iter().sum::<f64>() - 9.6).abs() < 1e-12, "{weights:?}");
+        let even = post_stratified(&inside, 40, 100);
+        assert!(even.iter().all(|weight| (weight - 1.0).abs() < 1e-12), "{even:?}");
+        assert!(post_stratified(&[], 50, 100).is_empty());
+    }
+
+    /// Items that only the joint (weights 1, 1, 2) or only the small model (weight 1) has right:
+    /// (1 + 1 + 2 - 1) / sqrt(1 + 1 + 4 + 1). What both have right, or wrong, does not count.
+    #[test]
+    fn the_lead_is_in_standard_errors() {
+        let row = |joint_label, model_label| CoDecision {
+            joint_label,
+            model_label,
+            ..co_decide(
+                Predictions::probabilities(&[0.5, 0.5], 1, 2).unwrap(),
+                Predictions::probabilities(&[0.5, 0.5], 1, 2).unwrap(),
+                Joint::Product,
+            )
+            .unwrap()[0]
+        };
+        let rows = [row(0, 1), row(0, 1), row(0, 1), row(1, 0), row(0, 0), row(1, 1)];
+        let labels = [ClassId::new(0); 6];
+        let rights = Rights::new(&rows, &labels, &[1.0, 1.0, 2.0, 1.0, 5.0, 1.0]);
+        assert!((rights.lead - 3.0 / 7.0_f64.sqrt()).abs() < 1e-12, "{}", rights.lead);
+        assert_eq!(Rights::new(&rows[4..], &labels[4..], &[1.0, 1.0]).lead, 0.0);
+    }
+}
