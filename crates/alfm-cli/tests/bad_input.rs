@@ -143,6 +143,21 @@ fn a_model_of_the_wrong_kind_is_refused_with_the_remedy() {
     }
 }
 
+/// `support-inbox` has no split `training`, which shows when the data are read.
+#[test]
+fn an_experiment_that_cannot_be_run_costs_no_earlier_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("out/runs")).unwrap();
+    let kept = at("out/runs/0123456789abcdef.json");
+    fs::write(&kept, "{}").unwrap();
+    let config = "seeds = [0]\ninitial = 2\nbatch = 2\nrounds = 1\nstrategies = [\"random\"]\n[[dataset]]\n\
+                  name = \"support-inbox\"\npool = { split = \"training\" }\ntest = { split = \"test\" }\n";
+    fs::write(at("run.toml"), config).unwrap();
+    refused(folder.path(), "run run.toml --out out", &["no split `training`"]);
+    assert!(kept.exists());
+}
+
 #[test]
 fn unknown_names_and_keys_suggest_the_known_ones() {
     let folder = inputs();

@@ -17,5 +17,5 @@ pub use config::{DatasetConfig, Dropout, Encoder, ExperimentConfig, Seeds, Subse
 pub use prepare::{Embedder, Task, prepare};
 pub use prior::PriorConfig;
 pub use run::run_one;
-pub use schedule::{Schedule, run_all, threads};
+pub use schedule::{Schedule, forget_runs, run_all, threads};
 pub use tuning::{PoolExamples, Tuned, Tuner};
