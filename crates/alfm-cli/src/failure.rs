@@ -31,6 +31,8 @@ pub(crate) enum Failure {
     Device(#[from] alfm_select::acquire::compute::DeviceError),
     #[error(transparent)]
     Lab(#[from] LabError),
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
     #[error("{action} {}", path.display())]
     File { action: &'static str, path: PathBuf, source: io::Error },
     #[error("the result cannot be written as JSON")]
@@ -47,8 +49,8 @@ pub(crate) enum Failure {
     )]
     TextsOnly { model: String, known: String },
     #[error(
-        "there are texts to embed (items, or prompts of classes), and `{model}` encodes images only: give --images, \
-         or name an encoder of texts; the known ones are {known}, clip, siglip"
+        "there are texts to embed (items, or prompts of classes), and `{model}` encodes images only: give images, and a \
+         prior that asks for no prompts, or name an encoder of texts; the known ones are {known}, clip, siglip"
     )]
     ImagesOnly { model: String, known: String },
     #[error("the items are texts, which are encoded on the processor: leave --device {device} out")]

@@ -94,6 +94,7 @@ fn damaged_files_are_named() {
     fs::write(at("prior.npy"), &whole[..whole.len() - 5]).unwrap();
     refused(folder.path(), SELECT, &["prior.npy"]);
     refused(folder.path(), &SELECT.replace("prior.npy", "absent.npy"), &["absent.npy"]);
+    refused(folder.path(), "run absent.toml", &["cannot read absent.toml: "]);
 }
 
 #[test]
@@ -131,8 +132,12 @@ fn a_model_of_the_wrong_kind_is_refused_with_the_remedy() {
     fs::copy(golden("images/wide.png"), folder.path().join("images/wide.png")).unwrap();
     fs::write(folder.path().join("texts.txt"), "a\nb\n").unwrap();
     let cases = [
+        (
+            "--images images --surprisal --model tiny/no",
+            "the items are images, and --surprisal is of",
+        ),
         ("--images images --model tiny/bert", "`tiny/bert` encodes texts only: give texts without"),
-        ("--texts texts.txt --model tiny/vit", "`tiny/vit` encodes images only: give --images"),
+        ("--texts texts.txt --model tiny/vit", "`tiny/vit` encodes images only: give images"),
     ];
     for (arguments, expected) in cases {
         let output =
