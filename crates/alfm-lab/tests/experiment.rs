@@ -265,6 +265,20 @@ fn every_strategy_spends_its_budget_in_a_whole_loop() {
 }
 
 #[test]
+fn more_rounds_than_there_are_items_end_with_the_pool() {
+    let text = CONFIG
+        .replace("rounds = 3", "rounds = 9000000000000000000")
+        .replace("limit = 300", "limit = 40")
+        .replace("\"random\", \"badge\", \"prioral\"", "\"random\"");
+    let config = ExperimentConfig::from_toml(&text).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for run in run(&config, &tasks(&config), folder.path(), usize::MAX).unwrap() {
+        let labels: Vec<usize> = run.record.rounds.iter().map(|round| round.labels).collect();
+        assert_eq!(labels, [24, 36, 40]);
+    }
+}
+
+#[test]
 fn merged_classes_keep_the_prior_a_distribution() {
     let text = CONFIG.replace(
         "noise = { kind = \"uniform\", rate = 0.2 }",
