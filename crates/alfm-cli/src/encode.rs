@@ -100,9 +100,26 @@ impl Encoder {
         let encoder = loaded(&self.images, || self.load_images())?;
         let bar = Progress::new("embedding");
         let mut progress = |done, total| bar.show(done, total);
-        let embedded = self.cache.embed_images(encoder, &Encoded(images), &mut progress)?;
+        let embedded = self.cache.embed_images(encoder, &Encoded(images), &mut progress);
         bar.finish();
-        Ok(said(embedded))
+        embedded.map(said).map_err(|error| at_fault(error, images))
+    }
+}
+
+/// The error with the names of the images: of all that cannot be read, at once, not one a run.
+fn at_fault(error: EmbedError, images: &[Image]) -> Failure {
+    match error {
+        EmbedError::Picture { .. } => {
+            let damaged = Image::unreadable(images).into_iter().map(|(_, error)| error);
+            Failure::Damaged { damaged: damaged.collect(), items: images.len() }
+        }
+        EmbedError::EmptyImage { row }
+        | EmbedError::SmallImage { row, .. }
+        | EmbedError::ThinImage { row, .. }
+        | EmbedError::Resize { row, .. } => {
+            Failure::Unfit { image: images[row].to_string(), source: error }
+        }
+        error => error.into(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use alfm_data::DataError;
 use alfm_embed::EmbedError;
 use alfm_lab::LabError;
 use alfm_prior::llm::LlmError;
@@ -17,7 +18,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Core(#[from] alfm_core::CoreError),
     #[error(transparent)]
-    Data(#[from] alfm_data::DataError),
+    Data(#[from] DataError),
     #[error(transparent)]
     Embed(#[from] alfm_embed::EmbedError),
     #[error(transparent)]
@@ -30,6 +31,8 @@ pub(crate) enum Failure {
     Device(#[from] alfm_select::acquire::compute::DeviceError),
     #[error(transparent)]
     Lab(#[from] LabError),
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
     #[error("{action} {}", path.display())]
     File { action: &'static str, path: PathBuf, source: io::Error },
     #[error("the result cannot be written as JSON")]
@@ -46,12 +49,20 @@ pub(crate) enum Failure {
     )]
     TextsOnly { model: String, known: String },
     #[error(
-        "there are texts to embed (items, or prompts of classes), and `{model}` encodes images only: give --images, \
-         or name an encoder of texts; the known ones are {known}, clip, siglip"
+        "there are texts to embed (items, or prompts of classes), and `{model}` encodes images only: give images, and a \
+         prior that asks for no prompts, or name an encoder of texts; the known ones are {known}, clip, siglip"
     )]
     ImagesOnly { model: String, known: String },
     #[error("the items are texts, which are encoded on the processor: leave --device {device} out")]
     TextsOnCard { device: &'static str },
+    #[error(
+        "{} of {items} images cannot be used: mend them, or take them out of the data\n{}",
+        damaged.len(),
+        first_lines(damaged)
+    )]
+    Damaged { damaged: Vec<DataError>, items: usize },
+    #[error("{image}: {source}")]
+    Unfit { image: String, source: EmbedError },
     #[error("item `{id}` was asked, and --oracle has -1 for it: give the labels of all items")]
     Unanswered { id: alfm_core::SampleId },
     #[error(
@@ -97,4 +108,15 @@ impl Failure {
         }
         causes
     }
+}
+
+/// One a line; of many, the first twenty.
+fn first_lines(errors: &[DataError]) -> String {
+    const SHOWN: usize = 20;
+    let mut lines: Vec<String> =
+        errors.iter().take(SHOWN).map(|error| format!("  {error}")).collect();
+    if errors.len() > SHOWN {
+        lines.push(format!("  and {} more", errors.len() - SHOWN));
+    }
+    lines.join("\n")
 }

@@ -94,6 +94,7 @@ fn damaged_files_are_named() {
     fs::write(at("prior.npy"), &whole[..whole.len() - 5]).unwrap();
     refused(folder.path(), SELECT, &["prior.npy"]);
     refused(folder.path(), &SELECT.replace("prior.npy", "absent.npy"), &["absent.npy"]);
+    refused(folder.path(), "run absent.toml", &["cannot read absent.toml: "]);
 }
 
 #[test]
@@ -131,8 +132,12 @@ fn a_model_of_the_wrong_kind_is_refused_with_the_remedy() {
     fs::copy(golden("images/wide.png"), folder.path().join("images/wide.png")).unwrap();
     fs::write(folder.path().join("texts.txt"), "a\nb\n").unwrap();
     let cases = [
+        (
+            "--images images --surprisal --model tiny/no",
+            "the items are images, and --surprisal is of",
+        ),
         ("--images images --model tiny/bert", "`tiny/bert` encodes texts only: give texts without"),
-        ("--texts texts.txt --model tiny/vit", "`tiny/vit` encodes images only: give --images"),
+        ("--texts texts.txt --model tiny/vit", "`tiny/vit` encodes images only: give images"),
     ];
     for (arguments, expected) in cases {
         let output =
@@ -141,6 +146,57 @@ fn a_model_of_the_wrong_kind_is_refused_with_the_remedy() {
         assert_eq!(output.status.code(), Some(2), "{message}");
         assert!(message.contains(expected), "{message}");
     }
+}
+
+#[test]
+fn images_that_cannot_be_read_are_named_all_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    golden_model(folder.path(), "images/vit", "tiny--vit");
+    let image = |name: &str| folder.path().join("images").join(name);
+    fs::create_dir(folder.path().join("images")).unwrap();
+    fs::copy(golden("images/wide.png"), image("a.png")).unwrap();
+    fs::write(image("b.png"), b"").unwrap();
+    let whole = fs::read(golden("images/tall.png")).unwrap();
+    fs::write(image("c.png"), &whole[..whole.len() / 2]).unwrap();
+    let output = run_on_models(
+        folder.path(),
+        "embed --images images --model tiny/vit --out out.safetensors",
+    );
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    for part in ["2 of 3 images cannot be used: mend them", "images/b.png: ", "images/c.png: "] {
+        assert!(message.contains(part), "`{part}` is not in: {message}");
+    }
+    assert!(!folder.path().join("out.safetensors").exists());
+}
+
+#[test]
+fn an_image_that_does_not_suit_the_model_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    golden_model(folder.path(), "images/clip", "tiny--clip");
+    fs::create_dir(folder.path().join("images")).unwrap();
+    alfm_data::RgbImage::new(2_000_000, 1).save(folder.path().join("images/line.png")).unwrap();
+    let embed = "embed --images images --model tiny/clip --out out.safetensors";
+    let output = run_on_models(folder.path(), embed);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    let expected = "images/line.png: image 0 is 1 x 2000000, and would be 32 x 64000000";
+    assert!(message.contains(expected), "{message}");
+}
+
+/// `support-inbox` has no split `training`, which shows when the data are read.
+#[test]
+fn an_experiment_that_cannot_be_run_costs_no_earlier_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("out/runs")).unwrap();
+    let kept = at("out/runs/0123456789abcdef.json");
+    fs::write(&kept, "{}").unwrap();
+    let config = "seeds = [0]\ninitial = 2\nbatch = 2\nrounds = 1\nstrategies = [\"random\"]\n[[dataset]]\n\
+                  name = \"support-inbox\"\npool = { split = \"training\" }\ntest = { split = \"test\" }\n";
+    fs::write(at("run.toml"), config).unwrap();
+    refused(folder.path(), "run run.toml --out out", &["no split `training`"]);
+    assert!(kept.exists());
 }
 
 #[test]

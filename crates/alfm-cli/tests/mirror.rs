@@ -73,7 +73,10 @@ fn a_folder_of_images_is_embedded_and_a_broken_one_is_named() {
     let output = run(folder.path(), embed);
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{message}");
-    assert!(message.contains("image 2 cannot be read") && message.contains("z.jpg"), "{message}");
+    assert!(
+        message.contains("1 of 3 images cannot be used") && message.contains("z.jpg"),
+        "{message}"
+    );
 }
 
 const CONFIG: &str = r#"

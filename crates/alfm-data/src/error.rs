@@ -232,11 +232,9 @@ pub enum DataError {
         /// The file's hash.
         got: Digest,
     },
-    /// Content that is no image of a known kind, or a damaged one.
-    #[error(
-        "{image}: not a readable image: {source}: replace it, or leave its item out; \
-         `Split::unreadable` finds all such"
-    )]
+    /// Content that is no image of a known kind, or a damaged one; [`Image::unreadable`](crate::Image::unreadable)
+    /// finds all such.
+    #[error("{image}: not a readable image: {source}: replace it, or leave its item out")]
     Image {
         /// Its file, and its row there.
         image: String,
@@ -244,9 +242,7 @@ pub enum DataError {
         source: image::ImageError,
     },
     /// An image with more pixels than are allowed.
-    #[error(
-        "{image}: {width} x {height} pixels, at most {limit} are decoded: scale it down, or raise the limit"
-    )]
+    #[error("{image}: {width} x {height} pixels, at most {limit} are decoded: scale it down")]
     ImageSize {
         /// Its file, and its row there.
         image: String,

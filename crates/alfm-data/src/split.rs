@@ -224,8 +224,8 @@ impl Split {
     /// [`Split::without`] leaves them out. Empty for texts.
     pub fn unreadable(&self) -> Vec<(SampleId, DataError)> {
         let Items::Images(images) = &self.items else { return Vec::new() };
-        let check = |(id, image): (&SampleId, &Image)| Some((id.clone(), image.decode().err()?));
-        self.ids.par_iter().zip(images).filter_map(check).collect()
+        let found = Image::unreadable(images).into_iter();
+        found.map(|(row, error)| (self.ids[row].clone(), error)).collect()
     }
 
     /// Some items, in the order asked for. Panics if a row is out of range, as indexing does.

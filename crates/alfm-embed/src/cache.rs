@@ -12,8 +12,8 @@ use crate::image::pictures::Window;
 use crate::weights::{bytes_of, numbers};
 use crate::{EmbedError, ImageEncoder, Pictures, Progress, TextEncoder};
 
-/// Texts of a shard: a killed run loses less than one, and a shard still fills many batches.
-const SHARD_TEXTS: usize = 2048;
+/// Items of a shard: a killed run loses less than one, and a shard still fills many batches.
+const SHARD_ITEMS: usize = 2048;
 
 /// Part of every key. To be raised when an encoder's numbers change for the same model.
 const FORMAT: &str = "alfm-embeddings-1";
@@ -23,9 +23,9 @@ const TENSOR: &str = "embeddings";
 
 /// Embeddings on disk, by content, model id and revision.
 ///
-/// The texts are cut into shards of 2048, in order. Each shard is a safetensors file named by the hash
-/// of its texts, the model and the revision, written whole or not at all: a killed run continues
-/// behind the last finished shard, and texts that were appended to a data set cost only themselves.
+/// Texts, or images, are cut into shards of 2048, in order. Each shard is a safetensors file named by the hash
+/// of its items, the model and the revision, written whole or not at all: a killed run continues
+/// behind the last finished shard, and items that were appended to a data set cost only themselves.
 /// A shard that is damaged is computed again and reported.
 ///
 /// ```
@@ -62,9 +62,9 @@ pub struct EmbeddingCache {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Embedded {
-    /// `texts x dimension`, in the order of the texts.
+    /// `items x dimension`, in the order of the items.
     pub matrix: Matrix,
-    /// How many texts were found in the cache.
+    /// How many items were found in the cache.
     pub reused: usize,
     /// Shards that were found and could not be used; they were computed again.
     pub rejected: Vec<RejectedShard>,
@@ -94,11 +94,11 @@ impl EmbeddingCache {
             revision: revision.into(),
             image_size: None,
             device: Backend::Cpu,
-            shard: SHARD_TEXTS,
+            shard: SHARD_ITEMS,
         }
     }
 
-    /// Texts per shard instead of 2048. Another number finds other shards.
+    /// Items per shard instead of 2048. Another number finds other shards.
     ///
     /// # Errors
     /// [`EmbedError::CacheSetting`] for 0.

@@ -178,9 +178,27 @@ pub enum EmbedError {
         /// The least edge.
         smallest: usize,
     },
-    /// A size without pixels that images were to be given.
-    #[error("an image size of 0 leaves nothing to look at: give at least 1, or leave it out")]
-    ImageSize,
+    /// A size that a model cannot be given.
+    #[error("an image size of {found} pixels: give 1 to {most}, or leave it out")]
+    ImageSize {
+        /// The edge.
+        found: usize,
+        /// The longest.
+        most: usize,
+    },
+    /// An image that is so thin that it grows beyond measure when its shorter edge becomes that of the model.
+    #[error(
+        "image {row} is {} x {}, and would be {} x {} for the model: cut it to a squarer shape, or leave it out",
+        size[0], size[1], resized[0], resized[1]
+    )]
+    ThinImage {
+        /// Position of the image.
+        row: usize,
+        /// Its height and width.
+        size: [usize; 2],
+        /// Height and width behind resizing.
+        resized: [usize; 2],
+    },
     /// An image that can't be brought to the model's size.
     #[error("image {row} cannot be resized")]
     Resize {
@@ -259,6 +277,7 @@ impl EmbedError {
             | Self::Picture { row, .. }
             | Self::EmptyImage { row }
             | Self::SmallImage { row, .. }
+            | Self::ThinImage { row, .. }
             | Self::Resize { row, .. } => {
                 *row = place(*row);
             }

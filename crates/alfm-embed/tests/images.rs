@@ -233,11 +233,26 @@ fn the_cache_knows_images_by_their_content() {
 }
 
 #[test]
-fn a_size_of_nothing_is_refused() {
+fn a_size_of_nothing_or_beyond_measure_is_refused() {
     for (model, _) in MODELS {
-        let error = VisionEncoder::load(&golden(&format!("images/{model}")), Some(0)).err();
-        assert!(matches!(error, Some(EmbedError::ImageSize)), "{model}");
+        for size in [0, 4097, usize::MAX] {
+            let error = VisionEncoder::load(&golden(&format!("images/{model}")), Some(size)).err();
+            let Some(EmbedError::ImageSize { found, most: 4096 }) = error else {
+                panic!("{model}, {size}: {error:?}")
+            };
+            assert_eq!(found, size, "{model}");
+        }
     }
+}
+
+/// CLIP's shorter edge of 1 pixel becomes 32, the longer one 32 times 2,000,000: 6 GB.
+#[test]
+fn an_image_that_grows_beyond_measure_is_named() {
+    let images: &[RgbImage] = &[RgbImage::new(3, 40), RgbImage::new(2_000_000, 1)];
+    let error = load("clip").encode(&images, &mut |_, _| {}).unwrap_err();
+    let expected = "image 1 is 1 x 2000000, and would be 32 x 64000000 for the model: cut it";
+    assert!(error.to_string().starts_with(expected), "{error}");
+    assert!(encode(&load("vit"), &images[1..]).rows() == 1, "square, whatever it was");
 }
 
 #[test]

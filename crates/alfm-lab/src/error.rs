@@ -167,6 +167,26 @@ pub enum LabError {
     /// The prior could not be made.
     #[error(transparent)]
     Prior(#[from] alfm_prior::PriorError),
+    /// A prior's file that has other rows than the data.
+    #[error(
+        "{file} has {got} rows, but the split that the pool is taken from has {expected} items: give one row for each"
+    )]
+    PriorRows {
+        /// The file, with its key or column.
+        file: String,
+        /// Its rows.
+        got: usize,
+        /// Items of the split.
+        expected: usize,
+    },
+    /// A prior's file that cannot be used.
+    #[error("{file}: {source}")]
+    PriorFile {
+        /// The file, with its key or column.
+        file: String,
+        /// What is wrong with it.
+        source: Box<LabError>,
+    },
     /// The strategy refused.
     #[error(transparent)]
     Select(#[from] alfm_select::SelectError),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use alfm_core::Digest;
 use alfm_core::files::write_atomically;
 
 use crate::experiment::ExperimentConfig;
@@ -50,13 +51,20 @@ pub fn write_results(
     Ok(())
 }
 
-/// A setting as a file name.
+/// Longest name of a setting; with what follows it, file systems take 255 bytes.
+const LONGEST: usize = 160;
+
+/// A setting as a file name; of a longer one the beginning and its digest.
 fn slug(setting: &crate::record::Setting) -> String {
     let parts =
         [&setting.dataset, &setting.imbalance, &setting.noise, &setting.prior, &setting.learner];
     let keep = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
     let parts = parts.map(|part| part.chars().map(keep).collect::<String>());
-    parts.map(|part| part.trim_matches('-').to_owned()).join("_")
+    let name = parts.map(|part| part.trim_matches('-').to_owned()).join("_");
+    match name.get(..LONGEST) {
+        None => name,
+        Some(beginning) => format!("{beginning}-{}", Digest::of(&name).short()),
+    }
 }
 
 fn save(path: &Path, bytes: &[u8]) -> Result<(), LabError> {
@@ -65,4 +73,22 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), LabError> {
         path: path.into(),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Setting;
+
+    #[test]
+    fn long_names_are_cut_and_stay_apart() {
+        let named = |prior: String| {
+            let [dataset, imbalance, noise, learner] =
+                ["cifar10", "natural", "none", "linear"].map(str::to_owned);
+            slug(&Setting { dataset, imbalance, noise, prior, learner })
+        };
+        assert_eq!(named("zero-shot(20)".into()), "cifar10_natural_none_zero-shot-20_linear");
+        let [one, other] = ["a", "b"].map(|last| named(format!("file({}{last})", "x".repeat(300))));
+        assert!(one != other && one.len() == LONGEST + 17, "{one}, {other}");
+    }
 }

@@ -265,6 +265,20 @@ fn every_strategy_spends_its_budget_in_a_whole_loop() {
 }
 
 #[test]
+fn more_rounds_than_there_are_items_end_with_the_pool() {
+    let text = CONFIG
+        .replace("rounds = 3", "rounds = 9000000000000000000")
+        .replace("limit = 300", "limit = 40")
+        .replace("\"random\", \"badge\", \"prioral\"", "\"random\"");
+    let config = ExperimentConfig::from_toml(&text).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for run in run(&config, &tasks(&config), folder.path(), usize::MAX).unwrap() {
+        let labels: Vec<usize> = run.record.rounds.iter().map(|round| round.labels).collect();
+        assert_eq!(labels, [24, 36, 40]);
+    }
+}
+
+#[test]
 fn merged_classes_keep_the_prior_a_distribution() {
     let text = CONFIG.replace(
         "noise = { kind = \"uniform\", rate = 0.2 }",
@@ -286,12 +300,50 @@ fn votes_of_the_pool(path: &Path) {
         [if row % 2 == 0 { u8::try_from(label.index()).unwrap() } else { u8::MAX }, 0]
     };
     let votes: Vec<u8> = labels.iter().enumerate().flat_map(vote).collect();
-    let header =
-        format!("{{'descr': '|i1', 'fortran_order': False, 'shape': ({}, 2), }}", labels.len());
-    let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
-    bytes.extend(format!("{header:<117}\n").bytes());
-    bytes.extend(votes);
-    fs::write(path, bytes).unwrap();
+    write_npy(path, "|i1", labels.len(), &votes);
+}
+
+/// An array of two columns.
+fn write_npy(path: &Path, kind: &str, rows: usize, bytes: &[u8]) {
+    let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({rows}, 2), }}");
+    let mut file = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    file.extend(format!("{header:<117}\n").bytes());
+    file.extend(bytes);
+    fs::write(path, file).unwrap();
+}
+
+#[test]
+fn a_file_that_is_no_prior_of_the_data_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("prior.npy");
+    let error = |kind: &str| {
+        let prior = format!("prior = {{ kind = \"{kind}\", file = \"{}\" }}\n", path.display());
+        let config = ExperimentConfig::from_toml(&format!("{prior}{CONFIG}")).unwrap();
+        let hub = Hub::new("unused").with_offline(true);
+        prepare(&config, &hub, &mut WordCounts).unwrap_err().to_string()
+    };
+    let name = path.display().to_string();
+    let short =
+        format!("{name} has 3 rows, but the split that the pool is taken from has 1626 items");
+    let votes = |rows: usize, vote: u8| write_npy(&path, "|i1", rows, &vec![vote; 2 * rows]);
+    let halves = |rows: usize| {
+        write_npy(&path, "<f4", rows, &0.5f32.to_le_bytes().repeat(2 * rows));
+    };
+    votes(3, 0);
+    let told = error("weak-labels");
+    assert!(told.starts_with(&short), "{told}");
+    halves(3);
+    let told = error("file");
+    assert!(told.starts_with(&short), "{told}");
+    votes(1626, 99);
+    let told = error("weak-labels");
+    assert!(told.starts_with(&format!("{name}: ")) && told.contains("99"), "{told}");
+    halves(1626);
+    let told = error("file");
+    assert!(
+        told.starts_with(&format!("{name}: `prior` has 2 columns, but there are 12")),
+        "{told}"
+    );
 }
 
 /// The labels of the kept items are row for row those that the rule was given; an ensemble is the mean of its

@@ -17,6 +17,8 @@ pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Failure> {
         if device != Backend::Cpu {
             return Err(Failure::TextsOnCard { device: device.name() });
         }
+        // Before a model is fetched for them.
+        parts.iter().try_for_each(|(_, items)| texts_of(items).map(drop))?;
         let model = LanguageModel::load(&args.model, &context.hub)?;
         let texts = |items: &Items| model.surprisal(&texts_of(items)?);
         ("rows of surprisal", arrays(&parts, texts)?)

@@ -50,9 +50,5 @@ fn stop_on_signal() -> Result<Arc<AtomicBool>, Failure> {
 }
 
 fn read_text(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|source| Failure::File {
-        action: "cannot read",
-        path: path.into(),
-        source,
-    })
+    std::fs::read_to_string(path).map_err(|source| Failure::Read { path: path.into(), source })
 }

@@ -1,7 +1,8 @@
-use std::fs;
 use std::path::Path;
 
-use alfm_lab::experiment::{Embedder, ExperimentConfig, Schedule, Seeds, prepare, run_all};
+use alfm_lab::experiment::{
+    Embedder, ExperimentConfig, Schedule, Seeds, forget_runs, prepare, run_all,
+};
 use alfm_lab::record::{FinishedRun, RunRecord};
 use alfm_lab::results::write_results;
 use alfm_lab::summary::{Metric, groups};
@@ -78,14 +79,11 @@ impl Simulation<'_> {
     ) -> Result<(), Failure> {
         let Self { title, config, device, out, resume } = *self;
         let folder = out.join("runs");
-        if !resume && folder.exists() {
-            fs::remove_dir_all(&folder).map_err(|source| Failure::File {
-                action: "cannot clear",
-                path: folder.clone(),
-                source,
-            })?;
-        }
         let tasks = prepare(config, &context.hub, embedder)?;
+        // Not before: a configuration that cannot be run costs no earlier result.
+        if !resume {
+            forget_runs(&folder)?;
+        }
         let stop = stop_on_signal()?;
         let bar = Progress::new("runs");
         let progress = |done: usize, total: usize| bar.show(done, total);

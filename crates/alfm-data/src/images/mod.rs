@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use alfm_core::Digest;
 use image::RgbImage;
+use rayon::prelude::*;
 
 pub(crate) use folder::{Found, walk};
 pub(crate) use npz::{cells as npz_cells, read as read_npz};
@@ -131,6 +132,12 @@ impl Image {
                 decode::pixels(self, (*width, *height), values, max_pixels)
             }
         }
+    }
+
+    /// Which of these cannot be decoded, and why, in their order: decodes every one, in parallel.
+    pub fn unreadable(images: &[Self]) -> Vec<(usize, DataError)> {
+        let check = |(row, image): (usize, &Self)| Some((row, image.decode().err()?));
+        images.par_iter().enumerate().filter_map(check).collect()
     }
 
     /// The file's bytes, if they are still those that were hashed.

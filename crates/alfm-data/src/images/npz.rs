@@ -11,8 +11,14 @@ fn of_split<T>(
     name: &str,
     read: impl Fn(String) -> Result<T, DataError>,
 ) -> Result<T, DataError> {
-    match read(format!("{split}_{name}")) {
-        Err(DataError::MissingArray { .. }) => read(name.to_owned()),
+    let own = format!("{split}_{name}");
+    match read(own.clone()) {
+        Err(DataError::MissingArray { .. }) => read(name.to_owned()).map_err(|error| match error {
+            DataError::MissingArray { path, key, found } => {
+                DataError::MissingArray { path, key: format!("{own} or {key}"), found }
+            }
+            error => error,
+        }),
         read => read,
     }
 }

@@ -52,6 +52,12 @@ fn an_archive_of_pixels_is_a_dataset() {
     }
     let error = load(&[2, 1, 3], &[0, 1, 1]).unwrap_err();
     assert!(matches!(error, DataError::Content { .. }), "{error}");
+    let other = Columns::default().with_image("pixels").with_label("labels");
+    let error = Dataset::from_file(&path, &other, None).unwrap_err().to_string();
+    assert!(
+        error.contains("no array `all_pixels or pixels`: it holds labels, train_images"),
+        "{error}"
+    );
     let whole = std::fs::read(&path).unwrap();
     for keep in 0..whole.len() {
         std::fs::write(&path, &whole[..keep]).unwrap();

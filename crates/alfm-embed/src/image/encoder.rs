@@ -48,8 +48,8 @@ impl VisionEncoder {
     /// is stretched to it.
     ///
     /// # Errors
-    /// [`EmbedError::UnknownModelType`], which lists the known ones; [`EmbedError::ImageSize`] for a size of 0;
-    /// [`EmbedError`], naming the file and what is wrong with it.
+    /// [`EmbedError::UnknownModelType`], which lists the known ones; [`EmbedError::ImageSize`] for a size of 0 or above
+    /// 4096; [`EmbedError`], naming the file and what is wrong with it.
     pub fn load(folder: &Path, size: Option<usize>) -> Result<Self, EmbedError> {
         Self::load_on(folder, size, Backend::Cpu)
     }

@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 use serde_json::Value;
 
 use super::config::Architecture;
-use super::preprocess::Preprocessing;
+use super::preprocess::{LONGEST, Preprocessing};
 use super::resnet::{Naming, ResNet};
 use super::squeezenet::SqueezeNet;
 use super::timm::Timm;
@@ -43,10 +43,12 @@ impl Description {
         };
         let preprocessing = Preprocessing::read(folder)?;
         let preprocessing = match size {
-            Some(0) => return Err(EmbedError::ImageSize),
-            Some(edge) => preprocessing.with_size(edge),
+            Some(edge) => preprocessing.with_size(checked(edge)?),
             None => preprocessing,
         };
+        for edge in preprocessing.output().into_iter().flatten() {
+            checked(edge)?;
+        }
         Ok(Self { path, architecture, config, preprocessing })
     }
 
@@ -129,6 +131,14 @@ impl<B: Kernels> Network<B> {
             Self::ResNet(network) => network.forward(pictures),
             Self::SqueezeNet(network) => network.forward(pictures),
         }
+    }
+}
+
+/// The edge of an image that a model can be given.
+fn checked(edge: usize) -> Result<usize, EmbedError> {
+    match edge {
+        1..=LONGEST => Ok(edge),
+        found => Err(EmbedError::ImageSize { found, most: LONGEST }),
     }
 }
 

@@ -7,6 +7,9 @@ use image::RgbImage;
 use super::processor;
 use crate::EmbedError;
 
+/// Longest edge of what a model is given; what goes beyond it is a slip, and memory would end first.
+pub(super) const LONGEST: usize = 4096;
+
 /// What is done to a picture before a model sees it: resized, cut to the middle, scaled and normalised.
 ///
 /// Resizing is an antialiased convolution of 8-bit values, as Pillow does it; the rest follows the
@@ -80,16 +83,17 @@ impl Preprocessing {
     }
 
     /// Gives the model square pictures of `edge` pixels instead: a crop keeps its share of what it is
-    /// cut from.
+    /// cut from. Where nothing is cut, a shorter edge becomes `edge`, and proportions stay.
     #[must_use]
     pub fn with_size(mut self, edge: usize) -> Self {
-        let [height, width] = self.output().unwrap_or([edge, edge]);
+        let published = self.output();
         if let Some(resize) = &mut self.resize {
-            resize.target = match resize.target {
-                Target::Shortest(found) => {
+            resize.target = match (resize.target, published) {
+                (Target::Shortest(found), Some([height, width])) => {
                     Target::Shortest((found * edge).div_ceil(height.min(width).max(1)))
                 }
-                Target::Exact(_) => Target::Exact([edge, edge]),
+                (Target::Shortest(_), None) => Target::Shortest(edge),
+                (Target::Exact(_), _) => Target::Exact([edge, edge]),
             };
         }
         self.crop = self.crop.map(|_| [edge, edge]);
@@ -99,7 +103,7 @@ impl Preprocessing {
     /// The image at position `row` as the model is given it: `3 x height x width`.
     ///
     /// # Errors
-    /// [`EmbedError::EmptyImage`], [`EmbedError::Resize`].
+    /// [`EmbedError::EmptyImage`], [`EmbedError::ThinImage`], [`EmbedError::Resize`].
     pub fn apply(&self, row: usize, image: &RgbImage) -> Result<Vec<f32>, EmbedError> {
         let mut values = Vec::new();
         self.append(row, image, &mut values)?;
@@ -117,7 +121,7 @@ impl Preprocessing {
     /// The picture at position `row` as `3 x height x width` numbers, behind those in `values`; height and width.
     ///
     /// # Errors
-    /// [`EmbedError::EmptyImage`], [`EmbedError::Resize`].
+    /// As [`Preprocessing::apply`].
     pub(crate) fn append(
         &self,
         row: usize,
@@ -132,6 +136,10 @@ impl Preprocessing {
         let (pixels, size) = match self.resize {
             Some(Resize { target, filter }) => {
                 let size = target.of([height, width]);
+                if size[0].saturating_mul(size[1]) > LONGEST * LONGEST {
+                    let found = [height, width];
+                    return Err(EmbedError::ThinImage { row, size: found, resized: size });
+                }
                 resized = filter
                     .apply(picture, size)
                     .map_err(|source| EmbedError::Resize { row, source })?;
@@ -230,5 +238,20 @@ mod tests {
         let begins = |middle| [33, 35, 37, 39].map(|edge| Overlap::of(edge, 32, middle).source);
         assert_eq!(begins(Middle::Even), [0, 2, 2, 4]);
         assert_eq!(begins(Middle::Down), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn another_size_is_that_of_the_crop_or_of_the_shorter_edge() {
+        let with = |target, crop| {
+            let resize = Some(Resize { target, filter: Filter::Bilinear });
+            let (scale, shift) = ([1.0; 3], [0.0; 3]);
+            let found = Preprocessing { resize, crop, middle: Middle::Down, scale, shift };
+            let found = found.with_size(112);
+            (found.resize.unwrap().target, found.crop)
+        };
+        let cut = with(Target::Shortest(256), Some([224, 224]));
+        assert_eq!(cut, (Target::Shortest(128), Some([112, 112])));
+        assert_eq!(with(Target::Shortest(256), None), (Target::Shortest(112), None));
+        assert_eq!(with(Target::Exact([224, 224]), None), (Target::Exact([112, 112]), None));
     }
 }

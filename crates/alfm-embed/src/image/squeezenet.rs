@@ -48,9 +48,9 @@ impl<B: Backend> SqueezeNet<B> {
         config: &Value,
         size: Option<[usize; 2]>,
     ) -> Result<Self, EmbedError> {
-        if size.is_some_and(|size| size.iter().any(|&edge| edge < SMALLEST)) {
+        if let Some(edge) = size.into_iter().flatten().find(|edge| *edge < SMALLEST) {
             let expected = format!("pictures of at least {SMALLEST} pixels are needed");
-            return setting(path, "input_size", format!("{size:?}"), &expected);
+            return setting(path, "input_size", edge, &expected);
         }
         let sizes =
             Sizes { inputs: 3, outputs: 64, kernel: 3, stride: 2, padding: 0, rectified: true };

@@ -142,6 +142,9 @@ impl Default for Encoder {
     }
 }
 
+/// A slip is more likely beyond it.
+const MOST_SEEDS: u64 = 10_000;
+
 fn one_annotator() -> usize {
     1
 }
@@ -175,6 +178,27 @@ impl Seeds {
             Self::Range { from, count } => (*from..from.saturating_add(*count)).collect(),
         }
     }
+
+    /// There are some, no more than anybody runs, and none twice, which would count as two.
+    fn check(&self) -> Result<(), LabError> {
+        let count = match self {
+            Self::One(_) => 1,
+            Self::List(seeds) => seeds.len() as u64,
+            Self::Range { count, .. } => *count,
+        };
+        let wrong = |value, rule| Err(LabError::Setting { name: "seeds", value, rule });
+        match count {
+            0 => return Err(LabError::Empty { what: "seeds" }),
+            1..=MOST_SEEDS => {}
+            count => return wrong(format!("{count} numbers"), "10000 at the most"),
+        }
+        let mut seeds = self.list();
+        seeds.sort_unstable();
+        match seeds.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => wrong(format!("{} twice", pair[0]), "a list of different numbers"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl ExperimentConfig {
@@ -203,11 +227,11 @@ impl ExperimentConfig {
     /// Checks what the types cannot.
     ///
     /// # Errors
-    /// [`LabError::Empty`] for an empty list, [`LabError::Setting`] for a number out of range,
+    /// [`LabError::Empty`] for an empty list, [`LabError::Setting`] for a number out of range or a seed given twice,
     /// [`LabError::RepeatedStrategy`] for two strategies under one label.
     pub fn check(&self) -> Result<(), LabError> {
+        self.seeds.check()?;
         let lists = [
-            ("seeds", self.seeds.list().len()),
             ("strategies", self.strategies.len()),
             ("datasets", self.dataset.len()),
             ("priors", self.prior.len()),
@@ -296,7 +320,12 @@ mod tests {
             (MINIMAL.replace("\"random\"", "\"rundom\""), "no strategy is called `rundom`"),
             (MINIMAL.replace("{ split = \"test\" }", "{ splitt = \"test\" }"), "`split`?"),
             (MINIMAL.replace("\"random\", ", "\"prioral\", "), "prioral"),
-            (MINIMAL.replace("count = 2", "count = 0"), "seeds"),
+            (MINIMAL.replace("count = 2", "count = 0"), "there are no seeds"),
+            (
+                MINIMAL.replace("count = 2", "count = 1000000000000"),
+                "`seeds` is 1000000000000 numbers",
+            ),
+            (MINIMAL.replace("{ from = 3, count = 2 }", "[4, 1, 4]"), "`seeds` is 4 twice"),
         ];
         for (text, expected) in cases {
             let error = ExperimentConfig::from_toml(&text).unwrap_err().to_string();

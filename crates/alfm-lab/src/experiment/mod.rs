@@ -5,6 +5,7 @@
 //! seed on every task, in parallel over runs, and keeps each run as it finishes.
 
 mod config;
+mod embedder;
 mod one_or_many;
 mod prepare;
 mod prior;
@@ -14,8 +15,9 @@ mod training;
 mod tuning;
 
 pub use config::{DatasetConfig, Dropout, Encoder, ExperimentConfig, Seeds, Subset};
-pub use prepare::{Embedder, Task, prepare};
+pub use embedder::Embedder;
+pub use prepare::{Task, prepare};
 pub use prior::PriorConfig;
 pub use run::run_one;
-pub use schedule::{Schedule, run_all, threads};
+pub use schedule::{Schedule, forget_runs, run_all, threads};
 pub use tuning::{PoolExamples, Tuned, Tuner};

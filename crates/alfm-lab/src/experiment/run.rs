@@ -37,8 +37,7 @@ pub fn run_one(
     device: &dyn Device,
 ) -> Result<FinishedRun, LabError> {
     let mut run = Run::new(config, task, strategy, seed, device)?;
-    let mut rounds = Vec::with_capacity(config.rounds);
-    let mut seconds = Vec::with_capacity(config.rounds);
+    let (mut rounds, mut seconds) = (Vec::new(), Vec::new());
     while rounds.len() < config.rounds && run.selector.labels().len() < task.ids.len() {
         let (round, time) = run.round(rounds.len() + 1)?;
         rounds.push(round);

@@ -1,6 +1,7 @@
 //! All runs of an experiment: in parallel, kept as they finish, continued after a stop.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -15,6 +16,9 @@ use super::prepare::Task;
 use super::run::{run_one, written};
 use crate::LabError;
 use crate::record::FinishedRun;
+
+/// Digits of a short digest, which is the name of a kept run.
+const DIGITS: usize = 16;
 
 /// Where runs are kept, and how the caller watches and stops them.
 pub struct Schedule<'a> {
@@ -61,6 +65,34 @@ pub fn run_all(
         })
         .collect();
     outcome
+}
+
+/// Deletes the runs that a folder keeps, and nothing else that lies in it; a folder that is not there keeps none.
+///
+/// # Errors
+/// [`LabError::File`].
+pub fn forget_runs(folder: &Path) -> Result<(), LabError> {
+    let failed = |action, path: &Path, source| LabError::File { action, path: path.into(), source };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(failed("cannot read", folder, source)),
+    };
+    for entry in entries {
+        let path = entry.map_err(|source| failed("cannot read", folder, source))?.path();
+        if is_kept_run(&path) {
+            fs::remove_file(&path).map_err(|source| failed("cannot delete", &path, source))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file has a name as [`kept_path`] gives it.
+fn is_kept_run(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_suffix(".json").is_some_and(|stem| {
+        stem.len() == DIGITS && stem.bytes().all(|digit| digit.is_ascii_hexdigit())
+    })
 }
 
 /// A pool of `jobs` threads, to run an experiment on.
@@ -112,4 +144,24 @@ fn kept_path(
         env!("CARGO_PKG_VERSION").as_bytes().to_vec(),
     ]);
     Ok(schedule.folder.join(format!("{}.json", digest.short())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_forgotten_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = format!("{}.json", Digest::of("a run").short());
+        for name in [&run, "notes.txt", "settings.json", "0123456789abcdef"] {
+            fs::write(folder.path().join(name), "{}").unwrap();
+        }
+        forget_runs(folder.path()).unwrap();
+        let mut left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["0123456789abcdef", "notes.txt", "settings.json"]);
+        forget_runs(&folder.path().join("absent")).unwrap();
+    }
 }

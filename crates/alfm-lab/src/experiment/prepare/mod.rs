@@ -1,0 +1,165 @@
+//! From a configuration to tasks: data, imbalance, noise, embeddings and prior.
+
+mod names;
+mod prior;
+mod source;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use alfm_core::{ClassId, ClassSchema, Digest, Matrix, Predictions, SampleId, ScoreKind};
+use alfm_data::Hub;
+use alfm_data::simulate::{Construction, Imbalance, Noise};
+use alfm_learn::LearnerConfig;
+
+use super::config::ExperimentConfig;
+use super::embedder::Embedder;
+use super::prior::PriorConfig;
+use super::tuning::Tuner;
+use crate::LabError;
+use crate::metrics::{Scores, class_counts, majority_class};
+use crate::record::{DataFacts, Setting};
+use names::{imbalance_label, learner_label, noise_label};
+use source::Source;
+
+/// One setting with everything that its runs share.
+#[derive(Debug)]
+pub struct Task {
+    /// Its name.
+    pub setting: Setting,
+    /// The classes after merging.
+    pub schema: ClassSchema,
+    /// The items of the pool.
+    pub ids: Vec<SampleId>,
+    /// Their embeddings, `N x D`.
+    pub pool: Matrix,
+    /// Their clean classes: for metrics only.
+    pub clean: Vec<ClassId>,
+    /// Their classes as the oracle answers.
+    pub observed: Vec<ClassId>,
+    /// The prior, `N x K`.
+    pub prior: Matrix,
+    /// Embeddings of the test set.
+    pub test: Matrix,
+    /// Its clean classes.
+    pub test_labels: Vec<ClassId>,
+    /// The small model.
+    pub learner: LearnerConfig,
+    /// What trains the encoder, if a small model of the experiment is the encoder itself.
+    pub tuner: Option<Arc<dyn Tuner>>,
+    /// What the records say of the data.
+    pub facts: DataFacts,
+}
+
+/// Loads, thins, disturbs, embeds: one task a setting, in the order of the configuration.
+///
+/// # Errors
+/// As the data set, the constructions, the encoder and the prior say.
+pub fn prepare(
+    config: &ExperimentConfig,
+    hub: &Hub,
+    embedder: &mut dyn Embedder,
+) -> Result<Vec<Task>, LabError> {
+    let mut tasks = Vec::new();
+    for dataset_config in &config.dataset {
+        let source = Source::load(config, dataset_config, hub, embedder)?;
+        for imbalance in &dataset_config.imbalance {
+            let seed = source.seed.child("imbalance");
+            let built = imbalance.apply(&source.pool_labels, source.data.schema(), &seed)?;
+            let tuner = match config.learner.iter().any(trains_encoder) {
+                true => Some(source.tuner(&built, embedder)?),
+                false => None,
+            };
+            for noise in &dataset_config.noise {
+                let observed = source.answers(&built, noise)?;
+                for prior in &config.prior {
+                    for learner in &config.learner {
+                        let names = Names { imbalance, noise, prior, learner };
+                        let task = source.task(&names, &built, &observed)?;
+                        tasks.push(Task { tuner: tuner.clone(), ..task });
+                    }
+                }
+            }
+        }
+    }
+    Ok(tasks)
+}
+
+fn trains_encoder(learner: &LearnerConfig) -> bool {
+    matches!(learner, LearnerConfig::FineTune(_))
+}
+
+/// What makes one setting differ from another of the same data set.
+struct Names<'a> {
+    imbalance: &'a Imbalance,
+    noise: &'a Noise,
+    prior: &'a PriorConfig,
+    learner: &'a LearnerConfig,
+}
+
+impl Source {
+    fn task(
+        &self,
+        names: &Names<'_>,
+        built: &Construction,
+        observed: &[ClassId],
+    ) -> Result<Task, LabError> {
+        let prior = self.prior(names.prior, built)?;
+        let test_labels = built.map(&self.test_labels)?;
+        Ok(Task {
+            setting: Setting {
+                dataset: self.data.name().into(),
+                imbalance: imbalance_label(names.imbalance),
+                noise: noise_label(names.noise),
+                prior: names.prior.label(self.head),
+                learner: learner_label(names.learner),
+            },
+            facts: self.facts(built, observed, &prior, &test_labels)?,
+            schema: built.schema.clone(),
+            ids: built.kept.iter().map(|row| self.pool.ids()[*row].clone()).collect(),
+            pool: self.pool_embeddings.view().gather(built.kept.iter().copied()),
+            clean: built.labels.clone(),
+            observed: observed.to_vec(),
+            prior,
+            test: self.test_embeddings.clone(),
+            test_labels,
+            learner: names.learner.clone(),
+            tuner: None,
+        })
+    }
+
+    fn facts(
+        &self,
+        built: &Construction,
+        observed: &[ClassId],
+        prior: &Matrix,
+        test_labels: &[ClassId],
+    ) -> Result<DataFacts, LabError> {
+        let classes = built.schema.len();
+        let pool = class_counts(&built.labels, classes)?;
+        let majority = majority_class(&pool);
+        let predictions = Predictions::new(prior.view(), ScoreKind::Probabilities)?;
+        let values = |matrix: &Matrix| {
+            Digest::of_parts(matrix.view().values().iter().map(|value| value.to_le_bytes()))
+        };
+        let digests = BTreeMap::from([
+            ("pool".to_owned(), self.pool.digest()),
+            ("test".to_owned(), self.test.digest()),
+            ("pool-embeddings".to_owned(), values(&self.pool_embeddings)),
+            ("test-embeddings".to_owned(), values(&self.test_embeddings)),
+            ("prior".to_owned(), values(prior)),
+        ]);
+        Ok(DataFacts {
+            classes: built.schema.names().to_vec(),
+            digests,
+            observed: class_counts(observed, classes)?,
+            test: class_counts(test_labels, classes)?,
+            gamma: built.gamma,
+            epsilon: built.epsilon,
+            wrong_answers: observed.iter().zip(&built.labels).filter(|(a, b)| a != b).count(),
+            target: self.target,
+            prior: Scores::measure(&predictions, &built.labels, majority)?,
+            pool,
+        })
+    }
+}
