@@ -50,8 +50,8 @@ pub(crate) enum Failure {
          or name an encoder of texts; the known ones are {known}, clip, siglip"
     )]
     ImagesOnly { model: String, known: String },
-    #[error("the items are texts, which are encoded on the processor: leave --device {device} out")]
-    TextsOnCard { device: &'static str },
+    #[error("surprisal is computed on the processor: leave --device {device} out")]
+    SurprisalOnCard { device: &'static str },
     #[error("item `{id}` was asked, and --oracle has -1 for it: give the labels of all items")]
     Unanswered { id: alfm_core::SampleId },
     #[error(

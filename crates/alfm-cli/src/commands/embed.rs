@@ -15,7 +15,7 @@ pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Failure> {
     let parts = parts(args, context)?;
     let (what, matrices) = if args.surprisal {
         if device != Backend::Cpu {
-            return Err(Failure::TextsOnCard { device: device.name() });
+            return Err(Failure::SurprisalOnCard { device: device.name() });
         }
         let model = LanguageModel::load(&args.model, &context.hub)?;
         let texts = |items: &Items| model.surprisal(&texts_of(items)?);

@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::Path;
 
+use alfm_embed::Backend;
 use alfm_lab::experiment::{Embedder, ExperimentConfig, Schedule, Seeds, prepare, run_all};
 use alfm_lab::record::{FinishedRun, RunRecord};
 use alfm_lab::results::write_results;
@@ -40,6 +41,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), Failure> {
     let mut embedder = LazyEncoder {
         model: config.encoder.model.clone(),
         image_size: config.encoder.image_size,
+        device: Backend::find(&args.device)?,
         hub: &context.hub,
         cache: args.cache.clone(),
         found: None,
