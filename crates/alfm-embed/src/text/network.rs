@@ -12,6 +12,10 @@ use crate::{EmbedError, Progress};
 /// stay in the cache and for the batches to spread evenly over threads.
 pub(crate) const BATCH_TOKENS: usize = 1024;
 
+/// The most tokens of a batch on a card: about those of as many images as go together. It is always full, so a few long
+/// texts cost as much as many.
+const CARD_TOKENS: usize = 4096;
+
 /// What turns tokens into embeddings, on whatever backend.
 pub(crate) trait TextNetwork: Send + Sync {
     /// Length of an embedding.
@@ -59,7 +63,8 @@ impl PlacedTexts {
         if self.backend == Backend::Cpu {
             return on_processor(tokens, width, work, progress);
         }
-        let most = |length| card_batch(self.network.numbers(length));
+        let most =
+            |length| card_batch(self.network.numbers(length)).min((CARD_TOKENS / length).max(1));
         let mut rows = Rows::new(tokens.len(), width, progress);
         for batch in plan_filled(&lengths(tokens), self.longest(), most) {
             self.check(&batch, tokens)?;
