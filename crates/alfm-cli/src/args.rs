@@ -105,7 +105,7 @@ pub(crate) struct EmbedArgs {
     /// The edge of the square images that the encoder is given, if not the published one.
     #[arg(long, value_name = "PIXELS")]
     pub image_size: Option<usize>,
-    /// Where images are encoded: cpu, wgpu or cuda. Texts are encoded on the processor.
+    /// Where images and texts are encoded: cpu, wgpu or cuda. Surprisal is computed on the processor.
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// The encoder's repository.
@@ -305,8 +305,8 @@ pub(crate) struct RunArgs {
     /// Goes on where a stopped run left off.
     #[arg(long)]
     pub resume: bool,
-    /// Where the kernels of prioral, prioral-guarded, coreset, ff-active and badge run: cpu, wgpu or cuda. Other
-    /// strategies, the encoder and the small model run on the processor.
+    /// Where the encoder and the kernels of prioral, prioral-guarded, coreset, ff-active and badge run: cpu, wgpu or
+    /// cuda. Other strategies and the small model run on the processor.
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Where embeddings are kept.

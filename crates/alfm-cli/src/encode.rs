@@ -58,7 +58,7 @@ impl Encoder {
         Ok(Self { model, folder, cache, image_size, device, texts, images })
     }
 
-    /// Images are encoded on this device; texts on the processor.
+    /// Encodes on this device.
     pub(crate) fn with_device(mut self, device: Backend) -> Self {
         self.cache = self.cache.with_device(device);
         self.device = device;
@@ -66,7 +66,7 @@ impl Encoder {
     }
 
     fn texts(&self) -> Result<&Texts, Failure> {
-        loaded(&self.texts, || Texts::load(&self.model, &self.folder))
+        loaded(&self.texts, || Texts::load(&self.model, &self.folder, self.device))
     }
 
     /// The model's own way from cosines to class probabilities.
@@ -75,9 +75,6 @@ impl Encoder {
     }
 
     pub(crate) fn embed_texts(&self, texts: &[&str]) -> Result<Matrix, Failure> {
-        if self.device != Backend::Cpu {
-            return Err(Failure::TextsOnCard { device: self.device.name() });
-        }
         let Texts { encoder, .. } = self.texts()?;
         let bar = Progress::new("embedding");
         let mut progress = |done, total| bar.show(done, total);
@@ -136,13 +133,13 @@ fn loaded<T>(cell: &OnceCell<T>, load: impl FnOnce() -> Result<T, Failure>) -> R
 
 impl Texts {
     /// A sentence encoder, or the text tower of a model of images and texts.
-    fn load(model: &str, folder: &Path) -> Result<Self, Failure> {
-        let known = match BertEncoder::load(folder) {
+    fn load(model: &str, folder: &Path, device: Backend) -> Result<Self, Failure> {
+        let known = match BertEncoder::load_on(folder, device) {
             Ok(encoder) => return Ok(Self { encoder: Box::new(encoder), head: None }),
             Err(EmbedError::UnknownModelType { known, .. }) => known,
             Err(error) => return Err(error.into()),
         };
-        match CaptionEncoder::load(folder) {
+        match CaptionEncoder::load_on(folder, device) {
             Ok(encoder) => Ok(Self::of_captions(encoder)),
             Err(EmbedError::Setting { field: "model_type", .. }) => {
                 Err(Failure::ImagesOnly { model: model.to_owned(), known })
@@ -209,6 +206,7 @@ impl LanguageModel {
 pub(crate) struct LazyEncoder<'a> {
     pub model: String,
     pub image_size: Option<usize>,
+    pub device: Backend,
     pub hub: &'a Hub,
     pub cache: PathBuf,
     pub found: Option<Encoder>,
@@ -218,7 +216,8 @@ impl LazyEncoder<'_> {
     fn encoder(&mut self) -> Result<&Encoder, Failure> {
         let encoder = match self.found.take() {
             Some(encoder) => encoder,
-            None => Encoder::find(&self.model, self.image_size, self.hub, &self.cache)?,
+            None => Encoder::find(&self.model, self.image_size, self.hub, &self.cache)?
+                .with_device(self.device),
         };
         Ok(self.found.insert(encoder))
     }

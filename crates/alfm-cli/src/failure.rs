@@ -53,8 +53,6 @@ pub(crate) enum Failure {
          prior that asks for no prompts, or name an encoder of texts; the known ones are {known}, clip, siglip"
     )]
     ImagesOnly { model: String, known: String },
-    #[error("the items are texts, which are encoded on the processor: leave --device {device} out")]
-    TextsOnCard { device: &'static str },
     #[error(
         "{} of {items} images cannot be used: mend them, or take them out of the data\n{}",
         damaged.len(),
@@ -63,6 +61,8 @@ pub(crate) enum Failure {
     Damaged { damaged: Vec<DataError>, items: usize },
     #[error("{image}: {source}")]
     Unfit { image: String, source: EmbedError },
+    #[error("surprisal is computed on the processor: leave --device {device} out")]
+    SurprisalOnCard { device: &'static str },
     #[error("item `{id}` was asked, and --oracle has -1 for it: give the labels of all items")]
     Unanswered { id: alfm_core::SampleId },
     #[error(

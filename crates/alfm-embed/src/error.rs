@@ -153,6 +153,19 @@ pub enum EmbedError {
         /// Size of the model's vocabulary.
         vocabulary: usize,
     },
+    /// A text whose scores of attention are more than a tensor on a card may hold.
+    #[error(
+        "text {row} has {tokens} tokens, too many for this model on device `{device}`: encode it on `cpu`, or lower \
+         max_seq_length in sentence_bert_config.json"
+    )]
+    LongText {
+        /// Position of the text.
+        row: usize,
+        /// Its tokens.
+        tokens: usize,
+        /// The device.
+        device: &'static str,
+    },
     /// An image that can't be had.
     #[error("image {row} cannot be read: repair it, or leave it out")]
     Picture {
@@ -274,6 +287,7 @@ impl EmbedError {
             Self::Tokenize { row, .. }
             | Self::NoTokens { row }
             | Self::UnknownToken { row, .. }
+            | Self::LongText { row, .. }
             | Self::Picture { row, .. }
             | Self::EmptyImage { row }
             | Self::SmallImage { row, .. }

@@ -1,5 +1,6 @@
 //! Encoders of images, and the text towers that share their space.
 
+mod caption_tower;
 pub(crate) mod captions;
 pub(crate) mod config;
 mod convolution;

@@ -7,6 +7,7 @@ pub(crate) mod card;
 mod group;
 mod heads;
 pub(crate) mod kernels;
+pub(crate) mod table;
 
 use burn::backend::Flex;
 use burn::prelude::Backend;
@@ -38,6 +39,11 @@ impl<B: Backend> Linear<B> {
     pub(crate) fn scaled(self, scale: Tensor<B, 1>) -> Self {
         let bias = self.bias.map(|bias| bias * scale.clone());
         Self { weight: self.weight * scale.unsqueeze(), bias }
+    }
+
+    /// Length of what it takes.
+    pub(crate) fn inputs(&self) -> usize {
+        self.weight.dims()[0]
     }
 
     /// Length of what it returns.

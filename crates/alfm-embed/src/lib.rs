@@ -1,10 +1,11 @@
 //! Text and image encoders in Burn and a resumable embedding cache.
 //!
 //! [`BertEncoder`] turns texts into one vector each: it reads a sentence-transformers folder as the
-//! Hugging Face hub lays it out (BERT, MiniLM, DistilBERT, MPNet, RoBERTa) and runs it on the CPU.
+//! Hugging Face hub lays it out (BERT, MiniLM, DistilBERT, MPNet, RoBERTa).
 //! [`MaskedLm`] tells how much every token of a text surprises a masked language model.
 //! [`VisionEncoder`] does so with images (ViT, DINOv2, CLIP, SigLIP, ResNet, SqueezeNet), and [`CaptionEncoder`]
 //! with the texts that CLIP and SigLIP compare them with.
+//! All but the language model run on cards, too (`load_on`, features `wgpu` and `cuda`).
 //! With the feature `trunk`, `Trunk` is an encoder of either kind whose weights can be trained.
 //! [`EmbeddingCache`] keeps what was computed, by content, model and revision, so that nothing is
 //! computed twice and a killed run continues.
@@ -15,6 +16,7 @@ mod files;
 mod image;
 mod layers;
 mod parallel;
+mod placed;
 mod text;
 #[cfg(feature = "trunk")]
 mod trunk;

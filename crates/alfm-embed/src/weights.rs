@@ -88,6 +88,42 @@ impl<'a, B: Backend> Weights<'a, B> {
         name: &str,
         shape: [usize; D],
     ) -> Result<Tensor<B, D>, EmbedError> {
+        Ok(match self.entry(name, &shape)? {
+            Entry::Stored(view) => {
+                let values = self.values(name, &view)?;
+                Tensor::from_data(TensorData::new(values, shape), &Default::default())
+            }
+            Entry::Held(tensor) => Tensor::from_primitive(TensorPrimitive::Float(tensor)),
+        })
+    }
+
+    /// Takes the tensor `name`, which must have this shape, in parts of `rows` rows, the last perhaps of fewer. What
+    /// is held already is one part.
+    pub(crate) fn take_in_parts(
+        &mut self,
+        name: &str,
+        shape: [usize; 2],
+        rows: usize,
+    ) -> Result<Vec<Tensor<B, 2>>, EmbedError> {
+        if shape[0] <= rows {
+            return Ok(vec![self.take(name, shape)?]);
+        }
+        let view = match self.entry(name, &shape)? {
+            Entry::Stored(view) => view,
+            Entry::Held(tensor) => {
+                return Ok(vec![Tensor::from_primitive(TensorPrimitive::Float(tensor))]);
+            }
+        };
+        let values = self.values(name, &view)?;
+        let parts = values.chunks(rows * shape[1]).map(|part| {
+            let data = TensorData::new(part.to_vec(), [part.len() / shape[1], shape[1]]);
+            Tensor::from_data(data, &Default::default())
+        });
+        Ok(parts.collect())
+    }
+
+    /// The tensor `name`, which must have this shape, wherever it is.
+    fn entry(&mut self, name: &str, shape: &[usize]) -> Result<Entry<'a, B>, EmbedError> {
         let path = || self.path.to_owned();
         let Some(entry) = self.tensors.remove(name) else {
             return Err(EmbedError::MissingTensor { path: path(), tensor: name.to_owned() });
@@ -100,20 +136,15 @@ impl<'a, B: Backend> Weights<'a, B> {
                 found: entry.shape(),
             });
         }
-        let view = match entry {
-            Entry::Stored(view) => view,
-            Entry::Held(tensor) => {
-                return Ok(Tensor::from_primitive(TensorPrimitive::Float(tensor)));
-            }
-        };
-        let Some(values) = floats(&view) else {
-            return Err(EmbedError::TensorType {
-                path: path(),
-                tensor: name.to_owned(),
-                found: format!("{:?}", view.dtype()),
-            });
-        };
-        Ok(Tensor::from_data(TensorData::new(values, shape), &Default::default()))
+        Ok(entry)
+    }
+
+    fn values(&self, name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, EmbedError> {
+        floats(view).ok_or_else(|| EmbedError::TensorType {
+            path: self.path.to_owned(),
+            tensor: name.to_owned(),
+            found: format!("{:?}", view.dtype()),
+        })
     }
 
     /// Takes the tensor `name`, which must have this shape but for leading axes of length 1.

@@ -15,7 +15,7 @@ pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Failure> {
     let parts = parts(args, context)?;
     let (what, matrices) = if args.surprisal {
         if device != Backend::Cpu {
-            return Err(Failure::TextsOnCard { device: device.name() });
+            return Err(Failure::SurprisalOnCard { device: device.name() });
         }
         // Before a model is fetched for them.
         parts.iter().try_for_each(|(_, items)| texts_of(items).map(drop))?;

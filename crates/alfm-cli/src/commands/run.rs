@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use alfm_embed::Backend;
 use alfm_lab::experiment::{
     Embedder, ExperimentConfig, Schedule, Seeds, forget_runs, prepare, run_all,
 };
@@ -41,6 +42,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), Failure> {
     let mut embedder = LazyEncoder {
         model: config.encoder.model.clone(),
         image_size: config.encoder.image_size,
+        device: Backend::find(&args.device)?,
         hub: &context.hub,
         cache: args.cache.clone(),
         found: None,

@@ -9,10 +9,12 @@ use super::network::Description;
 #[cfg(feature = "trunk")]
 use super::network::Network;
 use super::pictures::Pictures;
-use super::placed::{self, Placed};
+#[cfg(feature = "trunk")]
+use super::placed::On;
+use super::placed::Placed;
 use super::preprocess::Preprocessing;
 use crate::parallel::{for_each_in_parallel, one_ahead};
-use crate::{EmbedError, ImageEncoder, Progress};
+use crate::{EmbedError, ImageEncoder, Progress, placed};
 
 /// Images that are prepared and uploaded together, where the network is on a card.
 const PART: usize = 8;
@@ -73,7 +75,7 @@ impl VisionEncoder {
     #[cfg(feature = "trunk")]
     pub(crate) fn new(network: Network, preprocessing: Preprocessing) -> Self {
         let size = preprocessing.output();
-        Self { network: Box::new(placed::On::processor(network, size)), preprocessing }
+        Self { network: Box::new(On::processor(network, size)), preprocessing }
     }
 
     /// What is done to an image first.

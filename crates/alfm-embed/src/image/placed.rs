@@ -1,4 +1,4 @@
-//! A network where it runs: on the processor, or on a card.
+//! A network of images where it runs: on the processor, or on a card.
 
 use std::path::Path;
 
@@ -7,18 +7,12 @@ use burn::tensor::Tensor;
 
 use super::network::{Description, Network, pictures};
 use crate::EmbedError;
-use crate::error::read;
-use crate::files::WEIGHTS;
+#[cfg(feature = "trunk")]
 use crate::layers::Cpu;
 use crate::layers::floats;
 use crate::layers::kernels::Kernels;
-use crate::text::model::BATCH_TOKENS;
-
-/// The most images of a batch on a card.
-const CARD_IMAGES: usize = 256;
-/// Numbers of the largest tensor of a batch on a card: 128 MiB, which every adapter of WebGPU binds. What longer ones
-/// hold was seen to be wrong on a software driver, which says nothing of it.
-const CARD_NUMBERS: usize = (128 << 20) / size_of::<f32>();
+use crate::placed::{Recipe, attempt, card_batch};
+use crate::text::network::BATCH_TOKENS;
 
 /// What an encoder asks of its network.
 pub(crate) trait Placed: Send + Sync {
@@ -38,46 +32,20 @@ pub(crate) trait Placed: Send + Sync {
     fn run(&self, parts: Vec<Vec<f32>>, size: [usize; 2]) -> Result<Vec<f32>, EmbedError>;
 }
 
-/// Loads the network of a folder onto a device.
-pub(super) fn load(
-    description: &Description,
-    folder: &Path,
-    backend: Backend,
-) -> Result<Box<dyn Placed>, EmbedError> {
-    backend.check()?;
-    let file = folder.join(WEIGHTS);
-    let bytes = read(&file)?;
-    match backend {
-        Backend::Cpu => place::<Cpu>(description, &file, &bytes, backend),
-        #[cfg(feature = "wgpu")]
-        Backend::Wgpu => place::<crate::layers::card::Wgpu>(description, &file, &bytes, backend),
-        #[cfg(feature = "cuda")]
-        Backend::Cuda => place::<crate::layers::card::Cuda>(description, &file, &bytes, backend),
-        #[cfg(not(all(feature = "wgpu", feature = "cuda")))]
-        other => Err(other.not_built().into()),
-    }
-}
+impl Recipe for Description {
+    type Placed = Box<dyn Placed>;
 
-fn place<B: Kernels>(
-    description: &Description,
-    file: &Path,
-    bytes: &[u8],
-    backend: Backend,
-) -> Result<Box<dyn Placed>, EmbedError> {
-    attempt(backend, || {
-        let mut weights = description.open::<B>(file, bytes)?;
-        let network = description.network(&mut weights)?;
+    fn place<B: Kernels>(
+        &self,
+        file: &Path,
+        bytes: &[u8],
+        backend: Backend,
+    ) -> Result<Box<dyn Placed>, EmbedError> {
+        let mut weights = self.open::<B>(file, bytes)?;
+        let network = self.network(&mut weights)?;
         weights.finish()?;
-        Ok(Box::new(On { network, backend, size: description.preprocessing.output() }) as _)
-    })
-}
-
-/// A card's runtime panics where the processor does not.
-fn attempt<T>(
-    backend: Backend,
-    work: impl FnOnce() -> Result<T, EmbedError>,
-) -> Result<T, EmbedError> {
-    if backend == Backend::Cpu { work() } else { backend.attempt(work) }
+        Ok(Box::new(On { network, backend, size: self.preprocessing.output() }))
+    }
 }
 
 /// The one implementation.
@@ -88,8 +56,8 @@ pub(crate) struct On<B: Kernels> {
     size: Option<[usize; 2]>,
 }
 
+#[cfg(feature = "trunk")]
 impl On<Cpu> {
-    #[cfg(feature = "trunk")]
     pub(crate) fn processor(network: Network<Cpu>, size: Option<[usize; 2]>) -> Self {
         Self { network, backend: Backend::Cpu, size }
     }
@@ -108,9 +76,7 @@ impl<B: Kernels> Placed for On<B> {
         match (&self.network, self.size) {
             // Images of different sizes go nowhere together.
             (_, None) => 1,
-            (network, Some(size)) if self.on_card() => {
-                (CARD_NUMBERS / network.numbers(size)).clamp(1, CARD_IMAGES)
-            }
+            (network, Some(size)) if self.on_card() => card_batch(network.numbers(size)),
             (Network::Tower(tower), _) => (BATCH_TOKENS / tower.tokens()).max(1),
             // One image fills a convolution on the processor.
             _ => 1,

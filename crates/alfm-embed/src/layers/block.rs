@@ -71,7 +71,7 @@ impl<B: Kernels> Block<B> {
     /// Numbers of the largest tensor of a sequence of `length`: its projections, its scores of attention, or what lies
     /// between the maps of the feed-forward part, with a gate beside it.
     pub(crate) fn numbers(&self, length: usize) -> usize {
-        let inner = 2 * self.outer.weight.dims()[0];
+        let inner = 2 * self.outer.inputs();
         length * inner.max(self.query_key_value.outputs()).max(self.heads * length)
     }
 

@@ -27,6 +27,8 @@ impl<R: CubeRuntime, T: BoolElement> Kernels for CubeBackend<R, f32, i32, T>
 where
     Self: Backend<FloatTensorPrimitive = burn_cubecl::tensor::CubeTensor<R>>,
 {
+    const LONGEST: usize = crate::placed::CARD_NUMBERS;
+
     fn map(
         input: Tensor<Self, 2>,
         weight: Tensor<Self, 2>,

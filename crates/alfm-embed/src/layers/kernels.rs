@@ -15,7 +15,7 @@ pub(crate) enum Sight<'a, B: Backend> {
     All,
     /// The row itself and those before it.
     Before,
-    /// Every row, with a bias `[1, heads, length, length]` as a function of the length.
+    /// Every row, with a bias as a function of the length: `[1, heads, length, length]`, or one for each sequence.
     Biased(&'a dyn Fn(usize) -> Tensor<B, 4>),
 }
 
@@ -23,6 +23,9 @@ pub(crate) enum Sight<'a, B: Backend> {
 ///
 /// The provided ways are made of Burn's operations alone, so that gradients pass through them.
 pub(crate) trait Kernels: Backend {
+    /// Numbers of the longest tensor that can be relied on.
+    const LONGEST: usize = usize::MAX;
+
     /// `x W + b`, `[rows, input] -> [rows, output]`.
     fn map(
         input: Tensor<Self, 2>,

@@ -6,7 +6,6 @@ use crate::layers::activation::Activation;
 use crate::layers::kernels::{Kernels, Sight};
 use crate::layers::{Activated, Cpu, Group, LayerNorm, Linear};
 use crate::text::config::ModelConfig;
-use crate::text::relative::RelativeBias;
 use crate::weights::Weights;
 
 /// One post-norm transformer layer.
@@ -45,17 +44,22 @@ impl<B: Kernels> Layer<B> {
         })
     }
 
+    /// Numbers of the largest tensor of a text of `length` tokens: its projections, its scores of attention, or what
+    /// lies between the maps of the feed-forward part.
+    pub(crate) fn numbers(&self, length: usize) -> usize {
+        let inner = self.outer.inputs();
+        length * inner.max(self.query_key_value.outputs()).max(self.heads * length)
+    }
+
     /// `[tokens, width] -> [tokens, width]`; attention stays inside each text.
     pub(crate) fn forward(
         &self,
         hidden: Tensor<B, 2>,
         groups: &[Group],
-        relative: Option<&RelativeBias<B>>,
+        sight: &Sight<'_, B>,
     ) -> Tensor<B, 2> {
-        let bias = relative.map(|relative| |length| relative.at(length));
-        let sight = bias.as_ref().map_or(Sight::All, |bias| Sight::Biased(bias));
         let projected = self.query_key_value.forward(hidden.clone());
-        let mixed = self.attention_output.forward(B::attend(projected, self.heads, groups, &sight));
+        let mixed = self.attention_output.forward(B::attend(projected, self.heads, groups, sight));
         let hidden = self.attention_norm.forward(mixed + hidden);
         let outer = self.outer.forward(self.inner.forward(hidden.clone()));
         self.output_norm.forward(outer + hidden)

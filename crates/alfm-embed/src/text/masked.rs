@@ -3,11 +3,16 @@ use std::path::Path;
 use alfm_core::Matrix;
 use burn::tensor::Tensor;
 
+use crate::error::read;
+use crate::files::WEIGHTS;
 use crate::layers::activation::Activation;
+use crate::layers::table::select;
 use crate::layers::{Activated, Cpu, LayerNorm, Linear, floats};
-use crate::text::config::{Family, ModelConfig};
-use crate::text::model::{Hidden, Model};
-use crate::text::transformer::{Transformer, select};
+use crate::text::batch::Batch;
+use crate::text::config::ModelConfig;
+use crate::text::network::on_processor;
+use crate::text::tokens::Tokens;
+use crate::text::transformer::Transformer;
 use crate::weights::Weights;
 use crate::{EmbedError, Progress};
 
@@ -21,7 +26,7 @@ const BLOCK_TOKENS: usize = 64;
 ///
 /// It tells how much each token of a text surprises it, which is what ALPS selects by (Yuan, Lin &
 /// Boyd-Graber, EMNLP 2020, arXiv 2010.09535). The texts go through the model as they are, no token
-/// masked. The result is the same, bit for bit, whatever the number of threads.
+/// masked. It runs on the processor; the result is the same, bit for bit, whatever the number of threads.
 ///
 /// ```no_run
 /// use alfm_embed::MaskedLm;
@@ -31,7 +36,9 @@ const BLOCK_TOKENS: usize = 64;
 /// # Ok::<(), alfm_embed::EmbedError>(())
 /// ```
 pub struct MaskedLm {
-    model: Model,
+    tokens: Tokens,
+    config: ModelConfig,
+    transformer: Transformer,
     head: LmHead,
     max_length: usize,
 }
@@ -44,9 +51,17 @@ impl MaskedLm {
     /// [`EmbedError::NoLmHead`] where the weights are those of an encoder alone; else [`EmbedError`],
     /// naming the file and what is wrong with it.
     pub fn load(folder: &Path) -> Result<Self, EmbedError> {
-        let kept = |family: Family| Some(family.lm_head().prefix);
-        let (model, head) = Model::load(folder, kept, LmHead::load)?;
-        Self { model, head, max_length: MAX_LENGTH }.with_max_length(MAX_LENGTH)
+        let config = ModelConfig::read(&folder.join("config.json"))?;
+        let tokens = Tokens::read(folder, config.longest(), config.vocabulary)?;
+        let (path, family) = (folder.join(WEIGHTS), config.family);
+        let bytes = read(&path)?;
+        let kept = Some(family.lm_head().prefix);
+        let mut weights = Weights::open(&path, &bytes, family.prefix(), kept)?;
+        let transformer = Transformer::load(&mut weights, &config)?;
+        let head = LmHead::load(&mut weights, &config, &transformer)?;
+        weights.finish()?;
+        let model = Self { tokens, config, transformer, head, max_length: MAX_LENGTH };
+        model.with_max_length(MAX_LENGTH)
     }
 
     /// Cuts texts at this many tokens, special tokens included, or at the model's own limit where
@@ -55,7 +70,7 @@ impl MaskedLm {
     /// # Errors
     /// [`EmbedError::MaxLength`] where no token of a text would fit beside the special ones.
     pub fn with_max_length(mut self, max_length: usize) -> Result<Self, EmbedError> {
-        self.model.tokens.cut_at(max_length)?;
+        self.tokens.cut_at(max_length)?;
         self.max_length = max_length;
         Ok(self)
     }
@@ -77,17 +92,20 @@ impl MaskedLm {
     /// # Errors
     /// [`EmbedError`], naming the text at fault.
     pub fn surprisal(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, EmbedError> {
-        self.model.run(texts, self.max_length, |hidden| self.rows(&hidden), progress)
+        progress(0, texts.len());
+        let tokens = self.tokens.encode(texts)?;
+        on_processor(&tokens, self.max_length, |batch| self.rows(batch, &tokens), progress)
     }
 
-    /// The rows of a batch's texts.
-    fn rows(&self, hidden: &Hidden<'_>) -> Vec<f32> {
-        let mut values = vec![0.0; hidden.batch.rows.len() * self.max_length];
+    /// The rows of a batch's texts; `tokens` are those of all texts.
+    fn rows(&self, batch: &Batch, tokens: &[Vec<u32>]) -> Vec<f32> {
+        let hidden = self.transformer.forward(batch, tokens);
+        let mut values = vec![0.0; batch.rows.len() * self.max_length];
         // Special tokens are left out before the product with the vocabulary, the dearest part.
-        for block in self.words(hidden).chunks(BLOCK_TOKENS) {
+        for block in self.words(batch, tokens).chunks(BLOCK_TOKENS) {
             let rows = block.iter().map(|word| word.row).collect();
-            let logits = floats(self.head.forward(select(&hidden.vectors, rows)).into_data());
-            let logits = logits.chunks_exact(self.model.config.vocabulary);
+            let logits = floats(self.head.forward(select(&hidden, rows)).into_data());
+            let logits = logits.chunks_exact(self.config.vocabulary);
             for (word, logits) in block.iter().zip(logits) {
                 values[word.cell] = cross_entropy(logits, word.token);
             }
@@ -96,14 +114,14 @@ impl MaskedLm {
     }
 
     /// The tokens of a batch that are not special.
-    fn words(&self, hidden: &Hidden<'_>) -> Vec<Word> {
-        let cells = hidden.texts().enumerate().flat_map(|(text, tokens)| {
+    fn words(&self, batch: &Batch, tokens: &[Vec<u32>]) -> Vec<Word> {
+        let cells = batch.rows.iter().enumerate().flat_map(|(text, &row)| {
             let first = text * self.max_length;
-            tokens.iter().enumerate().map(move |(position, &token)| (first + position, token))
+            tokens[row].iter().enumerate().map(move |(position, &token)| (first + position, token))
         });
         (0..)
             .zip(cells)
-            .filter(|(_, (_, token))| !self.model.tokens.is_special(*token))
+            .filter(|(_, (_, token))| !self.tokens.is_special(*token))
             .map(|(row, (cell, token))| Word { row, cell, token: token as usize })
             .collect()
     }

@@ -1,12 +1,12 @@
 use std::path::Path;
 
 use burn::prelude::Backend;
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use serde::Deserialize;
 
 use crate::EmbedError;
 use crate::error::read_json;
-use crate::layers::{Cpu, Group, floats};
+use crate::layers::{Group, floats};
 use crate::text::batch::Batch;
 
 /// How the vectors of a text's tokens become one.
@@ -76,12 +76,16 @@ impl Head {
     }
 
     /// One vector a text of the batch, in its order.
-    pub(crate) fn forward(&self, hidden: Tensor<Cpu, 2>, batch: &Batch) -> Vec<f32> {
+    pub(crate) fn forward<B: Backend>(&self, hidden: Tensor<B, 2>, batch: &Batch) -> Vec<f32> {
         let width = hidden.dims()[1];
-        let mut values = Vec::with_capacity(batch.rows.len() * width);
-        for group in &batch.groups {
-            values.extend(floats(self.pool(&hidden, group).into_data()));
-        }
+        let mut values = match batch.shares() {
+            Some(shares) => floats(self.pool_filled(hidden, &batch.groups[0], shares).into_data()),
+            None => {
+                let groups = batch.groups.iter();
+                groups.flat_map(|group| floats(self.pool(&hidden, group).into_data())).collect()
+            }
+        };
+        values.truncate(batch.rows.len() * width);
         if self.normalize {
             values.chunks_exact_mut(width).for_each(to_unit_length);
         }
@@ -111,9 +115,25 @@ impl Head {
         let tokens = hidden.clone().slice([group.rows(), 0..width]).reshape(texts);
         let pooled = match self.pooling {
             Pooling::Mean => tokens.mean_dim(1),
-            Pooling::First => tokens.slice([0..group.count, 0..1, 0..width]),
+            Pooling::First => tokens.narrow(1, 0, 1),
         };
         pooled.squeeze_dim(1)
+    }
+
+    /// The same of texts that are filled up, their tokens' shares in the mean beside them.
+    fn pool_filled<B: Backend>(
+        &self,
+        hidden: Tensor<B, 2>,
+        group: &Group,
+        shares: Vec<f32>,
+    ) -> Tensor<B, 2> {
+        if self.pooling == Pooling::First {
+            return self.pool(&hidden, group);
+        }
+        let tokens = hidden.reshape([group.count as i32, group.length as i32, -1]);
+        let shares = TensorData::new(shares, [group.count, group.length, 1]);
+        let shares: Tensor<B, 3> = Tensor::from_data(shares, &Default::default());
+        (tokens * shares).sum_dim(1).squeeze_dim(1)
     }
 }
 

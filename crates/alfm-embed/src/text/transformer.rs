@@ -1,9 +1,10 @@
 use burn::prelude::Backend;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 
 use crate::EmbedError;
-use crate::layers::kernels::Kernels;
-use crate::layers::{Cpu, LayerNorm};
+use crate::layers::kernels::{Kernels, Sight};
+use crate::layers::table::{Table, select};
+use crate::layers::{Cpu, Group, LayerNorm};
 use crate::text::batch::Batch;
 use crate::text::config::ModelConfig;
 use crate::text::layer::Layer;
@@ -12,13 +13,19 @@ use crate::weights::Weights;
 
 /// The transformer of a BERT-like model, from tokens to one vector a token.
 pub(crate) struct Transformer<B: Backend = Cpu> {
-    words: Tensor<B, 2>,
+    words: Table<B>,
     positions: Tensor<B, 2>,
     norm: LayerNorm<B>,
     layers: Vec<Layer<B>>,
     relative: Option<RelativeBias<B>>,
+    heads: usize,
     padding: Option<u32>,
+    longest: usize,
 }
+
+/// What is added to the scores of tokens that only fill a text up: nothing is left of them behind a softmax. Not an
+/// infinity: of a text without a token, which fills a batch up, a softmax would make NaN.
+const UNSEEN: f32 = -1e9;
 
 impl<B: Kernels> Transformer<B> {
     /// Takes all tensors of the model.
@@ -27,9 +34,10 @@ impl<B: Kernels> Transformer<B> {
         config: &ModelConfig,
     ) -> Result<Self, EmbedError> {
         let width = config.width;
+        let words =
+            Table::load(weights, "embeddings.word_embeddings.weight", [config.vocabulary, width])?;
         let mut table =
             |name: &str, rows| weights.take(&format!("embeddings.{name}.weight"), [rows, width]);
-        let words = table("word_embeddings", config.vocabulary)?;
         let mut positions = table("position_embeddings", config.positions)?;
         if config.token_types > 0 {
             // Single texts are all of type 0, so its vector can be part of every position's.
@@ -47,33 +55,65 @@ impl<B: Kernels> Transformer<B> {
             }
             None => None,
         };
-        Ok(Self { words, positions, norm, layers, relative, padding: config.padding })
+        let (heads, padding, longest) = (config.heads, config.padding, config.longest());
+        Ok(Self { words, positions, norm, layers, relative, heads, padding, longest })
     }
 
-    /// Embeddings of the vocabulary, `[vocabulary, width]`; shared, not copied.
-    pub(crate) fn words(&self) -> Tensor<B, 2> {
-        self.words.clone()
+    /// Numbers of a token's vector.
+    pub(crate) fn width(&self) -> usize {
+        self.positions.dims()[1]
+    }
+
+    /// Tokens that there are positions for.
+    pub(crate) fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Numbers of the largest tensor that a text of `length` tokens becomes.
+    pub(crate) fn numbers(&self, length: usize) -> usize {
+        let of_layers = self.layers.iter().map(|layer| layer.numbers(length));
+        of_layers.max().unwrap_or(length * self.width())
     }
 
     /// `[tokens, width]`: the texts of `batch` one after the other.
     pub(crate) fn forward(&self, batch: &Batch, tokens: &[Vec<u32>]) -> Tensor<B, 2> {
-        let texts = || batch.rows.iter().map(|&row| tokens[row].as_slice());
-        let words = texts().flatten().map(|&token| token as i32).collect();
-        let positions = texts().flat_map(|text| positions(text, self.padding)).collect();
-        let embedded = select(&self.words, words) + select(&self.positions, positions);
+        let words = batch.lay_out(|row| tokens[row].iter().map(|&token| token as i32).collect());
+        let positions = batch.lay_out(|row| positions(&tokens[row], self.padding));
+        let embedded = self.words.select(words) + select(&self.positions, positions);
         let hidden = self.norm.forward(embedded);
-        self.layers.iter().fold(hidden, |hidden, layer| {
-            layer.forward(hidden, &batch.groups, self.relative.as_ref())
-        })
+        let layers = |sight: &Sight<'_, B>| {
+            let layers = self.layers.iter();
+            layers.fold(hidden, |hidden, layer| layer.forward(hidden, &batch.groups, sight))
+        };
+        match (batch.shares(), &self.relative) {
+            (Some(shares), _) => {
+                let bias = self.bias_of_filled(batch, &shares);
+                layers(&Sight::Biased(&|_| bias.clone()))
+            }
+            (None, Some(relative)) => layers(&Sight::Biased(&|length| relative.at(length))),
+            (None, None) => layers(&Sight::All),
+        }
+    }
+
+    /// The bias on the scores of filled texts, `[texts, heads, length, length]`.
+    fn bias_of_filled(&self, batch: &Batch, shares: &[f32]) -> Tensor<B, 4> {
+        let Group { count, length, .. } = batch.groups[0];
+        let unseen = shares.iter().map(|&share| if share > 0.0 { 0.0 } else { UNSEEN }).collect();
+        let unseen = TensorData::new::<f32, _>(unseen, [count, 1, 1, length]);
+        let unseen: Tensor<B, 4> = Tensor::from_data(unseen, &Default::default());
+        let unseen = unseen.expand([count, self.heads, length, length]);
+        match &self.relative {
+            Some(relative) => unseen + relative.at(length),
+            None => unseen,
+        }
     }
 }
 
-/// Rows of a table, in this order.
-pub(crate) fn select<B: Backend>(table: &Tensor<B, 2>, rows: Vec<i32>) -> Tensor<B, 2> {
-    let count = rows.len();
-    let rows: Tensor<B, 1, Int> =
-        Tensor::from_data(TensorData::new(rows, [count]), &Default::default());
-    table.clone().select(0, rows)
+impl Transformer {
+    /// Embeddings of the vocabulary, `[vocabulary, width]`; shared, not copied.
+    pub(crate) fn words(&self) -> Tensor<Cpu, 2> {
+        self.words.whole()
+    }
 }
 
 /// Positions of a text's tokens: from 0 up; with a padding token, padding + 1 for the first token

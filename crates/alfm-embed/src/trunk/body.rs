@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use alfm_core::Matrix;
+use alfm_device::Backend;
 use burn::tensor::Tensor;
 use serde_json::Value;
 
@@ -9,12 +10,14 @@ use super::{Items, Prepared};
 use crate::error::read_json;
 use crate::image::network::{Description, Network, pictures};
 use crate::layers::kernels::Kernels;
+use crate::layers::table::select;
 use crate::text::batch::plan;
 use crate::text::config::{Family, ModelConfig};
-use crate::text::model::rows_of_texts;
+use crate::text::network::PlacedTexts;
 use crate::text::pooling::Head;
+use crate::text::sentence::Sentence;
 use crate::text::tokens::Tokens;
-use crate::text::transformer::{Transformer, select};
+use crate::text::transformer::Transformer;
 use crate::weights::Weights;
 use crate::{EmbedError, ImageEncoder, Pictures, Progress, VisionEncoder, model_files};
 
@@ -120,9 +123,8 @@ impl Body {
             (Self::Text(text), Content::Tokens(tokens)) => {
                 let transformer = Transformer::load(&mut weights, &text.config)?;
                 let tokens = chosen(tokens, rows);
-                let work =
-                    |batch: &_| text.head.forward(transformer.forward(batch, &tokens), batch);
-                rows_of_texts(&tokens, text.config.width, work, progress)
+                let network = Sentence { transformer, head: text.head };
+                PlacedTexts::new(network, Backend::Cpu).encode(&tokens, progress)
             }
             (Self::Image(description), Content::Pictures(pictures)) => {
                 let network = description.network(&mut weights)?;

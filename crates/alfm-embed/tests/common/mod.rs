@@ -62,6 +62,22 @@ pub(crate) fn minilm() -> Option<PathBuf> {
     Some(model.join("snapshots").join(revision.trim()))
 }
 
+/// The shortest of the first 128 questions of TREC's test set, beside the hub's folder; `None` and a printed reason
+/// without them.
+pub(crate) fn questions(count: usize) -> Option<Vec<String>> {
+    let path = hub()?.join("../extra/minilm_reference/texts.json");
+    let Ok(json) = std::fs::read_to_string(&path) else {
+        eprintln!("skipped: {} is not there", path.display());
+        return None;
+    };
+    let parts: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let mut texts: Vec<String> =
+        serde_json::from_value(parts["trec_test_first128"].clone()).unwrap();
+    texts.sort_by_key(String::len);
+    texts.truncate(count);
+    Some(texts)
+}
+
 /// The folder of SqueezeNet 1.1 with its real weights; why not, where it is not there.
 pub(crate) fn squeezenet() -> Option<PathBuf> {
     let Some(hub) = hub() else {
