@@ -43,6 +43,8 @@ pub(crate) enum Failure {
     Missing { missing: &'static str, remedy: &'static str },
     #[error("the items are {found}, and --surprisal is of texts: leave it out, or give texts")]
     NotTexts { found: &'static str },
+    #[error("there are no images among the items, and --image-size is of images: leave it out")]
+    NoImages,
     #[error(
         "the items are images, and `{model}` encodes texts only: give texts without --images, or name an encoder of \
          images; the known ones are {known}"

@@ -136,6 +136,7 @@ fn a_model_of_the_wrong_kind_is_refused_with_the_remedy() {
             "--images images --surprisal --model tiny/no",
             "the items are images, and --surprisal is of",
         ),
+        ("--texts texts.txt --image-size 64 --model tiny/bert", "--image-size is of images"),
         ("--images images --model tiny/bert", "`tiny/bert` encodes texts only: give texts without"),
         ("--texts texts.txt --model tiny/vit", "`tiny/vit` encodes images only: give images"),
     ];

@@ -13,6 +13,10 @@ use crate::output::{result, say};
 pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Failure> {
     let device = Backend::find(&args.device)?;
     let parts = parts(args, context)?;
+    let of_images = parts.iter().any(|(_, items)| matches!(items, Items::Images(_)));
+    if args.image_size.is_some() && !of_images {
+        return Err(Failure::NoImages);
+    }
     let (what, matrices) = if args.surprisal {
         if device != Backend::Cpu {
             return Err(Failure::SurprisalOnCard { device: device.name() });
