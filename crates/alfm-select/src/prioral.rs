@@ -381,12 +381,13 @@ fn noise_size(noise_fraction: f64, unlabelled: usize, budget: usize) -> usize {
     share.max(budget).min(unlabelled)
 }
 
-/// `pbar` of some rows under a joint rule, `rows.len() x K`.
+/// `pbar` of some rows under a joint rule, raised to the power `sharpen`, `rows.len() x K`.
 pub(crate) fn joint_probabilities(
     prior: Predictions<'_>,
     model: Predictions<'_>,
     joint: Joint,
     rows: &[usize],
+    sharpen: f32,
 ) -> Result<Matrix, CoreError> {
     let (mut prior_buffer, mut model_buffer) = (Vec::new(), Vec::new());
     let mut values = Vec::with_capacity(rows.len() * prior.classes());
@@ -401,8 +402,20 @@ pub(crate) fn joint_probabilities(
         for value in &mut values[start..] {
             *value = if mass < f32::MIN_POSITIVE { uniform } else { *value / mass };
         }
+        if sharpen != 1.0 {
+            raise(&mut values[start..], sharpen);
+        }
     }
     Matrix::new(values, rows.len(), prior.classes())
+}
+
+/// `p^power`, normalised.
+fn raise(p: &mut [f32], power: f32) {
+    // The largest becomes 1: a high power does not lose the mass.
+    let top = p.iter().copied().fold(0.0, f32::max);
+    p.iter_mut().for_each(|p| *p = (*p / top).powf(power));
+    let mass: f32 = p.iter().sum();
+    p.iter_mut().for_each(|p| *p /= mass);
 }
 
 #[cfg(test)]
@@ -506,8 +519,15 @@ mod tests {
     fn soft_targets_are_the_joint_distribution() {
         let prior = Predictions::probabilities(&PRIOR, 6, 3).unwrap();
         let model = Predictions::probabilities(&MODEL, 6, 3).unwrap();
-        let soft = joint_probabilities(prior, model, Joint::Product, &[3]).unwrap();
-        let mass = 0.40 * 0.50 + 0.35 * 0.30 + 0.25 * 0.20;
-        assert!((soft.view().row(0)[0] - 0.20 / mass).abs() < 1e-6);
+        let soft = |sharpen| {
+            let soft = joint_probabilities(prior, model, Joint::Product, &[3], sharpen).unwrap();
+            soft.into_values()
+        };
+        let joint: [f32; 3] = [0.40 * 0.50, 0.35 * 0.30, 0.25 * 0.20];
+        let mass: f32 = joint.iter().sum();
+        assert!((soft(1.0)[0] - 0.20 / mass).abs() < 1e-6);
+        let squares: f32 = joint.iter().map(|p| p * p).sum();
+        assert!((soft(2.0)[1] - 0.105_f32.powi(2) / squares).abs() < 1e-6);
+        assert_eq!(soft(1e30), [1.0, 0.0, 0.0]);
     }
 }

@@ -104,8 +104,50 @@ fn a_good_prior_labels_half_of_the_pool_for_free() {
     let soft = round.clean.soft().unwrap();
     assert_eq!((soft.rows(), soft.columns()), (round.clean.len(), CLASSES));
     for (item, target) in round.clean.iter().zip(soft.view().iter()) {
+        assert!(target[item.class.index()] >= item.confidence, "sharpened");
+    }
+    let as_they_are = world.round(guarded(|guard| guard.sharpen = 1.0), 60, 20).clean;
+    let soft = as_they_are.soft().unwrap();
+    for (item, target) in as_they_are.iter().zip(soft.view().iter()) {
         assert!((target[item.class.index()] - item.confidence).abs() < 1e-5);
     }
+}
+
+/// A prior that is right nine times in ten, but calls every class by the name of the next.
+#[test]
+fn a_prior_whose_classes_were_mixed_up_is_heard_under_the_names_that_labels_give_them() {
+    let mut world = world(90);
+    let rows = world.prior.view();
+    let mixed_up: Vec<[f32; CLASSES]> = rows.iter().map(|row| [row[2], row[0], row[1]]).collect();
+    world.prior = Matrix::from_rows(&mixed_up).unwrap();
+    let round = world.round(guarded(|_| ()), 60, 20);
+    let trust = round.trust.as_ref().unwrap();
+    assert_eq!(trust.renamed, Some(vec![2, 0, 1].into_iter().map(ClassId::new).collect()));
+    assert!(round.clean.len() > 400 && wrong(&world, &round) < 0.15, "{trust:?}");
+    assert!(trust.prior_right > 0.8, "{trust:?}");
+    let round = world.round(guarded(|guard| guard.rename = false), 60, 20);
+    assert!(round.clean.is_empty() && round.trust.unwrap().renamed.is_none());
+}
+
+/// The student knows more than the small model of labels alone: free labels are better, trust is what it was.
+#[test]
+fn the_student_speaks_on_free_labels_but_not_on_the_prior() {
+    let world = World { model: expert(&world(70).truth, 90, 5), ..world(70) };
+    let own = expert(&world.truth, 50, 2);
+    let round = |student: bool| {
+        let mut selector = world.selector(guarded(|guard| guard.student = student));
+        selector.tell_random(&world.answers(0..60)).unwrap();
+        let held_out = own.view().gather(0..60);
+        let own = LabelsOnly::new(predictions(&own), predictions(&held_out));
+        let state = PoolState::default()
+            .with_prior(predictions(&world.prior))
+            .with_model(predictions(&world.model))
+            .with_labels_only(own);
+        selector.suggest(&state, 20).unwrap()
+    };
+    let (with, without) = (round(true), round(false));
+    assert!(wrong(&world, &with) + 0.05 < wrong(&world, &without));
+    assert_eq!(with.trust, without.trust);
 }
 
 /// With nothing to gain the guard asks what margin asks, item by item.

@@ -5,18 +5,23 @@ use alfm_acquire::compute::{CoDecision, Joint};
 use alfm_core::{ClassId, CoreError, Matrix, Predictions, ScoreKind};
 use rayon::prelude::*;
 
+use super::fit::Evidence;
+use super::names::{self, Names};
 use super::opinion::Opinion;
 use crate::prioral::Scores;
 use crate::{LabelsOnly, PriorAlConfig, SelectError};
 
 /// What both experts say of the pool and, without having seen their labels, of the labelled items.
+#[derive(Clone)]
 pub(super) struct Experts<'a> {
     prior: Predictions<'a>,
+    /// The names of the prior's classes, if not its own.
+    names: Option<Names>,
     model: Predictions<'a>,
     /// What the small model says, with a share for classes that have no label yet, if there may be any.
     smoothed: Option<Matrix>,
-    pub(super) labelled_prior: Matrix,
-    pub(super) labelled_model: Matrix,
+    labelled_prior: Matrix,
+    labelled_model: Matrix,
 }
 
 /// Both experts under one opinion.
@@ -48,6 +53,7 @@ impl<'a> Experts<'a> {
         };
         Ok(Self {
             prior,
+            names: None,
             model: own.pool,
             // With all classes seen, the pool's predictions need no copy.
             smoothed: (unseen > 0.0).then(|| map_rows(own.pool, smooth)).transpose()?,
@@ -56,17 +62,54 @@ impl<'a> Experts<'a> {
         })
     }
 
+    /// The same, the prior's classes under the names that the labels give them.
+    pub(super) fn renamed(
+        &self,
+        labels: &[ClassId],
+        weights: &[f64],
+    ) -> Result<Self, SelectError> {
+        let (names, told) = names::cross_fitted(self.labelled_prior.view(), labels, weights)?;
+        Ok(Self { names: Some(names), labelled_prior: told, ..self.clone() })
+    }
+
+    /// What they say of the labelled items, beside the labels.
+    pub(super) fn evidence<'b>(
+        &'b self,
+        labels: &'b [ClassId],
+        weights: &'b [f64],
+    ) -> Evidence<'b> {
+        let (prior, model) = (self.labelled_prior.view(), self.labelled_model.view());
+        Evidence { prior, model, labels, weights }
+    }
+
+    /// For each class of the prior the one that most of its items have, if it is not heard under its own names.
+    pub(super) fn names(&self) -> Option<Vec<ClassId>> {
+        self.names.as_ref().map(Names::most)
+    }
+
     /// What they say of the pool under one opinion, beside what it makes of the labelled items.
+    ///
+    /// `student` is the small model that has learned from free labels: if it is heard, it speaks beside the one
+    /// that has learned from labels alone.
     pub(super) fn score(
         &self,
         opinion: &Opinion,
+        student: Option<Predictions<'_>>,
         labelled: Labelled,
         engine: &PriorAlConfig,
         pool: &Pool<'_>,
     ) -> Result<Scored, SelectError> {
-        let prior = map_rows(self.prior, |row, out| opinion.of_prior(row, out))?;
+        let prior = map_rows(self.prior, |row, out| match &self.names {
+            None => opinion.of_prior(row, out),
+            Some(names) => opinion.of_prior(&names.rename(row), out),
+        })?;
         let model = self.smoothed.as_ref().map(probabilities).transpose()?.unwrap_or(self.model);
-        let model = map_rows(model, |row, out| opinion.of_model(row, out))?;
+        let model = match student {
+            None => map_rows(model, |row, out| opinion.of_model(row, out))?,
+            Some(student) => {
+                zip_rows(model, student, |row, other, out| opinion.of_models(row, other, out))?
+            }
+        };
         let (p, f) = (probabilities(&prior)?, probabilities(&model)?);
         let scores = engine.score(p, f, Joint::Product, pool)?;
         Ok(Scored { prior, model, pool: scores, labelled })
@@ -143,12 +186,21 @@ fn map_rows(
     from: Predictions<'_>,
     map: impl Fn(&[f32], &mut [f32]) + Sync,
 ) -> Result<Matrix, CoreError> {
+    zip_rows(from, from, |row, _, out| map(row, out))
+}
+
+/// The same from two of one shape.
+fn zip_rows(
+    from: Predictions<'_>,
+    other: Predictions<'_>,
+    map: impl Fn(&[f32], &[f32], &mut [f32]) + Sync,
+) -> Result<Matrix, CoreError> {
     let classes = from.classes();
     let mut values = vec![0.0; from.rows() * classes];
-    values
-        .par_chunks_exact_mut(classes)
-        .enumerate()
-        .for_each_init(Vec::new, |buffer, (row, out)| map(from.row(row, buffer), out));
+    values.par_chunks_exact_mut(classes).enumerate().for_each_init(
+        <(Vec<f32>, Vec<f32>)>::default,
+        |(a, b), (row, out)| map(from.row(row, a), other.row(row, b), out),
+    );
     Matrix::new(values, from.rows(), classes)
 }
 

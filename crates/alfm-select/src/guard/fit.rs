@@ -53,6 +53,8 @@ pub(crate) struct Opinions {
     pub(crate) pool: Opinion,
     /// `a = 0` under the same noise rate, or none while noise can't be told: what is left where the prior is given up.
     pub(crate) alone: Opinion,
+    /// Penalised negative log-likelihood of the labels in nats, under the noise rate that explains them best.
+    pub(crate) loss: f64,
 }
 
 impl Opinions {
@@ -88,12 +90,12 @@ impl Opinions {
         // The first rate is 0.
         let alone = if tellable { same } else { &alone[0].opinion };
         let least_noise = least_noise.map_or(0.0, |(fit, _)| fit.noise);
-        Self { pool: Opinion { least_noise, ..pool.clone() }, alone: alone.clone() }
+        Self { pool: Opinion { least_noise, ..pool.clone() }, alone: alone.clone(), loss: least }
     }
 }
 
 /// Parts of the labels, each judged by what the others say.
-const FOLDS: usize = 5;
+pub(super) const FOLDS: usize = 5;
 
 /// For each labelled item an opinion that was fitted without its label, under a known noise rate: `FOLDS` opinions,
 /// which the items take in turn.

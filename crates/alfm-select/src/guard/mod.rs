@@ -3,10 +3,12 @@
 mod bound;
 mod experts;
 mod fit;
+mod names;
 mod opinion;
 mod sample;
 mod weigh;
 
+use alfm_core::ClassId;
 use serde::{Deserialize, Serialize};
 
 pub use bound::StatedError;
@@ -27,6 +29,13 @@ pub struct GuardConfig {
     pub calibrate: bool,
     /// The prior is given up where the small model does as well alone.
     pub champion: bool,
+    /// A prior that is given up is heard once more, its classes under the names that the labels give them.
+    pub rename: bool,
+    /// What decides on free labels is, beside the small model of labels alone, the one that has learned from free
+    /// labels too. It never testifies about the prior.
+    pub student: bool,
+    /// Exponent by which free labels that are distributions are sharpened; 1 leaves them as they are.
+    pub sharpen: f32,
     /// The oracle's labels may be wrong: their noise rate is fitted.
     pub noise_aware: bool,
     /// Labels that contradict both experts weigh less in training.
@@ -49,6 +58,9 @@ impl Default for GuardConfig {
             weigh: true,
             calibrate: true,
             champion: true,
+            rename: true,
+            student: true,
+            sharpen: 1.5,
             noise_aware: true,
             robust: true,
             explore: 0.1,
@@ -88,6 +100,10 @@ pub struct Trust {
     pub stated_by_class: Vec<StatedError>,
     /// Number of free labels, the surest ones, whose error is below `epsilon` at confidence `1 - delta`.
     pub certified: usize,
+    /// For each class of the prior the one that most of its items have, where only under these names the prior is
+    /// trusted: its columns may have been mixed up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed: Option<Vec<ClassId>>,
 }
 
 /// The prior is given up if its exponent is at most this much of the small model's: free labels would only repeat
@@ -104,6 +120,7 @@ impl GuardConfig {
         for (name, value, low, high) in [
             ("explore", self.explore, 0.0, 1.0),
             ("relabel", self.relabel, 0.0, 1.0),
+            ("sharpen", f64::from(self.sharpen), f64::MIN_POSITIVE, f64::MAX),
             ("weight", weight, f64::MIN_POSITIVE, f64::MAX),
             ("epsilon", self.epsilon, 0.0, 1.0),
             ("delta", self.delta, f64::MIN_POSITIVE, 0.5),

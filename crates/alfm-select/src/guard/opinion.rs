@@ -55,6 +55,12 @@ impl Opinion {
     pub(crate) fn of_model(&self, row: &[f32], out: &mut [f32]) {
         normalise(row.iter().map(|p| self.model * ln(*p)), out);
     }
+
+    /// The same for the geometric mean of two small models.
+    pub(crate) fn of_models(&self, row: &[f32], other: &[f32], out: &mut [f32]) {
+        let both = row.iter().zip(other).map(|(p, q)| 0.5 * (ln(*p) + ln(*q)));
+        normalise(both.map(|log| self.model * log), out);
+    }
 }
 
 /// Posterior probability that a label is right whose class has probability `p`.

@@ -4,8 +4,8 @@ use alfm_acquire::{AcquireError, Input, Pool};
 use alfm_core::{ClassId, Matrix, Predictions};
 
 use super::bound::RandomLabels;
-use super::experts::Experts;
-use super::fit::{Evidence, Free, Opinions, cross_fitted};
+use super::experts::{Experts, Labelled};
+use super::fit::{Free, Opinions, cross_fitted};
 use super::opinion::{self, Opinion};
 use super::sample::{Rights, post_stratified};
 use super::{GuardConfig, LEAST_TRUST, Trust, share};
@@ -20,6 +20,19 @@ const GAIN_PER_LAG: f64 = 0.04;
 /// [`Opinion::trust`] from which on free labels have their full weight.
 const FULL_TRUST: f64 = 0.5;
 
+/// Nats by which labels must be explained better for the prior's classes to be renamed.
+const RENAMED_BY: f64 = 3.0;
+
+/// What the labels made of both experts.
+struct Hearing<'a> {
+    experts: Experts<'a>,
+    opinions: Opinions,
+    told: Labelled,
+    rights: Rights,
+    /// Whether the prior keeps its say.
+    trusted: bool,
+}
+
 /// What the guard makes of both experts.
 pub(crate) struct Verdict {
     /// The calibrated experts, `N x K`: their plain product is the joint distribution.
@@ -29,6 +42,8 @@ pub(crate) struct Verdict {
     pub(crate) clean: usize,
     pub(crate) trust: Trust,
     pub(crate) robust: bool,
+    /// Exponent of free labels that are distributions.
+    pub(crate) sharpen: f32,
     /// The share of labels that seems to be wrong.
     noise: f64,
     /// The labelled rows with their class and the probability that it is right.
@@ -78,31 +93,34 @@ impl GuardConfig {
         // The labels were asked where the experts are unsure. Weighted by kind they stand for the pool.
         let published = Opinion::published(prior.classes());
         let told = experts.labelled(&published, pool)?;
-        let inside = experts.score(&published, told, engine, pool)?.inside(largest_clean);
+        let inside = experts.score(&published, None, told, engine, pool)?.inside(largest_clean);
         let weights = post_stratified(&inside, largest_clean, candidates);
 
-        let evidence = Evidence {
-            prior: experts.labelled_prior.view(),
-            model: experts.labelled_model.view(),
-            labels: &labels,
-            weights: &weights,
-        };
-        let free = Free { prior: self.weigh, calibration: self.calibrate, noise: self.noise_aware };
-        let Opinions { pool: joint, alone } = Opinions::fit(&evidence, free);
-        let told = experts.labelled(&joint, pool)?;
-        let rights = Rights::new(&told.rows, &labels, &weights);
-        let trusted = self.trusts(&joint, &rights, &labels);
+        let mut heard = self.hear(experts, &labels, &weights, pool)?;
+        if self.rename && !heard.trusted {
+            let renamed = heard.experts.renamed(&labels, &weights)?;
+            let again = self.hear(renamed, &labels, &weights, pool)?;
+            if again.trusted && again.opinions.loss + RENAMED_BY < heard.opinions.loss {
+                heard = again;
+            }
+        }
+        let Hearing { experts, opinions: Opinions { pool: joint, alone, .. }, told, rights, trusted } =
+            heard;
         // What is given up has no say in anything else.
         let (opinion, told) = match trusted {
             true => (&joint, told),
             false => (&alone, experts.labelled(&alone, pool)?),
         };
-        let scored = experts.score(opinion, told, engine, pool)?;
+        let student = pool.model().filter(|_| trusted && self.student);
+        let scored = experts.score(opinion, student, told, engine, pool)?;
         let clean = if trusted { largest_clean } else { 0 };
 
         // Without free labels there is no error to state.
         let unseen = match trusted {
-            true => experts.in_turn(&cross_fitted(&evidence, free, opinion.noise), pool)?,
+            true => {
+                let evidence = experts.evidence(&labels, &weights);
+                experts.in_turn(&cross_fitted(&evidence, self.free(), opinion.noise), pool)?
+            }
             false => Vec::new(),
         };
         let entropy: Vec<f32> = unseen.iter().map(|row| scored.pool.weighted(row)).collect();
@@ -122,6 +140,7 @@ impl GuardConfig {
             stated: stated.all,
             stated_by_class: stated.by_class,
             certified: stated.certified,
+            renamed: experts.names(),
         };
         let told = &scored.labelled;
         let experts = told.prior.view().iter().zip(told.model.view().iter());
@@ -135,9 +154,29 @@ impl GuardConfig {
             model: scored.model,
             clean,
             robust: self.robust,
+            sharpen: self.sharpen,
             noise: opinion.noise,
         };
         Ok((verdict, scored.pool))
+    }
+
+    /// What labels say of both experts.
+    fn hear<'a>(
+        &self,
+        experts: Experts<'a>,
+        labels: &[ClassId],
+        weights: &[f64],
+        pool: &Pool<'_>,
+    ) -> Result<Hearing<'a>, SelectError> {
+        let opinions = Opinions::fit(&experts.evidence(labels, weights), self.free());
+        let told = experts.labelled(&opinions.pool, pool)?;
+        let rights = Rights::new(&told.rows, labels, weights);
+        let trusted = self.trusts(&opinions.pool, &rights, labels);
+        Ok(Hearing { experts, opinions, told, rights, trusted })
+    }
+
+    fn free(&self) -> Free {
+        Free { prior: self.weigh, calibration: self.calibrate, noise: self.noise_aware }
     }
 
     /// Whether the prior keeps its say: it has enough weight, and gains more than it costs.

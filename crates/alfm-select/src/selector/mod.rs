@@ -300,11 +300,11 @@ impl Selector {
         }));
         round.noise_size = decision.noise.len();
         match verdict {
-            None => round.clean = self.clean_set(engine, decision, (prior, model))?,
+            None => round.clean = self.clean_set(engine, decision, (prior, model), 1.0)?,
             Some(verdict) => {
                 let certified = PriorAl::surest(&decision, &pool, verdict.trust.certified);
                 let experts = (probabilities(&verdict.prior)?, probabilities(&verdict.model)?);
-                round.clean = self.clean_set(engine, decision, experts)?;
+                round.clean = self.clean_set(engine, decision, experts, verdict.sharpen)?;
                 self.doubt(&mut round, &verdict);
                 round.clean.weight = verdict.trust.weight;
                 round.clean.certified = certified;
@@ -336,6 +336,7 @@ impl Selector {
         engine: &PriorAl,
         decision: Decision,
         (prior, model): (Predictions<'_>, Predictions<'_>),
+        sharpen: f32,
     ) -> Result<CleanSet, SelectError> {
         let config = engine.config();
         if config.clean == CleanRule::Off {
@@ -344,7 +345,9 @@ impl Selector {
         let (classes, confidences) = engine.free_labels(&decision);
         let rows = decision.clean;
         let soft = match config.clean {
-            CleanRule::Soft => Some(joint_probabilities(prior, model, config.joint, &rows)?),
+            CleanRule::Soft => {
+                Some(joint_probabilities(prior, model, config.joint, &rows, sharpen)?)
+            }
             _ => None,
         };
         Ok(CleanSet {
