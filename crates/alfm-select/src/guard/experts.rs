@@ -63,11 +63,7 @@ impl<'a> Experts<'a> {
     }
 
     /// The same, the prior's classes under the names that the labels give them.
-    pub(super) fn renamed(
-        &self,
-        labels: &[ClassId],
-        weights: &[f64],
-    ) -> Result<Self, SelectError> {
+    pub(super) fn renamed(&self, labels: &[ClassId], weights: &[f64]) -> Result<Self, SelectError> {
         let (names, told) = names::cross_fitted(self.labelled_prior.view(), labels, weights)?;
         Ok(Self { names: Some(names), labelled_prior: told, ..self.clone() })
     }
@@ -89,8 +85,9 @@ impl<'a> Experts<'a> {
 
     /// What they say of the pool under one opinion, beside what it makes of the labelled items.
     ///
-    /// `student` is the small model that has learned from free labels: if it is heard, it speaks beside the one
-    /// that has learned from labels alone.
+    /// `student` is the small model that has learned from free labels. If it is heard, it alone decides beside the
+    /// prior which items are sure, and with the small model of labels alone what they are: what it has not learned
+    /// from the prior's other labels is the prior's mistake more often than not.
     pub(super) fn score(
         &self,
         opinion: &Opinion,
@@ -111,7 +108,12 @@ impl<'a> Experts<'a> {
             }
         };
         let (p, f) = (probabilities(&prior)?, probabilities(&model)?);
-        let scores = engine.score(p, f, Joint::Product, pool)?;
+        let mut scores = engine.score(p, f, Joint::Product, pool)?;
+        if let Some(student) = student {
+            let student = map_rows(student, |row, out| opinion.of_model(row, out))?;
+            let f = probabilities(&student)?;
+            scores.entropy = engine.score(p, f, Joint::Product, pool)?.entropy;
+        }
         Ok(Scored { prior, model, pool: scores, labelled })
     }
 
@@ -197,10 +199,12 @@ fn zip_rows(
 ) -> Result<Matrix, CoreError> {
     let classes = from.classes();
     let mut values = vec![0.0; from.rows() * classes];
-    values.par_chunks_exact_mut(classes).enumerate().for_each_init(
-        <(Vec<f32>, Vec<f32>)>::default,
-        |(a, b), (row, out)| map(from.row(row, a), other.row(row, b), out),
-    );
+    values
+        .par_chunks_exact_mut(classes)
+        .enumerate()
+        .for_each_init(<(Vec<f32>, Vec<f32>)>::default, |(a, b), (row, out)| {
+            map(from.row(row, a), other.row(row, b), out)
+        });
     Matrix::new(values, from.rows(), classes)
 }
 

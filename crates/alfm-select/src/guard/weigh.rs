@@ -104,8 +104,13 @@ impl GuardConfig {
                 heard = again;
             }
         }
-        let Hearing { experts, opinions: Opinions { pool: joint, alone, .. }, told, rights, trusted } =
-            heard;
+        let Hearing {
+            experts,
+            opinions: Opinions { pool: joint, alone, .. },
+            told,
+            rights,
+            trusted,
+        } = heard;
         // What is given up has no say in anything else.
         let (opinion, told) = match trusted {
             true => (&joint, told),
