@@ -122,6 +122,13 @@ fn the_guarded_form_weighs_held_out_predictions() {
     assert_eq!(output.status.code(), Some(2));
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.contains("out-of-fold"), "{message}");
+
+    write_floats(&at("prior.npy"), 2, &expert(0.05, &mut (0..100)));
+    let output = run(folder.path(), &format!("{base} {flags}"));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("columns mixed up? 0 is 1, 1 is 0"), "{message}");
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result["trust"]["renamed"], serde_json::json!([1, 0]));
 }
 
 /// Cards that are built in and there choose what the processor does; any other name is refused with those that are.

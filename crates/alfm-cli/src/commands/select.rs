@@ -10,7 +10,7 @@ use alfm_select::acquire::compute::open_device;
 use alfm_select::acquire::{Averaged, Input, LinearHead, Summary, registry};
 use alfm_select::{
     LabelsOnly, MatrixView, PRIORAL, PRIORAL_GUARDED, PRIORAL_GUARDED_SUMMARY, PRIORAL_SUMMARY,
-    PoolState, PriorAlConfig, Round, Selector, Strategy,
+    PoolState, PriorAlConfig, Round, Selector, Strategy, Trust,
 };
 use serde_json::json;
 
@@ -69,6 +69,9 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Failure> {
         round.queries.len(),
         round.clean.len()
     ));
+    if let Some(columns) = round.trust.as_ref().and_then(mixed_up) {
+        say(&format!("the prior is right under other names: are its columns mixed up? {columns}"));
+    }
     if context.json {
         result(&json!({
             "strategy": args.strategy,
@@ -84,6 +87,14 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Failure> {
         }))?;
     }
     Ok(())
+}
+
+/// Which columns of the prior were heard as another class.
+fn mixed_up(trust: &Trust) -> Option<String> {
+    let columns = trust.renamed.iter().flatten().map(|class| class.index()).enumerate();
+    let others = columns.filter(|(column, class)| column != class);
+    let named: Vec<_> = others.map(|(column, class)| format!("{column} is {class}")).collect();
+    (!named.is_empty()).then(|| named.join(", "))
 }
 
 fn strategy(args: &SelectArgs) -> Result<Strategy, Failure> {

@@ -62,7 +62,7 @@ impl<'a> Experts<'a> {
         })
     }
 
-    /// The same, the prior's classes under the names that the labels give them.
+    /// The same, the prior's columns under the names that the labels give them.
     pub(super) fn renamed(&self, labels: &[ClassId], weights: &[f64]) -> Result<Self, SelectError> {
         let (names, told) = names::cross_fitted(self.labelled_prior.view(), labels, weights)?;
         Ok(Self { names: Some(names), labelled_prior: told, ..self.clone() })
@@ -78,9 +78,9 @@ impl<'a> Experts<'a> {
         Evidence { prior, model, labels, weights }
     }
 
-    /// For each class of the prior the one that most of its items have, if it is not heard under its own names.
+    /// The class of each of the prior's columns, if it is not heard under its own names.
     pub(super) fn names(&self) -> Option<Vec<ClassId>> {
-        self.names.as_ref().map(Names::most)
+        self.names.as_ref().map(Names::classes)
     }
 
     /// What they say of the pool under one opinion, beside what it makes of the labelled items.

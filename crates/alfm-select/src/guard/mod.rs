@@ -29,7 +29,7 @@ pub struct GuardConfig {
     pub calibrate: bool,
     /// The prior is given up where the small model does as well alone.
     pub champion: bool,
-    /// A prior that is given up is heard once more, its classes under the names that the labels give them.
+    /// A prior that is given up is heard once more, its columns under the names that the labels give them.
     pub rename: bool,
     /// What decides on free labels is, beside the small model of labels alone, the one that has learned from free
     /// labels too. It never testifies about the prior.
@@ -100,8 +100,8 @@ pub struct Trust {
     pub stated_by_class: Vec<StatedError>,
     /// Number of free labels, the surest ones, whose error is below `epsilon` at confidence `1 - delta`.
     pub certified: usize,
-    /// For each class of the prior the one that most of its items have, where only under these names the prior is
-    /// trusted: its columns may have been mixed up.
+    /// The class that each column of the prior stands for, where only under these names it is trusted: its columns
+    /// were mixed up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renamed: Option<Vec<ClassId>>,
 }

@@ -1,18 +1,21 @@
-//! What the oracle calls the groups that the prior tells apart.
+//! Which of the oracle's classes each of the prior's columns stands for.
 
 use alfm_core::{ClassId, CoreError, Matrix, MatrixView};
 
 use super::fit::FOLDS;
 
-/// How many labels count for nothing known of a group: they are spread evenly over the classes.
+/// How many labels count for nothing known of a column: they are spread evenly over the classes.
 const SMOOTHING: f64 = 1.0;
 /// Steps of expectation-maximisation.
 const STEPS: usize = 10;
+/// Steps of balancing after each of them.
+const BALANCING: usize = 20;
 
-/// For each class of the prior, how its items are spread over the oracle's classes: `p_L'(k) = sum_j p_L(j) M(j, k)`.
+/// For each column of the prior, how its items are spread over the oracle's classes: `p_L'(k) = sum_j p_L(j) M(j, k)`.
 ///
-/// A prior whose columns were mixed up, or which takes one class for another, may still tell them apart. `M` is the
-/// confusion matrix of one annotator (Dawid & Skene 1979), here of one who gives probabilities.
+/// A prior whose columns were mixed up may still tell the classes apart. `M` is the confusion matrix of one
+/// annotator (Dawid & Skene 1979), here of one who gives probabilities, and balanced (Sinkhorn & Knopp 1967): every
+/// class has one column's worth, so that a class with few labels gets what the others leave.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
     /// `M`, row by row.
@@ -21,27 +24,23 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// The most probable names under weighted labels, by expectation-maximisation from equal rows: `O(n K)` a step.
+    /// The most probable names under weighted labels, by expectation-maximisation from equal rows: `O(n K + K^2)` a step.
     pub(super) fn fit(prior: MatrixView<'_>, labels: &[ClassId], weights: &[f64]) -> Self {
         let classes = prior.columns();
         let mut names = Self { spread: vec![1.0; classes * classes], classes };
-        let mut group = vec![0.0; classes];
+        let mut column = vec![0.0; classes];
         for _ in 0..STEPS {
             let mut counts = vec![SMOOTHING / classes as f64; classes * classes];
-            let mut sizes = vec![SMOOTHING; classes];
             for ((row, label), weight) in prior.iter().zip(labels).zip(weights) {
-                for (j, (group, p)) in group.iter_mut().zip(row).enumerate() {
-                    *group = f64::from(p.max(f32::MIN_POSITIVE)) * names.share(j, label.index());
+                for (j, (column, p)) in column.iter_mut().zip(row).enumerate() {
+                    *column = f64::from(p.max(f32::MIN_POSITIVE)) * names.share(j, label.index());
                 }
-                let mass: f64 = group.iter().sum();
-                for (j, group) in group.iter().enumerate() {
-                    counts[j * classes + label.index()] += weight * group / mass;
-                    sizes[j] += weight * group / mass;
+                let mass: f64 = column.iter().sum();
+                for (j, column) in column.iter().enumerate() {
+                    counts[j * classes + label.index()] += weight * column / mass;
                 }
             }
-            for (spread, size) in counts.chunks_exact_mut(classes).zip(&sizes) {
-                spread.iter_mut().for_each(|count| *count /= size);
-            }
+            balance(&mut counts, classes);
             names.spread = counts;
         }
         names
@@ -59,13 +58,28 @@ impl Names {
         (0..self.classes).map(|class| named(class) as f32).collect()
     }
 
-    /// The class that most items of each of the prior's classes have; the lowest on ties.
-    pub(super) fn most(&self) -> Vec<ClassId> {
+    /// The class that each column mostly stands for; the lowest on ties.
+    pub(super) fn classes(&self) -> Vec<ClassId> {
         let largest = |spread: &[f64]| {
             let before = |best: usize, class: usize| spread[class] > spread[best];
             (1..spread.len()).fold(0, |best, class| if before(best, class) { class } else { best })
         };
         self.spread.chunks_exact(self.classes).map(largest).map(ClassId::from_index).collect()
+    }
+}
+
+/// Scales rows and columns in turn until both sum to 1; the rows do exactly.
+fn balance(counts: &mut [f64], classes: usize) {
+    for _ in 0..BALANCING {
+        let mut sums = vec![0.0; classes];
+        for row in counts.chunks_exact(classes) {
+            sums.iter_mut().zip(row).for_each(|(sum, count)| *sum += count);
+        }
+        for row in counts.chunks_exact_mut(classes) {
+            row.iter_mut().zip(&sums).for_each(|(count, sum)| *count /= sum);
+            let sum: f64 = row.iter().sum();
+            row.iter_mut().for_each(|count| *count /= sum);
+        }
     }
 }
 
@@ -107,19 +121,27 @@ mod tests {
     fn classes_that_were_mixed_up_get_their_names_back() {
         let (prior, labels) = mixed_up();
         let names = Names::fit(prior.view(), &labels, &[1.0; 30]);
-        assert_eq!(names.most(), [2, 0, 1].map(ClassId::new));
+        assert_eq!(names.classes(), [2, 0, 1].map(ClassId::new));
         let told = names.rename(prior.view().row(0));
         assert!(told[0] > 0.7 && (told.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{told:?}");
     }
 
-    /// Classes 0 and 1 are told apart, class 2 has no label: its group stays open.
     #[test]
-    fn a_group_without_labels_has_no_name() {
+    fn a_class_without_labels_gets_the_column_that_the_others_leave() {
         let (prior, labels) = mixed_up();
         let without = labels.iter().map(|label| f64::from(u8::from(label.index() != 2)));
         let names = Names::fit(prior.view(), &labels, &without.collect::<Vec<_>>());
-        let told = names.rename(&[1.0, 0.0, 0.0]);
-        assert!(told.iter().all(|p| *p < 0.6), "{told:?}");
+        assert_eq!(names.classes(), [2, 0, 1].map(ClassId::new));
+    }
+
+    /// [4 1; 1 1] by hand: [2 1; 1 2] / 3.
+    #[test]
+    fn balanced_rows_and_columns_sum_to_one() {
+        let mut counts = [4.0, 1.0, 1.0, 1.0];
+        balance(&mut counts, 2);
+        let expected = [2.0, 1.0, 1.0, 2.0].map(|third| third / 3.0);
+        let close = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-9;
+        assert!(counts.iter().zip(&expected).all(close), "{counts:?}");
     }
 
     /// The label of item 0 is changed: what is said of it stays, what is said of others does not.

@@ -11,8 +11,6 @@ pub(super) struct Rights {
     pub(super) prior: f64,
     pub(super) joint: f64,
     pub(super) model: f64,
-    /// By how many standard errors the joint distribution is right more often than the small model.
-    pub(super) lead: f64,
 }
 
 impl Rights {
@@ -23,16 +21,7 @@ impl Rights {
             let right = of.filter(|((row, class), _)| label(row) as usize == class.index());
             right.map(|(_, weight)| weight).sum::<f64>() / total
         };
-        // Where both are right, or both wrong, neither leads (McNemar 1947).
-        let (mut lead, mut variance) = (0.0_f64, 0.0_f64);
-        for ((row, class), weight) in rows.iter().zip(labels).zip(weights) {
-            let right = |label: u32| f64::from(u8::from(label as usize == class.index()));
-            let won = weight * (right(row.joint_label) - right(row.model_label));
-            lead += won;
-            variance += won * won;
-        }
         Self {
-            lead: if variance > 0.0 { lead / variance.sqrt() } else { 0.0 },
             prior: share(|row| row.prior_label),
             joint: share(|row| row.joint_label),
             model: share(|row| row.model_label),
@@ -61,9 +50,6 @@ pub(super) fn post_stratified(inside: &[bool], clean: usize, unlabelled: usize) 
 
 #[cfg(test)]
 mod tests {
-    use alfm_acquire::compute::{Joint, co_decide};
-    use alfm_core::Predictions;
-
     use super::*;
 
     /// Four of ten labels lie in a clean set that is half of the pool: weights 1.25 and 5/6 by hand, and
@@ -77,26 +63,5 @@ mod tests {
         let even = post_stratified(&inside, 40, 100);
         assert!(even.iter().all(|weight| (weight - 1.0).abs() < 1e-12), "{even:?}");
         assert!(post_stratified(&[], 50, 100).is_empty());
-    }
-
-    /// Items that only the joint (weights 1, 1, 2) or only the small model (weight 1) has right:
-    /// (1 + 1 + 2 - 1) / sqrt(1 + 1 + 4 + 1). What both have right, or wrong, does not count.
-    #[test]
-    fn the_lead_is_in_standard_errors() {
-        let row = |joint_label, model_label| CoDecision {
-            joint_label,
-            model_label,
-            ..co_decide(
-                Predictions::probabilities(&[0.5, 0.5], 1, 2).unwrap(),
-                Predictions::probabilities(&[0.5, 0.5], 1, 2).unwrap(),
-                Joint::Product,
-            )
-            .unwrap()[0]
-        };
-        let rows = [row(0, 1), row(0, 1), row(0, 1), row(1, 0), row(0, 0), row(1, 1)];
-        let labels = [ClassId::new(0); 6];
-        let rights = Rights::new(&rows, &labels, &[1.0, 1.0, 2.0, 1.0, 5.0, 1.0]);
-        assert!((rights.lead - 3.0 / 7.0_f64.sqrt()).abs() < 1e-12, "{}", rights.lead);
-        assert_eq!(Rights::new(&rows[4..], &labels[4..], &[1.0, 1.0]).lead, 0.0);
     }
 }

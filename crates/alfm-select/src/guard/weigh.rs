@@ -14,9 +14,6 @@ use crate::{LabelsOnly, PriorAlConfig, SelectError};
 
 /// [`Trust::gain`] below which the prior is given up: it has nothing to say that the small model does not know.
 const LEAST_GAIN: f64 = 0.003;
-/// What must be gained more for each standard error by which the joint distribution is right less often than the
-/// small model.
-const GAIN_PER_LAG: f64 = 0.04;
 /// [`Opinion::trust`] from which on free labels have their full weight.
 const FULL_TRUST: f64 = 0.5;
 
@@ -28,7 +25,6 @@ struct Hearing<'a> {
     experts: Experts<'a>,
     opinions: Opinions,
     told: Labelled,
-    rights: Rights,
     /// Whether the prior keeps its say.
     trusted: bool,
 }
@@ -104,13 +100,9 @@ impl GuardConfig {
                 heard = again;
             }
         }
-        let Hearing {
-            experts,
-            opinions: Opinions { pool: joint, alone, .. },
-            told,
-            rights,
-            trusted,
-        } = heard;
+        let Hearing { experts, opinions: Opinions { pool: joint, alone, .. }, told, trusted } =
+            heard;
+        let rights = Rights::new(&told.rows, &labels, &weights);
         // What is given up has no say in anything else.
         let (opinion, told) = match trusted {
             true => (&joint, told),
@@ -175,9 +167,8 @@ impl GuardConfig {
     ) -> Result<Hearing<'a>, SelectError> {
         let opinions = Opinions::fit(&experts.evidence(labels, weights), self.free());
         let told = experts.labelled(&opinions.pool, pool)?;
-        let rights = Rights::new(&told.rows, labels, weights);
-        let trusted = self.trusts(&opinions.pool, &rights, labels);
-        Ok(Hearing { experts, opinions, told, rights, trusted })
+        let trusted = self.trusts(&opinions.pool, labels);
+        Ok(Hearing { experts, opinions, told, trusted })
     }
 
     fn free(&self) -> Free {
@@ -185,11 +176,10 @@ impl GuardConfig {
     }
 
     /// Whether the prior keeps its say: it has enough weight, and gains more than it costs.
-    fn trusts(&self, opinion: &Opinion, rights: &Rights, labels: &[ClassId]) -> bool {
-        let least_gain = LEAST_GAIN + GAIN_PER_LAG * (-rights.lead).max(0.0);
+    fn trusts(&self, opinion: &Opinion, labels: &[ClassId]) -> bool {
         // Labels of one class can't tell an expert that knows from one that always names that class.
         let tested = labels.iter().any(|label| *label != labels[0]);
-        let worth_it = !self.champion || (tested && opinion.gain >= least_gain);
+        let worth_it = !self.champion || (tested && opinion.gain >= LEAST_GAIN);
         worth_it && opinion.trust() > LEAST_TRUST
     }
 }
