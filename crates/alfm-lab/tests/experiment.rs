@@ -169,7 +169,7 @@ fn strategies_of_a_seed_start_at_the_same_point_and_use_their_budget() {
     }
 }
 
-/// The votes are right for every item; rotated, they are wrong for every one.
+/// The votes are right for every item; rotated, they are wrong for every one, unless their names are found out.
 #[test]
 fn the_guard_keeps_a_record_of_its_trust_and_gives_up_a_wrong_prior() {
     let folder = tempfile::tempdir().unwrap();
@@ -185,28 +185,34 @@ fn the_guard_keeps_a_record_of_its_trust_and_gives_up_a_wrong_prior() {
     let text = CONFIG.replace(
         "strategies = [\"random\", \"badge\", \"prioral\"]",
         &format!(
-            "strategies = [\"prioral-guarded\"]
+            "strategies = [{{ name = \"prioral-guarded\", guard = {{ rename = RENAME }} }}]
             prior = {{ kind = \"hard-labels\", file = \"{}\" }}",
             path.display()
         ),
     );
-    let config = ExperimentConfig::from_toml(&text.replace("noise", "#")).unwrap();
-    let trust = |shift: usize| {
+    let text = text.replace("noise", "#");
+    let trust = |shift: usize, rename: bool| {
         write(shift);
+        let text = text.replace("RENAME", &rename.to_string());
+        let config = ExperimentConfig::from_toml(&text).unwrap();
         let runs = tempfile::tempdir().unwrap();
         let runs = run(&config, &tasks(&config), runs.path(), usize::MAX).unwrap();
         let rounds = runs.into_iter().flat_map(|run| run.record.rounds).collect::<Vec<_>>();
         assert!(rounds.iter().all(|round| round.trust.is_some() == (round.round > 1)));
         rounds.into_iter().filter(|round| round.round > 1).collect::<Vec<_>>()
     };
-    for round in trust(0) {
+    for round in trust(0, true) {
         let trust = round.trust.unwrap();
         assert!(trust.prior_exponent >= 0.75 && trust.gain > 0.3, "{trust:?}");
         assert!(round.free.total() > 100 && round.free.error().unwrap() < 0.2);
         assert!(trust.stated.labels > 5, "the first batch is random: {trust:?}");
     }
-    for round in trust(1) {
+    for round in trust(1, false) {
         assert_eq!(round.free.total(), 0, "{:?}", round.trust);
+    }
+    for round in trust(1, true) {
+        let trust = round.trust.unwrap();
+        assert!(trust.renamed.is_some() && round.free.error().unwrap() < 0.2, "{trust:?}");
     }
 }
 
