@@ -188,7 +188,7 @@ fn map_rows(
     from: Predictions<'_>,
     map: impl Fn(&[f32], &mut [f32]) + Sync,
 ) -> Result<Matrix, CoreError> {
-    zip_rows(from, from, |row, _, out| map(row, out))
+    fill_rows(from, |[buffer, _], row, out| map(from.row(row, buffer), out))
 }
 
 /// The same from two of one shape.
@@ -197,15 +197,18 @@ fn zip_rows(
     other: Predictions<'_>,
     map: impl Fn(&[f32], &[f32], &mut [f32]) + Sync,
 ) -> Result<Matrix, CoreError> {
-    let classes = from.classes();
-    let mut values = vec![0.0; from.rows() * classes];
-    values
-        .par_chunks_exact_mut(classes)
-        .enumerate()
-        .for_each_init(<(Vec<f32>, Vec<f32>)>::default, |(a, b), (row, out)| {
-            map(from.row(row, a), other.row(row, b), out)
-        });
-    Matrix::new(values, from.rows(), classes)
+    fill_rows(from, |[a, b], row, out| map(from.row(row, a), other.row(row, b), out))
+}
+
+/// A new matrix of one shape with `like`; each thread has two buffers.
+fn fill_rows(
+    like: Predictions<'_>,
+    fill: impl Fn(&mut [Vec<f32>; 2], usize, &mut [f32]) + Sync,
+) -> Result<Matrix, CoreError> {
+    let mut values = vec![0.0; like.rows() * like.classes()];
+    let rows = values.par_chunks_exact_mut(like.classes()).enumerate();
+    rows.for_each_init(Default::default, |buffers, (row, out)| fill(buffers, row, out));
+    Matrix::new(values, like.rows(), like.classes())
 }
 
 #[cfg(test)]

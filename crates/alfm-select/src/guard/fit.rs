@@ -97,6 +97,12 @@ impl Opinions {
 /// Parts of the labels, each judged by what the others say.
 pub(super) const FOLDS: usize = 5;
 
+/// The weights, 0 for the labels of one fold.
+pub(super) fn without(weights: &[f64], fold: usize) -> Vec<f64> {
+    let each = weights.iter().enumerate();
+    each.map(|(at, weight)| if at % FOLDS == fold { 0.0 } else { *weight }).collect()
+}
+
 /// For each labelled item an opinion that was fitted without its label, under a known noise rate: `FOLDS` opinions,
 /// which the items take in turn.
 ///
@@ -104,9 +110,7 @@ pub(super) const FOLDS: usize = 5;
 pub(crate) fn cross_fitted(evidence: &Evidence<'_>, free: Free, noise: f64) -> Vec<Opinion> {
     let start = Opinion { noise, ..Opinion::published(evidence.prior.columns()) };
     let fit = |fold: usize| {
-        let each = evidence.weights.iter().enumerate();
-        let others = each.map(|(at, weight)| if at % FOLDS == fold { 0.0 } else { *weight });
-        let others: Vec<f64> = others.collect();
+        let others = without(evidence.weights, fold);
         Logs::new(&Evidence { weights: &others, ..*evidence }).climb(start.clone(), free)
     };
     (0..FOLDS).into_par_iter().map(fit).collect()

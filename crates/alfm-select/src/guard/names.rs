@@ -2,7 +2,7 @@
 
 use alfm_core::{ClassId, CoreError, Matrix, MatrixView};
 
-use super::fit::FOLDS;
+use super::fit::{FOLDS, without};
 
 /// How many labels count for nothing known of a column: they are spread evenly over the classes.
 const SMOOTHING: f64 = 1.0;
@@ -89,12 +89,8 @@ pub(super) fn cross_fitted(
     labels: &[ClassId],
     weights: &[f64],
 ) -> Result<(Names, Matrix), CoreError> {
-    let without = |fold: usize| {
-        let each = weights.iter().enumerate();
-        let others = each.map(|(at, weight)| if at % FOLDS == fold { 0.0 } else { *weight });
-        Names::fit(prior, labels, &others.collect::<Vec<_>>())
-    };
-    let in_turn: Vec<Names> = (0..FOLDS).map(without).collect();
+    let judge = |fold: usize| Names::fit(prior, labels, &without(weights, fold));
+    let in_turn: Vec<Names> = (0..FOLDS).map(judge).collect();
     let rows = prior.iter().enumerate();
     let values = rows.flat_map(|(at, row)| in_turn[at % FOLDS].rename(row)).collect();
     let told = Matrix::new(values, labels.len(), prior.columns())?;

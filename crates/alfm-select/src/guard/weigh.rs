@@ -38,8 +38,6 @@ pub(crate) struct Verdict {
     pub(crate) clean: usize,
     pub(crate) trust: Trust,
     pub(crate) robust: bool,
-    /// Exponent of free labels that are distributions.
-    pub(crate) sharpen: f32,
     /// The share of labels that seems to be wrong.
     noise: f64,
     /// The labelled rows with their class and the probability that it is right.
@@ -151,7 +149,6 @@ impl GuardConfig {
             model: scored.model,
             clean,
             robust: self.robust,
-            sharpen: self.sharpen,
             noise: opinion.noise,
         };
         Ok((verdict, scored.pool))

@@ -300,11 +300,11 @@ impl Selector {
         }));
         round.noise_size = decision.noise.len();
         match verdict {
-            None => round.clean = self.clean_set(engine, decision, (prior, model), 1.0)?,
+            None => round.clean = self.clean_set(engine, decision, (prior, model))?,
             Some(verdict) => {
                 let certified = PriorAl::surest(&decision, &pool, verdict.trust.certified);
                 let experts = (probabilities(&verdict.prior)?, probabilities(&verdict.model)?);
-                round.clean = self.clean_set(engine, decision, experts, verdict.sharpen)?;
+                round.clean = self.clean_set(engine, decision, experts)?;
                 self.doubt(&mut round, &verdict);
                 round.clean.weight = verdict.trust.weight;
                 round.clean.certified = certified;
@@ -336,7 +336,6 @@ impl Selector {
         engine: &PriorAl,
         decision: Decision,
         (prior, model): (Predictions<'_>, Predictions<'_>),
-        sharpen: f32,
     ) -> Result<CleanSet, SelectError> {
         let config = engine.config();
         if config.clean == CleanRule::Off {
@@ -346,6 +345,7 @@ impl Selector {
         let rows = decision.clean;
         let soft = match config.clean {
             CleanRule::Soft => {
+                let sharpen = config.guard.as_ref().map_or(1.0, |guard| guard.sharpen);
                 Some(joint_probabilities(prior, model, config.joint, &rows, sharpen)?)
             }
             _ => None,
