@@ -53,9 +53,11 @@ impl Names {
     /// What the prior says of an item, under these names; `O(K^2)`.
     #[expect(clippy::cast_possible_truncation, reason = "probabilities")]
     pub(super) fn rename(&self, row: &[f32]) -> Vec<f32> {
-        let under = |class| row.iter().enumerate().map(move |(j, p)| (f64::from(*p), j, class));
-        let named = |class| under(class).map(|(p, j, class)| p * self.share(j, class)).sum::<f64>();
-        (0..self.classes).map(|class| named(class) as f32).collect()
+        let mut named = vec![0.0; self.classes];
+        for (p, spread) in row.iter().zip(self.spread.chunks_exact(self.classes)) {
+            named.iter_mut().zip(spread).for_each(|(named, share)| *named += f64::from(*p) * share);
+        }
+        named.into_iter().map(|p| p as f32).collect()
     }
 
     /// The class that each column mostly stands for; the lowest on ties.
