@@ -24,15 +24,16 @@ pub(super) struct Experts<'a> {
     labelled_model: Matrix,
 }
 
-/// Both experts under one opinion.
+/// The free labels of the pool, and how sure they are.
 pub(super) struct Scored {
+    /// The parts of both experts: their product is the free label.
     pub(super) prior: Matrix,
     pub(super) model: Matrix,
+    /// The free labels, beside the entropies that decide which items get one.
     pub(super) pool: Scores,
-    pub(super) labelled: Labelled,
 }
 
-/// The same for the labelled items alone.
+/// Both experts under one opinion, on the labelled items alone.
 pub(super) struct Labelled {
     pub(super) prior: Matrix,
     pub(super) model: Matrix,
@@ -83,41 +84,66 @@ impl<'a> Experts<'a> {
         self.names.as_ref().map(Names::classes)
     }
 
-    /// What they say of the pool under one opinion, beside what it makes of the labelled items.
+    /// How sure they are of the pool under one opinion, the small model's word being its own.
+    pub(super) fn sure(
+        &self,
+        opinion: &Opinion,
+        engine: &PriorAlConfig,
+        pool: &Pool<'_>,
+    ) -> Result<Scores, SelectError> {
+        let (prior, model) = (self.prior_part(opinion)?, self.model_part(opinion, None)?);
+        engine.score(probabilities(&prior)?, probabilities(&model)?, Joint::Product, pool)
+    }
+
+    /// The free labels of the pool: what is sure under one opinion, and what it is under another.
     ///
     /// `student` is the small model that has learned from free labels. If it is heard, it alone decides beside the
     /// prior which items are sure, and with the small model of labels alone what they are: what it has not learned
     /// from the prior's other labels is the prior's mistake more often than not.
-    pub(super) fn score(
+    pub(super) fn free_labels(
         &self,
-        opinion: &Opinion,
+        (opinion, free): (&Opinion, &Opinion),
         student: Option<Predictions<'_>>,
-        labelled: Labelled,
         engine: &PriorAlConfig,
         pool: &Pool<'_>,
     ) -> Result<Scored, SelectError> {
-        let prior = map_rows(self.prior, |row, out| match &self.names {
-            None => opinion.of_prior(row, out),
-            Some(names) => opinion.of_prior(&names.rename(row), out),
-        })?;
-        let model = self.smoothed.as_ref().map(probabilities).transpose()?.unwrap_or(self.model);
-        let model = match student {
-            None => map_rows(model, |row, out| opinion.of_model(row, out))?,
-            Some(student) => {
-                zip_rows(model, student, |row, other, out| opinion.of_models(row, other, out))?
-            }
+        let prior = self.prior_part(opinion)?;
+        let judge = match student {
+            Some(student) => map_rows(student, |row, out| opinion.of_model(row, out))?,
+            None => self.model_part(opinion, None)?,
         };
-        let (p, f) = (probabilities(&prior)?, probabilities(&model)?);
-        let mut scores = engine.score(p, f, Joint::Product, pool)?;
-        if let Some(student) = student {
-            let student = map_rows(student, |row, out| opinion.of_model(row, out))?;
-            let f = probabilities(&student)?;
-            scores.entropy = engine.score(p, f, Joint::Product, pool)?.entropy;
-        }
-        Ok(Scored { prior, model, pool: scores, labelled })
+        let (p, f) = (probabilities(&prior)?, probabilities(&judge)?);
+        let entropy = engine.score(p, f, Joint::Product, pool)?.entropy;
+        let model = self.model_part(free, student)?;
+        let mut scores = engine.score(p, probabilities(&model)?, Joint::Product, pool)?;
+        scores.entropy = entropy;
+        Ok(Scored { prior, model, pool: scores })
     }
 
-    /// What they say of the labelled items, each under the opinion whose turn it is.
+    /// The prior's part on the pool, under its names, `N x K`.
+    fn prior_part(&self, opinion: &Opinion) -> Result<Matrix, SelectError> {
+        Ok(map_rows(self.prior, |row, out| match &self.names {
+            None => opinion.of_prior(row, out),
+            Some(names) => opinion.of_prior(&names.rename(row), out),
+        })?)
+    }
+
+    /// The small model's part on the pool, `N x K`: half of it the student's if it is heard.
+    fn model_part(
+        &self,
+        opinion: &Opinion,
+        student: Option<Predictions<'_>>,
+    ) -> Result<Matrix, SelectError> {
+        let own = self.smoothed.as_ref().map(probabilities).transpose()?.unwrap_or(self.model);
+        Ok(match student {
+            None => map_rows(own, |row, out| opinion.of_model(row, out))?,
+            Some(student) => {
+                zip_rows(own, student, |row, other, out| opinion.of_models(row, other, out))?
+            }
+        })
+    }
+
+    /// What they say of the labelled items, each under the opinion whose turn it is; nothing without opinions.
     pub(super) fn in_turn(
         &self,
         opinions: &[Opinion],
@@ -125,8 +151,8 @@ impl<'a> Experts<'a> {
     ) -> Result<Vec<CoDecision>, SelectError> {
         let told = opinions.iter().map(|opinion| self.labelled(opinion, pool));
         let told = told.collect::<Result<Vec<_>, _>>()?;
-        let rows = 0..self.labelled_prior.view().rows();
-        Ok(rows.map(|at| told[at % told.len()].rows[at]).collect())
+        let rows = if told.is_empty() { 0 } else { self.labelled_prior.view().rows() };
+        Ok((0..rows).map(|at| told[at % told.len()].rows[at]).collect())
     }
 
     /// What they say of the labelled items under one opinion.
@@ -145,18 +171,17 @@ impl<'a> Experts<'a> {
     }
 }
 
-impl Scored {
-    /// Which labelled items would be among the `clean` surest ones.
-    pub(super) fn inside(&self, clean: usize) -> Vec<bool> {
+impl Labelled {
+    /// Which of the items would be among the `clean` surest ones of a pool that was scored under the same opinion.
+    pub(super) fn inside(&self, pool: &Scores, clean: usize) -> Vec<bool> {
         let limit = match clean {
             0 => f32::NEG_INFINITY,
             _ => {
-                let mut entropy = self.pool.entropy.clone();
+                let mut entropy = pool.entropy.clone();
                 *entropy.select_nth_unstable_by(clean - 1, f32::total_cmp).1
             }
         };
-        let entropy = self.labelled.rows.iter().map(|row| self.pool.weighted(row));
-        entropy.map(|entropy| entropy <= limit).collect()
+        self.rows.iter().map(|row| pool.weighted(row) <= limit).collect()
     }
 }
 

@@ -70,7 +70,7 @@ impl Opinions {
         let alone = logs.profile(&alone, Free { prior: false, ..free });
         let mut fits = logs.profile(&published, free);
         for (fit, alone) in fits.iter_mut().zip(&alone) {
-            fit.opinion.gain = logs.gain(fit, alone);
+            (fit.opinion.gain, fit.opinion.gain_error) = logs.gain(fit, alone);
         }
         let least = fits.iter().map(|fit| fit.loss).fold(f64::INFINITY, f64::min);
         let within = |nats: f64| {
@@ -181,22 +181,34 @@ impl<'a> Logs<'a> {
         rates.par_iter().map(fit).collect()
     }
 
-    /// Negative log-likelihood alone.
-    fn surprise(&self, opinion: &Opinion) -> f64 {
-        let mut sum = 0.0;
+    /// Negative log-likelihood of every label in nats, by its weight.
+    fn surprises(&self, opinion: &Opinion) -> Vec<f64> {
+        let mut surprises = Vec::with_capacity(self.evidence.labels.len());
         self.each(opinion, |p, label, weight| {
-            sum -= weight * observed(p[label], opinion.noise, p.len()).max(1e-12).ln();
+            surprises.push(-weight * observed(p[label], opinion.noise, p.len()).max(1e-12).ln());
         });
-        sum
+        surprises
     }
 
-    /// How much of the small model's surprise a fit takes away, beyond what a noisy oracle makes unavoidable; both
-    /// under the same noise rate.
-    fn gain(&self, fit: &Fit, alone: &Fit) -> f64 {
+    /// Negative log-likelihood alone.
+    fn surprise(&self, opinion: &Opinion) -> f64 {
+        self.surprises(opinion).iter().sum()
+    }
+
+    /// How much of the small model's surprise a fit takes away, beyond what a noisy oracle makes unavoidable, and one
+    /// standard error of that; both under the same noise rate.
+    fn gain(&self, fit: &Fit, alone: &Fit) -> (f64, f64) {
         let labels: f64 = self.evidence.weights.iter().sum();
         let floor = labels * noise_entropy(fit.opinion.noise, fit.opinion.bias.len());
         let (with, without) = (fit.surprise - floor, alone.surprise - floor);
-        if without > 0.0 { (1.0 - with / without).min(1.0) } else { 0.0 }
+        if without <= 0.0 {
+            return (0.0, 0.0);
+        }
+        let (before, after) = (self.surprises(&alone.opinion), self.surprises(&fit.opinion));
+        let mean = (without - with) / before.len() as f64;
+        let each = before.iter().zip(&after).map(|(before, after)| before - after - mean);
+        let error = each.map(|difference| difference * difference).sum::<f64>().sqrt();
+        ((1.0 - with / without).min(1.0), error / without)
     }
 
     /// Coordinate ascent in all but the noise rate.
@@ -345,6 +357,26 @@ mod tests {
         assert!((0.75..=1.4).contains(&opinion.prior), "{opinion:?}");
         assert!((0.75..=1.4).contains(&opinion.model), "{opinion:?}");
         assert!(opinion.gain > 0.2, "{opinion:?}");
+    }
+
+    /// Sixteen times the labels: a quarter of the error.
+    #[test]
+    fn the_error_of_the_gain_falls_as_labels_come() {
+        let error = |labels: usize| {
+            let truth = truth(labels);
+            let (prior, model) = (expert(&truth, 0.7, 0.7, 0), expert(&truth, 0.5, 0.6, 1));
+            fit(&prior, &model, &truth).gain_error
+        };
+        let (few, many) = (error(60), error(960));
+        assert!(many > 0.0 && few > 2.0 * many, "{few} {many}");
+    }
+
+    #[test]
+    fn a_prior_that_says_nothing_gains_nothing_for_certain() {
+        let truth = truth(60);
+        let nothing = Matrix::from_rows(&vec![[1.0 / 3.0; 3]; 60]).unwrap();
+        let opinion = fit(&nothing, &expert(&truth, 0.7, 0.7, 1), &truth);
+        assert!(opinion.gain.abs() < 1e-9 && opinion.gain_error < 1e-9, "{opinion:?}");
     }
 
     /// Says 0.8 and is right a third of the time: it knows nothing.

@@ -60,7 +60,7 @@ impl Default for GuardConfig {
             champion: true,
             rename: true,
             student: true,
-            sharpen: 1.5,
+            sharpen: 4.0,
             noise_aware: true,
             robust: true,
             explore: 0.1,

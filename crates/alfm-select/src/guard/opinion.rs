@@ -20,8 +20,13 @@ pub(crate) struct Opinion {
     /// The share of the small model's surprise at the labels that the prior takes away, beyond what the noise makes
     /// unavoidable; at most 1.
     pub(crate) gain: f64,
+    /// One standard error of the gain, from how it varies over labels.
+    pub(crate) gain_error: f64,
 }
 
+/// What the small model's exponent is multiplied with in free labels: what it knows has its say in training already,
+/// through the oracle's labels, and so have its mistakes.
+const SHARE_IN_FREE_LABELS: f64 = 0.5;
 /// Below this a probability counts as this.
 const FLOOR: f32 = 1e-6;
 
@@ -35,6 +40,7 @@ impl Opinion {
             noise: 0.0,
             least_noise: 0.0,
             gain: 0.0,
+            gain_error: 0.0,
         }
     }
 
@@ -43,6 +49,11 @@ impl Opinion {
     /// If both experts are too sure, both exponents are small, and the prior may still be the better one.
     pub(crate) fn trust(&self) -> f64 {
         self.prior / self.model.min(1.0)
+    }
+
+    /// The opinion on what a free label is.
+    pub(crate) fn of_free_labels(&self) -> Self {
+        Self { model: SHARE_IN_FREE_LABELS * self.model, ..self.clone() }
     }
 
     /// The prior's part, `p_L^a exp(beta)`, normalised; `N x K`.
@@ -89,6 +100,19 @@ fn normalise(logs: impl Iterator<Item = f64> + Clone, out: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Together 0.195 against 0.245; with the root of the small model's word 0.356 against 0.293.
+    #[test]
+    fn the_small_model_has_half_its_say_in_free_labels() {
+        let joint = Opinion::published(2);
+        let best = |opinion: &Opinion| {
+            let (mut prior, mut model) = ([0.0; 2], [0.0; 2]);
+            opinion.of_prior(&[0.65, 0.35], &mut prior);
+            opinion.of_model(&[0.3, 0.7], &mut model);
+            usize::from(prior[1] * model[1] > prior[0] * model[0])
+        };
+        assert_eq!((best(&joint), best(&joint.of_free_labels())), (1, 0));
+    }
 
     /// p = 0.9 against a noise of 0.2 among 5 classes: 0.72 / (0.72 + 0.2 * 0.1 / 4).
     #[test]

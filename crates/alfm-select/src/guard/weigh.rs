@@ -25,8 +25,17 @@ struct Hearing<'a> {
     experts: Experts<'a>,
     opinions: Opinions,
     told: Labelled,
-    /// Whether the prior keeps its say.
-    trusted: bool,
+    testimony: Testimony,
+}
+
+/// What labels say of the prior.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Testimony {
+    /// It gains more than it costs.
+    For,
+    /// It gains too little, but within one standard error may gain enough.
+    Undecided,
+    Against,
 }
 
 /// What the guard makes of both experts.
@@ -86,20 +95,22 @@ impl GuardConfig {
 
         // The labels were asked where the experts are unsure. Weighted by kind they stand for the pool.
         let published = Opinion::published(prior.classes());
-        let told = experts.labelled(&published, pool)?;
-        let inside = experts.score(&published, None, told, engine, pool)?.inside(largest_clean);
+        let sure = experts.sure(&published, engine, pool)?;
+        let inside = experts.labelled(&published, pool)?.inside(&sure, largest_clean);
         let weights = post_stratified(&inside, largest_clean, candidates);
 
         let mut heard = self.hear(experts, &labels, &weights, pool)?;
-        if self.rename && !heard.trusted {
+        if self.rename && heard.testimony != Testimony::For {
             let renamed = heard.experts.renamed(&labels, &weights)?;
             let again = self.hear(renamed, &labels, &weights, pool)?;
-            if again.trusted && again.opinions.loss + RENAMED_BY < heard.opinions.loss {
+            let better = again.opinions.loss + RENAMED_BY < heard.opinions.loss;
+            if better && again.testimony == Testimony::For {
                 heard = again;
             }
         }
-        let Hearing { experts, opinions: Opinions { pool: joint, alone, .. }, told, trusted } =
-            heard;
+        // It is withdrawn by evidence: what is left in doubt is left.
+        let trusted = heard.testimony != Testimony::Against;
+        let Hearing { experts, opinions: Opinions { pool: joint, alone, .. }, told, .. } = heard;
         let rights = Rights::new(&told.rows, &labels, &weights);
         // What is given up has no say in anything else.
         let (opinion, told) = match trusted {
@@ -107,18 +118,22 @@ impl GuardConfig {
             false => (&alone, experts.labelled(&alone, pool)?),
         };
         let student = pool.model().filter(|_| trusted && self.student);
-        let scored = experts.score(opinion, student, told, engine, pool)?;
+        let free = if trusted { opinion.of_free_labels() } else { opinion.clone() };
+        let scored = experts.free_labels((opinion, &free), student, engine, pool)?;
         let clean = if trusted { largest_clean } else { 0 };
 
         // Without free labels there is no error to state.
-        let unseen = match trusted {
+        let opinions = match trusted {
             true => {
                 let evidence = experts.evidence(&labels, &weights);
-                experts.in_turn(&cross_fitted(&evidence, self.free(), opinion.noise), pool)?
+                cross_fitted(&evidence, self.free(), opinion.noise)
             }
             false => Vec::new(),
         };
-        let entropy: Vec<f32> = unseen.iter().map(|row| scored.pool.weighted(row)).collect();
+        let entropy = experts.in_turn(&opinions, pool)?;
+        let entropy: Vec<f32> = entropy.iter().map(|row| scored.pool.weighted(row)).collect();
+        let opinions: Vec<Opinion> = opinions.iter().map(Opinion::of_free_labels).collect();
+        let unseen = experts.in_turn(&opinions, pool)?;
         let random = (0..unseen.len()).filter(|at| random(labelled[*at].0));
         let random = RandomLabels::new(random, &labels, &unseen, &entropy);
         let stated = random.state(clean, candidates, self, opinion);
@@ -137,7 +152,6 @@ impl GuardConfig {
             certified: stated.certified,
             renamed: experts.names(),
         };
-        let told = &scored.labelled;
         let experts = told.prior.view().iter().zip(told.model.view().iter());
         let labelled = labelled.iter().zip(experts).map(|((row, class), (l, f))| {
             (*row, *class, credence(l, f, opinion.noise)[class.index()])
@@ -164,8 +178,8 @@ impl GuardConfig {
     ) -> Result<Hearing<'a>, SelectError> {
         let opinions = Opinions::fit(&experts.evidence(labels, weights), self.free());
         let told = experts.labelled(&opinions.pool, pool)?;
-        let trusted = self.trusts(&opinions.pool, labels);
-        Ok(Hearing { experts, opinions, told, trusted })
+        let testimony = self.testimony(&opinions.pool, labels);
+        Ok(Hearing { experts, opinions, told, testimony })
     }
 
     fn free(&self) -> Free {
@@ -173,11 +187,18 @@ impl GuardConfig {
     }
 
     /// Whether the prior keeps its say: it has enough weight, and gains more than it costs.
-    fn trusts(&self, opinion: &Opinion, labels: &[ClassId]) -> bool {
+    fn testimony(&self, opinion: &Opinion, labels: &[ClassId]) -> Testimony {
         // Labels of one class can't tell an expert that knows from one that always names that class.
         let tested = labels.iter().any(|label| *label != labels[0]);
-        let worth_it = !self.champion || (tested && opinion.gain >= LEAST_GAIN);
-        worth_it && opinion.trust() > LEAST_TRUST
+        if opinion.trust() <= LEAST_TRUST || (self.champion && !tested) {
+            Testimony::Against
+        } else if !self.champion || opinion.gain >= LEAST_GAIN {
+            Testimony::For
+        } else if opinion.gain + opinion.gain_error >= LEAST_GAIN {
+            Testimony::Undecided
+        } else {
+            Testimony::Against
+        }
     }
 }
 
@@ -185,4 +206,23 @@ impl GuardConfig {
 pub(crate) fn missing() -> SelectError {
     let (strategy, input) = (crate::PRIORAL_GUARDED, Input::LabelsOnly);
     AcquireError::MissingInput { strategy, input }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trust_is_withdrawn_by_evidence_and_not_by_doubt() {
+        let testimony = |gain: f64, gain_error: f64, labels: [u32; 2]| {
+            let opinion = Opinion { gain, gain_error, ..Opinion::published(2) };
+            GuardConfig::default().testimony(&opinion, &labels.map(ClassId::new))
+        };
+        assert_eq!(testimony(0.2, 0.5, [0, 1]), Testimony::For);
+        assert_eq!(testimony(-0.02, 0.05, [0, 1]), Testimony::Undecided);
+        assert_eq!(testimony(-0.2, 0.05, [0, 1]), Testimony::Against);
+        // A prior that says nothing neither gains nor varies.
+        assert_eq!(testimony(0.0, 0.0, [0, 1]), Testimony::Against);
+        assert_eq!(testimony(0.2, 0.5, [1, 1]), Testimony::Against);
+    }
 }
