@@ -81,8 +81,11 @@ pub struct Trust {
     pub prior_exponent: f64,
     /// Exponent of the small model.
     pub model_exponent: f64,
-    /// The share of the small model's surprise at the labels that the prior takes away.
+    /// The share of the small model's surprise at the labels that the prior takes away; it may be below 0.
     pub gain: f64,
+    /// One standard error of the gain: the prior is given up if even that much above it is too little.
+    #[serde(default)]
+    pub gain_error: f64,
     /// The share of the oracle's labels that seems to be wrong.
     pub noise_rate: f64,
     /// Share of labelled items that the prior gets right, weighted to stand for the pool.

@@ -141,6 +141,7 @@ impl GuardConfig {
             prior_exponent: joint.prior,
             model_exponent: joint.model,
             gain: joint.gain,
+            gain_error: joint.gain_error,
             noise_rate: opinion.noise,
             prior_right: rights.prior,
             joint_right: rights.joint,
