@@ -84,39 +84,32 @@ impl<'a> Experts<'a> {
         self.names.as_ref().map(Names::classes)
     }
 
-    /// How sure they are of the pool under one opinion, the small model's word being its own.
-    pub(super) fn sure(
-        &self,
-        opinion: &Opinion,
-        engine: &PriorAlConfig,
-        pool: &Pool<'_>,
-    ) -> Result<Scores, SelectError> {
-        let (prior, model) = (self.prior_part(opinion)?, self.model_part(opinion, None)?);
-        engine.score(probabilities(&prior)?, probabilities(&model)?, Joint::Product, pool)
-    }
-
-    /// The free labels of the pool: what is sure under one opinion, and what it is under another.
+    /// How sure they are of the pool under one opinion, and its free labels under another, `free`, or the same.
     ///
     /// `student` is the small model that has learned from free labels. If it is heard, it alone decides beside the
     /// prior which items are sure, and with the small model of labels alone what they are: what it has not learned
     /// from the prior's other labels is the prior's mistake more often than not.
-    pub(super) fn free_labels(
+    pub(super) fn score(
         &self,
-        (opinion, free): (&Opinion, &Opinion),
+        opinion: &Opinion,
+        free: Option<&Opinion>,
         student: Option<Predictions<'_>>,
         engine: &PriorAlConfig,
         pool: &Pool<'_>,
     ) -> Result<Scored, SelectError> {
         let prior = self.prior_part(opinion)?;
+        let score = |model: &Matrix| {
+            engine.score(probabilities(&prior)?, probabilities(model)?, Joint::Product, pool)
+        };
         let judge = match student {
             Some(student) => map_rows(student, |row, out| opinion.of_model(row, out))?,
             None => self.model_part(opinion, None)?,
         };
-        let (p, f) = (probabilities(&prior)?, probabilities(&judge)?);
-        let entropy = engine.score(p, f, Joint::Product, pool)?.entropy;
+        let sure = score(&judge)?;
+        let Some(free) = free else { return Ok(Scored { prior, model: judge, pool: sure }) };
         let model = self.model_part(free, student)?;
-        let mut scores = engine.score(p, probabilities(&model)?, Joint::Product, pool)?;
-        scores.entropy = entropy;
+        let mut scores = score(&model)?;
+        scores.entropy = sure.entropy;
         Ok(Scored { prior, model, pool: scores })
     }
 

@@ -181,18 +181,18 @@ impl<'a> Logs<'a> {
         rates.par_iter().map(fit).collect()
     }
 
-    /// Negative log-likelihood of every label in nats, by its weight.
-    fn surprises(&self, opinion: &Opinion) -> Vec<f64> {
-        let mut surprises = Vec::with_capacity(self.evidence.labels.len());
+    /// The negative log-likelihood of every label in nats, by its weight, in turn.
+    fn surprises(&self, opinion: &Opinion, mut visit: impl FnMut(f64)) {
         self.each(opinion, |p, label, weight| {
-            surprises.push(-weight * observed(p[label], opinion.noise, p.len()).max(1e-12).ln());
+            visit(-weight * observed(p[label], opinion.noise, p.len()).max(1e-12).ln());
         });
-        surprises
     }
 
     /// Negative log-likelihood alone.
     fn surprise(&self, opinion: &Opinion) -> f64 {
-        self.surprises(opinion).iter().sum()
+        let mut sum = 0.0;
+        self.surprises(opinion, |surprise| sum += surprise);
+        sum
     }
 
     /// How much of the small model's surprise a fit takes away, beyond what a noisy oracle makes unavoidable, and one
@@ -204,7 +204,12 @@ impl<'a> Logs<'a> {
         if without <= 0.0 {
             return (0.0, 0.0);
         }
-        let (before, after) = (self.surprises(&alone.opinion), self.surprises(&fit.opinion));
+        let all = |fit: &Fit| {
+            let mut all = Vec::with_capacity(self.evidence.labels.len());
+            self.surprises(&fit.opinion, |surprise| all.push(surprise));
+            all
+        };
+        let (before, after) = (all(alone), all(fit));
         let mean = (without - with) / before.len() as f64;
         let each = before.iter().zip(&after).map(|(before, after)| before - after - mean);
         let error = each.map(|difference| difference * difference).sum::<f64>().sqrt();

@@ -40,7 +40,7 @@ enum Testimony {
 
 /// What the guard makes of both experts.
 pub(crate) struct Verdict {
-    /// The calibrated experts, `N x K`: their plain product is the joint distribution.
+    /// The parts of both experts, `N x K`: their plain product is the free label.
     pub(crate) prior: Matrix,
     pub(crate) model: Matrix,
     /// How many of the unlabelled items become clean.
@@ -95,7 +95,7 @@ impl GuardConfig {
 
         // The labels were asked where the experts are unsure. Weighted by kind they stand for the pool.
         let published = Opinion::published(prior.classes());
-        let sure = experts.sure(&published, engine, pool)?;
+        let sure = experts.score(&published, None, None, engine, pool)?.pool;
         let inside = experts.labelled(&published, pool)?.inside(&sure, largest_clean);
         let weights = post_stratified(&inside, largest_clean, candidates);
 
@@ -118,8 +118,8 @@ impl GuardConfig {
             false => (&alone, experts.labelled(&alone, pool)?),
         };
         let student = pool.model().filter(|_| trusted && self.student);
-        let free = if trusted { opinion.of_free_labels() } else { opinion.clone() };
-        let scored = experts.free_labels((opinion, &free), student, engine, pool)?;
+        let free = trusted.then(|| opinion.of_free_labels());
+        let scored = experts.score(opinion, free.as_ref(), student, engine, pool)?;
         let clean = if trusted { largest_clean } else { 0 };
 
         // Without free labels there is no error to state.
