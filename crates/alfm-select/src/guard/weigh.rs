@@ -63,7 +63,8 @@ impl Verdict {
         suspects
     }
 
-    /// For each class, the probability that it is right if the oracle says so of this row.
+    /// For each class, the probability that it is right if the oracle says so of this row, whose free label may say how
+    /// probable the class is.
     pub(crate) fn credence(&self, row: usize) -> Vec<f32> {
         credence(self.prior.view().row(row), self.model.view().row(row), self.noise)
     }
