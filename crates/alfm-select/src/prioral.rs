@@ -267,9 +267,9 @@ impl PriorAl {
 
     /// One guarded round; `history` knows which labels were asked at random, and which twice.
     ///
-    /// Time as [`decide`](PriorAl::decide) at most three times, and `O(n K)` some hundred times for each noise rate, twice if the
-    /// prior is heard again; `O(N K^2)` more if it is believed under other names. `12 N K` bytes for the calibrated
-    /// experts, up to `8 N K` more while a class has one label only.
+    /// Time as [`decide`](PriorAl::decide) at most three times, and `O(n K)` some hundred times for each noise rate,
+    /// twice if the prior is heard again; `O(N K^2)` more if it is believed under other names. `12 N K` bytes for the
+    /// calibrated experts, up to `8 N K` more while a class has one label only.
     pub(crate) fn decide_guarded(
         &self,
         guard: &GuardConfig,

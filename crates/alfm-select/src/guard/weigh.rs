@@ -63,8 +63,8 @@ impl Verdict {
         suspects
     }
 
-    /// For each class, the probability that it is right if the oracle says so of this row, whose free label may say how
-    /// probable the class is.
+    /// For each class, the probability that it is right if the oracle says so of this row, the class being as probable
+    /// as in the row's free label.
     pub(crate) fn credence(&self, row: usize) -> Vec<f32> {
         credence(self.prior.view().row(row), self.model.view().row(row), self.noise)
     }
