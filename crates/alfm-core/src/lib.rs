@@ -10,6 +10,7 @@ mod check;
 mod digest;
 mod element;
 mod error;
+mod failure;
 #[cfg(feature = "files")]
 pub mod files;
 mod labels;
@@ -22,6 +23,7 @@ mod softmax;
 
 pub use digest::Digest;
 pub use error::CoreError;
+pub use failure::{Error, ErrorKind};
 pub use labels::{Label, LabelStore, Provenance};
 pub use matrix::{Matrix, MatrixView};
 pub use predictions::{Predictions, ROW_SUM_TOLERANCE, ScoreKind};
