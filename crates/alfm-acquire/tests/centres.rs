@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use alfm_acquire::compute::Metric;
 use alfm_acquire::{Acquisition, Badge, KCenterGreedy, Pick, Pool};
 use alfm_core::{ClassId, MatrixView, Predictions, SeedTree};
+use alfm_kernels::Metric;
 use serde_json::Value;
 
 fn reference() -> Value {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alfm_core::files::write_atomically;
 use alfm_core::{Digest, Matrix};
-use alfm_device::Backend;
+use alfm_kernels::device::Backend;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 

@@ -1,7 +1,7 @@
 //! Networks of texts, run in batches where they are.
 
 use alfm_core::Matrix;
-use alfm_device::Backend;
+use alfm_kernels::device::Backend;
 
 use crate::parallel::for_each_in_parallel;
 use crate::placed::{CARD_NUMBERS, attempt, card_batch};
