@@ -46,6 +46,3 @@ pub use registry::{Entry, Summary, find, registry};
 pub use request::Request;
 pub use uncertainty::{Bald, Entropy, Gini, LeastConfident, Margin, Power, Weigh};
 pub use wrap::{ClassQuota, Oversampled};
-
-#[cfg(test)]
-mod contract;

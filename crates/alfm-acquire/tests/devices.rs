@@ -6,34 +6,10 @@
 use alfm_acquire::{Acquisition, Badge, KCenterGreedy, Pick, Pool};
 use alfm_core::{ClassId, MatrixView, Predictions, SeedTree};
 use alfm_kernels::Metric;
-use alfm_kernels::device::{Device, open_device};
-use rand::RngExt;
+use alfm_testing::device::{distributions, others, uniform};
 
 /// What the documentation of `Device` promises.
 const TOLERANCE: f64 = 1e-5;
-
-/// The devices beside the processor; those that are missing say why.
-fn others() -> Vec<Box<dyn Device>> {
-    let open = |name| open_device(name).map_err(|error| eprintln!("skipped: {error}")).ok();
-    ["wgpu", "cuda"].into_iter().filter_map(open).collect()
-}
-
-fn uniform(length: usize, name: &str) -> Vec<f32> {
-    let mut rng = SeedTree::new(7).child(name).rng();
-    (0..length).map(|_| rng.random()).collect()
-}
-
-/// Distributions from flat to nearly certain.
-fn distributions(rows: usize, classes: usize, name: &str) -> Vec<f32> {
-    let mut values = uniform(rows * classes, name);
-    for (row, values) in values.chunks_exact_mut(classes).enumerate() {
-        let sharpness = 1.0 + (row % 13) as f32;
-        values.iter_mut().for_each(|value| *value = (value.powf(sharpness)).max(1e-12));
-        let sum: f32 = values.iter().sum();
-        values.iter_mut().for_each(|value| *value /= sum);
-    }
-    values
-}
 
 /// Rows and scores; nothing may be chosen in another order, as these scores are far apart.
 fn assert_same(strategy: &dyn Acquisition, pool: &Pool<'_>, budget: usize, longest: f64) {

@@ -140,9 +140,10 @@ fn widen(values: &[f32; 8]) -> Lanes {
 #[inline(always)]
 fn add_product<const FUSED: bool>(sums: &mut Lanes, x: &Lanes, y: &Lanes) {
     for lane in 0..8 {
-        sums[lane] = match FUSED {
-            true => x[lane].mul_add(y[lane], sums[lane]),
-            false => sums[lane] + x[lane] * y[lane],
+        sums[lane] = if FUSED {
+            x[lane].mul_add(y[lane], sums[lane])
+        } else {
+            sums[lane] + x[lane] * y[lane]
         };
     }
 }

@@ -20,10 +20,8 @@ pub fn plus_plus<S: MetricSpace>(
     let mut remaining = Remaining::new(points.len());
     let mut chosen = Vec::with_capacity(count);
     while chosen.len() < count {
-        let drawn = match chosen.is_empty() {
-            true => first,
-            false => draw::categorical(nearest.minima(), random),
-        };
+        let drawn =
+            if chosen.is_empty() { first } else { draw::categorical(nearest.minima(), random) };
         let next = drawn.inspect(|at| remaining.remove(*at)).or_else(|| remaining.draw(random));
         let Some(next) = next else { break };
         chosen.push((next, nearest.minima()[next]));

@@ -130,9 +130,10 @@ impl Share<'_> {
 fn shares(scores: &[f32], count: usize) -> Vec<Share<'_>> {
     let bracketed = brackets(scores, &bracket(scores, count));
     let (below, near) = totals(&bracketed);
-    let blocks = match below < count && count <= below + near {
-        true => bracketed,
-        false => brackets(scores, &(0..=u32::MAX)),
+    let blocks = if below < count && count <= below + near {
+        bracketed
+    } else {
+        brackets(scores, &(0..=u32::MAX))
     };
     let (below, near) = totals(&blocks);
     let mut keys = Vec::with_capacity(near);
