@@ -95,7 +95,8 @@ pub(crate) fn check_shapes(
     prior: Predictions<'_>,
     model: Predictions<'_>,
 ) -> Result<(), CoreError> {
-    let (rows, classes) = (prior.rows(), prior.classes());
+    let rows = prior.rows();
+    let classes = prior.classes();
     if model.rows() != rows {
         return Err(CoreError::RowCount { what: "model", expected: rows, got: model.rows() });
     }
@@ -209,10 +210,12 @@ mod tests {
     fn a_row_does_not_depend_on_its_neighbours() {
         let prior = [0.7, 0.2, 0.1, 0.25, 0.25, 0.5, 1.0, 0.0, 0.0, 0.3, 0.4, 0.3];
         let model = [0.1, 0.2, 0.7, 0.5, 0.25, 0.25, 0.0, 0.5, 0.5, 0.3, 0.3, 0.4];
-        let (many_prior, many_model) = (prior.repeat(11), model.repeat(11));
+        let many_prior = prior.repeat(11);
+        let many_model = model.repeat(11);
         for joint in [Joint::Product, Joint::SmallOnly, Joint::PriorOnly, Joint::Mixture(0.3)] {
             for rows in 1..=44 {
-                let (prior, model) = (&many_prior[..rows * 3], &many_model[..rows * 3]);
+                let prior = &many_prior[..rows * 3];
+                let model = &many_model[..rows * 3];
                 let together = decide(prior, model, 3, joint);
                 assert_eq!(together.len(), rows);
                 for (row, together) in together.into_iter().enumerate() {

@@ -80,7 +80,8 @@ impl<'a, S: MetricSpace> RunningMinimum<'a, S> {
 
     /// Adds a centre, which need not be one of the points.
     pub fn add(&mut self, centre: usize) {
-        let (space, points) = (self.space, self.points);
+        let space = self.space;
+        let points = self.points;
         self.nearest.par_iter_mut().zip(points).with_min_len(256).for_each(|(nearest, point)| {
             *nearest = nearest.min(space.squared_distance(*point, centre));
         });

@@ -92,7 +92,8 @@ pub fn nearest_means(points: MatrixView<'_>, means: MatrixView<'_>) -> Vec<usize
 /// # Errors
 /// [`CoreError::NotFinite`] where a mean overflows single precision.
 pub fn cluster_means(points: MatrixView<'_>, clusters: &[usize]) -> Result<Matrix, CoreError> {
-    let (rows, width) = (Rows::new(points), points.columns());
+    let rows = Rows::new(points);
+    let width = points.columns();
     let count = clusters.iter().max().map_or(0, |last| last + 1);
     let mut values = vec![0.0; count * width];
     for (members, mean) in members(clusters, count).iter().zip(values.chunks_exact_mut(width)) {

@@ -81,7 +81,8 @@ impl<'a> Embedded<'a> {
 
 impl MetricSpace for Embedded<'_> {
     fn squared_distance(&self, a: usize, b: usize) -> f64 {
-        let (norm_a, norm_b) = (self.rows.squared_norm(a), self.rows.squared_norm(b));
+        let norm_a = self.rows.squared_norm(a);
+        let norm_b = self.rows.squared_norm(b);
         self.metric.squared(norm_a, norm_b, self.rows.dot(a, b))
     }
 }

@@ -136,7 +136,8 @@ mod tests {
             pairs.map(|(x, y)| f64::from(x - y).powi(2)).sum::<f64>()
         };
         for (a, b) in [(0, 1), (3, 30), (17, 39)] {
-            let (full, short) = (distance(view, a, b), distance(reduced.view(), a, b));
+            let full = distance(view, a, b);
+            let short = distance(reduced.view(), a, b);
             assert!((full - short).abs() < 1e-4 * full, "{full} {short}");
         }
         // A third direction has no variance left.

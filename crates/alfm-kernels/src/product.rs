@@ -121,7 +121,8 @@ fn tile<const P: usize, const C: usize, const FUSED: bool>(
     let mut products = totals(&std::hint::black_box(sums));
     for i in 0..P {
         for c in 0..C {
-            let (x, y) = (&points[i][chunks * 8..columns], &centres[c][chunks * 8..columns]);
+            let x = &points[i][chunks * 8..columns];
+            let y = &centres[c][chunks * 8..columns];
             products[i][c] += rest(x, y);
         }
     }
@@ -199,7 +200,8 @@ mod tests {
             ),
         ) {
             let rows: Vec<&[f32]> = (0..22).map(|row| &values[row * 37..][..width]).collect();
-            let (points, centres) = (&rows[..points], &rows[11..11 + centres]);
+            let points = &rows[..points];
+            let centres = &rows[11..11 + centres];
             let mut single = Vec::new();
             let mut portable = Vec::new();
             for point in points {

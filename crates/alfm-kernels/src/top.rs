@@ -55,11 +55,14 @@ pub fn split_largest(scores: &[f32], count: usize) -> (Vec<usize>, Vec<usize>) {
     if count == 0 {
         return (Vec::new(), (0..scores.len()).collect());
     }
-    let (mut top, mut rest) = (vec![0; count], vec![0; scores.len() - count]);
-    let (mut top_left, mut rest_left) = (&mut top[..], &mut rest[..]);
+    let mut top = vec![0; count];
+    let mut rest = vec![0; scores.len() - count];
+    let mut top_left = &mut top[..];
+    let mut rest_left = &mut rest[..];
     let mut pieces = Vec::new();
     for share in shares(scores, count) {
-        let (mine, others) = (share.size, share.scores.len() - share.size);
+        let mine = share.size;
+        let others = share.scores.len() - share.size;
         pieces.push((share, take(&mut top_left, mine), take(&mut rest_left, others)));
     }
     pieces.into_par_iter().for_each(|(share, top, rest)| share.divide(top, rest));
@@ -108,7 +111,9 @@ impl Share<'_> {
     /// Writes each position to the end of both lists and moves on in the one that it belongs to: which that
     /// is, no branch predictor could tell.
     fn divide(&self, top: &mut [usize], rest: &mut [usize]) {
-        let (mut in_top, mut in_rest, mut ties) = (0, 0, self.ties);
+        let mut in_top = 0;
+        let mut in_rest = 0;
+        let mut ties = self.ties;
         for (at, score) in (self.first..).zip(self.scores) {
             let key = key(*score);
             let tie = key == self.cut && ties > 0;
@@ -164,7 +169,8 @@ fn bracket(scores: &[f32], count: usize) -> RangeInclusive<u32> {
     // Four standard deviations of the rank in a random sample, and a little for the smallest ranks.
     let slack = 4.0 * (rank * (1.0 - rank / SAMPLE as f64)).sqrt() + 4.0;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "both >= 0")]
-    let (low, high) = ((rank - slack).max(0.0) as usize, (rank + slack) as usize);
+    let low = (rank - slack).max(0.0) as usize;
+    let high = (rank + slack) as usize;
     let low = if low == 0 { 0 } else { sample[low] };
     low..=sample.get(high).copied().unwrap_or(u32::MAX)
 }
@@ -183,10 +189,13 @@ fn brackets(scores: &[f32], bracket: &RangeInclusive<u32>) -> Vec<Block> {
 
 /// Keys go to the end of a short list, which moves on where they are near: no branch to mispredict.
 fn within(scores: &[f32], bracket: &RangeInclusive<u32>) -> Block {
-    let (low, high) = (*bracket.start(), *bracket.end());
-    let (mut below, mut near) = (0, Vec::new());
+    let low = *bracket.start();
+    let high = *bracket.end();
+    let mut below = 0;
+    let mut near = Vec::new();
     for scores in scores.chunks(RUN) {
-        let (mut list, mut length) = ([0; RUN], 0);
+        let mut list = [0; RUN];
+        let mut length = 0;
         for score in scores {
             let key = key(*score);
             list[length] = key;

@@ -53,7 +53,8 @@ pub fn fills_the_batch(strategy: &dyn Acquisition) {
 /// # Panics
 /// If the strategy breaks its contract.
 pub fn seed_decides_alone(strategy: &dyn Acquisition) {
-    let (one, three) = (threads(1), threads(3));
+    let one = threads(1);
+    let three = threads(3);
     for_all(strategy, &(pools(), any::<u64>()), |(owned, seed)| {
         let alone = one.install(|| owned.select(strategy, 5, seed));
         let together = three.install(|| owned.select(strategy, 5, seed));
@@ -215,7 +216,8 @@ impl Game<'_> {
         };
         let seed = SeedTree::new(self.seed);
         let select = |pool: &Pool<'_>| {
-            let (budget, annotators) = (self.budget, self.annotators);
+            let budget = self.budget;
+            let annotators = self.annotators;
             select_with_oracle(self.interactive, pool, budget, annotators, &seed, &mut oracle)
         };
         let picks = self.owned.with_pool(select).unwrap();

@@ -56,7 +56,8 @@ impl OwnedPool {
         wanted: impl Fn(Input) -> bool,
         act: impl FnOnce(&Pool<'_>) -> T,
     ) -> T {
-        let (rows, classes) = (self.rows(), self.classes);
+        let rows = self.rows();
+        let classes = self.classes;
         let model = Predictions::probabilities(&self.probabilities, rows, classes).unwrap();
         let width = self.embeddings.len() / rows;
         let embeddings = MatrixView::new(&self.embeddings, rows, width).unwrap();

@@ -22,7 +22,8 @@ pub(super) fn bandwidth<R: Runtime>(
     let most = gpu.rows_of(classes.max(kernels::MEASURES), kernels::DECIDERS)?;
     let rows = rows.min(most).min(CUBES * kernels::UNITS as usize / classes);
     let inputs = |seed| Buffer::of(&gpu.client, numbers(rows * classes, seed));
-    let (prior, model) = (inputs(1), inputs(2));
+    let prior = inputs(1);
+    let model = inputs(2);
     let decide = || {
         launch(gpu, &prior, &model, (0..rows, classes), Joint::Product);
     };

@@ -102,7 +102,8 @@ fn collect<R: Runtime>(
     classes: usize,
     decisions: &mut Vec<(CoDecision, bool)>,
 ) -> Result<(), DeviceError> {
-    let (measures, labels) = (block.measures.read(gpu)?, block.labels.read(gpu)?);
+    let measures = block.measures.read(gpu)?;
+    let labels = block.labels.read(gpu)?;
     let rows = block.rows.len();
     if labels.last() != Some(&block.stamp) {
         return Err(gpu.lost());
@@ -110,7 +111,8 @@ fn collect<R: Runtime>(
     #[expect(clippy::cast_possible_truncation, reason = "entropies are single precision")]
     let highest = (classes as f64).ln() as f32;
     decisions.extend((0..rows).map(|row| {
-        let (measure, label) = (|at| measures[at * rows + row], |at| labels[at * rows + row]);
+        let measure = |at| measures[at * rows + row];
+        let label = |at| labels[at * rows + row];
         let decision = CoDecision {
             joint_entropy: f32::clamp(measure(0), 0.0, highest),
             model_entropy: f32::clamp(measure(1), 0.0, highest),

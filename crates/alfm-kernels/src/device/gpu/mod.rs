@@ -52,7 +52,8 @@ impl<R: Runtime> Gpu<R> {
 
     /// How many rows of so many numbers a block holds, if `units` of them run together.
     fn rows_of(&self, columns: usize, units: u32) -> Result<usize, DeviceError> {
-        let (device, bytes) = (self.backend.name(), self.block);
+        let device = self.backend.name();
+        let bytes = self.block;
         match bytes / (4 * columns) {
             0 => Err(DeviceError::RowTooWide { device, columns, bytes }),
             rows => Ok(rows.min(CUBES * units as usize)),

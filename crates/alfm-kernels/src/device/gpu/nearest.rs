@@ -127,7 +127,8 @@ impl<'a, R: Runtime> FarthestOnGpu<'a, R> {
         // A block of few rows has fewer searchers, and nothing is found by the others.
         let nobody = Buffer::of(&gpu.client, vec![kernels::NONE; found]);
         let found = (nobody, Buffer::empty(&gpu.client, found));
-        let (centres, open) = (Vec::new(), Vec::new());
+        let centres = Vec::new();
+        let open = Vec::new();
         Ok(Self { resident, centres, measured: 0, open, found, taken: None })
     }
 
@@ -155,12 +156,14 @@ impl<'a, R: Runtime> FarthestOnGpu<'a, R> {
                 (at * SEARCHERS) as u32,
             );
         }
-        let (numbers, distances) = (numbers.read(gpu)?, distances.read(gpu)?);
+        let numbers = numbers.read(gpu)?;
+        let distances = distances.read(gpu)?;
         let found = numbers.chunks(SEARCHERS).zip(distances.chunks(SEARCHERS));
         let mut best: Option<(usize, f32)> = None;
         for (block, (numbers, distances)) in self.resident.blocks.iter().zip(found) {
             for (number, distance) in numbers.iter().zip(distances) {
-                let (row, distance) = (block.start + *number as usize, *distance);
+                let row = block.start + *number as usize;
+                let distance = *distance;
                 let further = |(first, largest): (usize, f32)| {
                     distance > largest || (distance == largest && row < first)
                 };
