@@ -96,7 +96,7 @@ impl Owned {
 }
 
 fn strategies() -> impl Iterator<Item = Box<dyn Acquisition>> {
-    registry().map(Entry::build)
+    registry().map(Entry::sample)
 }
 
 fn pool() -> impl Strategy<Value = Owned> {
@@ -242,7 +242,7 @@ fn a_missing_input_is_named() {
 
 #[test]
 fn names_are_distinct() {
-    let mut names: Vec<&str> = strategies().map(|strategy| strategy.name()).collect();
+    let mut names: Vec<String> = strategies().map(|strategy| strategy.name().into()).collect();
     names.sort_unstable();
     let all = names.len();
     names.dedup();
