@@ -79,7 +79,7 @@ impl Task {
 
     /// Whether any of the strategies needs it.
     fn needs(&self, input: Input) -> Result<bool, AcquireError> {
-        Ok(self.strategies()?.iter().any(|strategy| strategy.needs().contains(&input)))
+        Ok(self.strategies()?.iter().any(|strategy| strategy.needs().contains(input)))
     }
 }
 

@@ -246,8 +246,11 @@ impl PriorAl {
         budget: usize,
         seed: &SeedTree,
     ) -> Result<Decision, SelectError> {
-        let (strategy, input) = (crate::PRIORAL, Input::Model);
-        let model = pool.model().ok_or(AcquireError::MissingInput { strategy, input })?;
+        let missing = || AcquireError::MissingInput {
+            strategy: crate::PRIORAL.to_owned(),
+            input: Input::Model,
+        };
+        let model = pool.model().ok_or_else(missing)?;
         let Scores { rows, entropy: weighted_entropy, .. } =
             self.config.score(prior, model, self.config.joint, pool)?;
         let candidates = pool.candidates().len();

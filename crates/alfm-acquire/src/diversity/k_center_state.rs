@@ -56,7 +56,8 @@ impl<'a> KCenterState<'a> {
         budget: usize,
         seed: &SeedTree,
     ) -> Result<Vec<Pick>, AcquireError> {
-        let (expected, got) = (pool.rows(), self.rows);
+        let expected = pool.rows();
+        let got = self.rows;
         if got != expected {
             return Err(CoreError::RowCount { what: "embeddings", expected, got }.into());
         }
