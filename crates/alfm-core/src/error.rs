@@ -111,6 +111,12 @@ pub enum CoreError {
         /// The name.
         name: String,
     },
+    /// More items than a row number of 32 bits can tell apart.
+    #[error("more than {items} items are too many for one pool: split it into parts")]
+    TooManyItems {
+        /// How many there may be.
+        items: usize,
+    },
     /// An item that the pool does not hold.
     #[error("item `{id}` is not in the pool: labels are accepted for its items only")]
     UnknownItem {
@@ -123,4 +129,24 @@ pub enum CoreError {
         /// The item.
         id: SampleId,
     },
+}
+
+impl From<CoreError> for crate::Error {
+    fn from(error: CoreError) -> Self {
+        let (kind, row) = match &error {
+            CoreError::UnknownClass { .. }
+            | CoreError::UnknownClassName { .. }
+            | CoreError::UnknownItem { .. } => (crate::ErrorKind::NotFound, None),
+            CoreError::RaggedRow { row, .. }
+            | CoreError::NotFinite { row, .. }
+            | CoreError::NegativeProbability { row, .. }
+            | CoreError::RowSum { row, .. } => (crate::ErrorKind::Input, Some(*row)),
+            _ => (crate::ErrorKind::Input, None),
+        };
+        let told = Self::new(kind, error.to_string());
+        match row {
+            Some(row) => told.at_row(row),
+            None => told,
+        }
+    }
 }

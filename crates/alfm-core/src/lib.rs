@@ -1,9 +1,10 @@
 //! The vocabulary that every `alfm` crate shares.
 //!
-//! * [`SampleId`] names an item of the pool, [`ClassId`] and [`ClassSchema`] its possible labels.
+//! * [`SampleId`] names an item of the pool, [`Items`] are all of them, [`ClassId`] and [`ClassSchema`] its possible
+//!   labels.
 //! * [`MatrixView`] and [`Predictions`] are row-major inputs that were checked once, at the boundary:
 //!   code behind them needs no further checks for shape, NaN or unnormalised rows.
-//! * [`LabelStore`] is the one owner of labels, each with its provenance.
+//! * [`LabelLog`] is the one owner of labels: who said what, when, and of which items nobody was asked.
 //! * [`SeedTree`] is the one source of randomness: same seed, same bytes, whatever the number of threads.
 
 mod check;
@@ -13,7 +14,8 @@ mod error;
 mod failure;
 #[cfg(feature = "files")]
 pub mod files;
-mod labels;
+mod items;
+mod log;
 mod matrix;
 mod predictions;
 mod sample;
@@ -24,7 +26,8 @@ mod softmax;
 pub use digest::Digest;
 pub use error::CoreError;
 pub use failure::{Error, ErrorKind};
-pub use labels::{Label, LabelStore, Provenance};
+pub use items::Items;
+pub use log::{Answer, Entry, Event, ItemState, Label, LabelLog, Provenance, Source};
 pub use matrix::{Matrix, MatrixView};
 pub use predictions::{Predictions, ROW_SUM_TOLERANCE, ScoreKind};
 pub use sample::SampleId;

@@ -28,7 +28,9 @@ impl ClassId {
     }
 }
 
-/// The classes of a campaign, fixed at its start: a class that no label has shown yet is there all the same.
+/// The classes of a campaign: a class that no label has shown yet is there all the same.
+///
+/// A schema does not change; [`LabelLog`](crate::LabelLog) knows which one holds when.
 ///
 /// ```
 /// use alfm_core::{ClassId, ClassSchema};
@@ -67,6 +69,45 @@ impl ClassSchema {
     /// [`CoreError::TooFewClasses`] if `classes < 2`.
     pub fn numbered(classes: usize) -> Result<Self, CoreError> {
         Self::new((0..classes).map(|class| class.to_string()))
+    }
+
+    /// The same classes and one more behind them.
+    ///
+    /// # Errors
+    /// [`CoreError::Duplicate`] for a name that is there already.
+    pub fn with_added(&self, name: impl Into<String>) -> Result<Self, CoreError> {
+        Self::new(self.names.iter().cloned().chain([name.into()]))
+    }
+
+    /// The same classes, one of them under another name.
+    ///
+    /// # Errors
+    /// [`CoreError::UnknownClass`], [`CoreError::Duplicate`].
+    pub fn with_renamed(&self, class: ClassId, name: impl Into<String>) -> Result<Self, CoreError> {
+        self.check(class)?;
+        let mut names = self.names.clone();
+        names[class.index()] = name.into();
+        Self::new(names)
+    }
+
+    /// The classes without `class`, which becomes a part of `into`, and what the number of each is now.
+    ///
+    /// # Errors
+    /// [`CoreError::UnknownClass`], [`CoreError::TooFewClasses`] where one class would be left, and
+    /// [`CoreError::Duplicate`] for a class and itself.
+    pub fn with_merged(
+        &self,
+        class: ClassId,
+        into: ClassId,
+    ) -> Result<(Self, Vec<ClassId>), CoreError> {
+        let (gone, heir) = (self.check(class)?.index(), self.check(into)?.index());
+        if gone == heir {
+            return Err(CoreError::Duplicate { what: "class", name: self.names[gone].clone() });
+        }
+        let moved = |at: usize| ClassId::from_index(at - usize::from(at > gone));
+        let today = (0..self.len()).map(|at| if at == gone { moved(heir) } else { moved(at) });
+        let names = self.names.iter().enumerate().filter(|(at, _)| *at != gone);
+        Ok((Self::new(names.map(|(_, name)| name.clone()))?, today.collect()))
     }
 
     /// Number of classes `K`, at least 2.
