@@ -4,18 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::Input;
 
-/// Every input, in the order of its declaration.
-const ALL: [Input; 8] = [
-    Input::Model,
-    Input::Embeddings,
-    Input::Prior,
-    Input::Head,
-    Input::Passes,
-    Input::Averaged,
-    Input::Surprisal,
-    Input::LabelsOnly,
-];
-
 /// The inputs that a strategy cannot do without: a small set, in the order of [`Input`]'s declaration.
 ///
 /// ```
@@ -61,7 +49,7 @@ impl Needs {
 
     /// The inputs.
     pub fn iter(self) -> impl Iterator<Item = Input> {
-        ALL.into_iter().filter(move |input| self.contains(*input))
+        Input::ALL.into_iter().filter(move |input| self.contains(*input))
     }
 
     /// How many inputs.
@@ -75,20 +63,9 @@ impl Needs {
     }
 }
 
-/// The bit of an input: its place in [`ALL`].
+/// The bit of an input: its place in [`Input::ALL`].
 const fn bit(input: Input) -> u32 {
-    // Spelled out, so that a new input does not compile before it stands here and in `ALL`.
-    let place = match input {
-        Input::Model => 0,
-        Input::Embeddings => 1,
-        Input::Prior => 2,
-        Input::Head => 3,
-        Input::Passes => 4,
-        Input::Averaged => 5,
-        Input::Surprisal => 6,
-        Input::LabelsOnly => 7,
-    };
-    1 << place
+    1 << input as u32
 }
 
 impl From<&[Input]> for Needs {
@@ -142,12 +119,12 @@ mod tests {
 
     #[test]
     fn every_input_has_a_place_of_its_own() {
-        for (at, input) in ALL.into_iter().enumerate() {
+        for (at, input) in Input::ALL.into_iter().enumerate() {
             assert_eq!(input as usize, at, "the order is that of the declaration");
             assert_eq!(bit(input), 1 << at);
             assert_eq!(Needs::from([input]).with(input).iter().collect::<Vec<_>>(), [input]);
         }
-        assert_eq!(Needs::of(&ALL).len(), ALL.len());
+        assert_eq!(Needs::of(&Input::ALL).len(), Input::ALL.len());
     }
 
     #[test]

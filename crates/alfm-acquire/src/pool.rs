@@ -1,7 +1,7 @@
-use alfm_core::{ClassId, CoreError, MatrixView, Predictions};
+use alfm_core::{ClassId, CoreError};
 use alfm_kernels::device::{Cpu, Device};
 
-use crate::{AcquireError, Averaged, Input, LinearHead};
+use crate::{AcquireError, Input, Inputs};
 
 /// What a strategy may see of the pool in one round.
 ///
@@ -11,20 +11,7 @@ use crate::{AcquireError, Averaged, Input, LinearHead};
 pub struct Pool<'a> {
     observed: &'a [Option<ClassId>],
     candidates: Vec<usize>,
-    given: Given<'a>,
-}
-
-/// The inputs beside the labels; all of them borrowed, so that a pool is cheap to copy.
-#[derive(Clone, Copy, Debug, Default)]
-struct Given<'a> {
-    model: Option<Predictions<'a>>,
-    embeddings: Option<MatrixView<'a>>,
-    prior: Option<Predictions<'a>>,
-    head: Option<LinearHead<'a>>,
-    passes: Option<&'a [Predictions<'a>]>,
-    averaged: Option<Averaged<'a>>,
-    surprisal: Option<MatrixView<'a>>,
-    device: Option<&'a dyn Device>,
+    inputs: Inputs<'a>,
 }
 
 impl<'a> Pool<'a> {
@@ -38,105 +25,24 @@ impl<'a> Pool<'a> {
             return Err(AcquireError::PoolTooLarge { rows });
         }
         let candidates = (0..rows).filter(|row| observed[*row].is_none()).collect();
-        Ok(Self { observed, candidates, given: Given::default() })
+        Ok(Self { observed, candidates, inputs: Inputs::default() })
     }
 
-    /// Adds the small model's class predictions `p_f`, `N x K`.
+    /// Sets the inputs beside the labels.
     ///
     /// # Errors
-    /// [`CoreError::RowCount`] if there is not one row an item.
-    pub fn with_model(mut self, model: Predictions<'a>) -> Result<Self, AcquireError> {
-        self.check_rows("model", model.rows())?;
-        self.given.model = Some(model);
-        Ok(self)
-    }
-
-    /// Adds embeddings, `N x D`.
-    ///
-    /// # Errors
-    /// [`CoreError::RowCount`] if there is not one row an item.
-    pub fn with_embeddings(mut self, embeddings: MatrixView<'a>) -> Result<Self, AcquireError> {
-        self.check_rows("embeddings", embeddings.rows())?;
-        self.given.embeddings = Some(embeddings);
-        Ok(self)
-    }
-
-    /// Adds the foundation model's class probabilities `p_L`, `N x K`.
-    ///
-    /// # Errors
-    /// [`CoreError::RowCount`] if there is not one row an item.
-    pub fn with_prior(mut self, prior: Predictions<'a>) -> Result<Self, AcquireError> {
-        self.check_rows("prior", prior.rows())?;
-        self.given.prior = Some(prior);
-        Ok(self)
-    }
-
-    /// Adds the small model's last layer. Give the embeddings that it works on first.
-    ///
-    /// # Errors
-    /// [`CoreError::ColumnCount`] if it does not fit the embeddings or the model's classes.
-    pub fn with_head(mut self, head: LinearHead<'a>) -> Result<Self, AcquireError> {
-        let widths = [
-            ("head", self.given.embeddings.map(|x| x.columns()), head.weights().columns()),
-            ("head", self.given.model.map(|model| model.classes()), head.classes()),
-        ];
-        for (what, expected, got) in widths {
-            if let Some(expected) = expected.filter(|expected| *expected != got) {
-                return Err(CoreError::ColumnCount { what, expected, got }.into());
-            }
-        }
-        self.given.head = Some(head);
-        Ok(self)
-    }
-
-    /// Adds class predictions of `M` stochastic passes, each `N x K`. They may lie in mapped files.
-    ///
-    /// # Errors
-    /// [`CoreError::RowCount`] or [`CoreError::ColumnCount`] for a pass of another shape;
-    /// [`AcquireError::NoPasses`] for an empty list.
-    pub fn with_passes(mut self, passes: &'a [Predictions<'a>]) -> Result<Self, AcquireError> {
-        let first = passes.first().ok_or(AcquireError::NoPasses)?;
-        for pass in passes {
-            self.check_rows("passes", pass.rows())?;
-            let (expected, got) = (first.classes(), pass.classes());
-            if got != expected {
-                return Err(CoreError::ColumnCount { what: "passes", expected, got }.into());
-            }
-        }
-        self.given.passes = Some(passes);
-        Ok(self)
-    }
-
-    /// Adds the small model's running average.
-    ///
-    /// # Errors
-    /// [`CoreError::RowCount`] or [`CoreError::ColumnCount`] where a part has another shape.
-    pub fn with_averaged(mut self, averaged: Averaged<'a>) -> Result<Self, AcquireError> {
-        self.check_rows("averaged model", averaged.model.rows())?;
-        self.check_rows("hidden", averaged.hidden.rows())?;
-        self.check_rows("online hidden", averaged.online_hidden.rows())?;
-        let (expected, got) = (averaged.hidden.columns(), averaged.online_hidden.columns());
-        if got != expected {
-            return Err(CoreError::ColumnCount { what: "online hidden", expected, got }.into());
-        }
-        self.given.averaged = Some(averaged);
-        Ok(self)
-    }
-
-    /// Adds a language model's surprisal, `N x T`: nats at every token position, 0 where there is no token.
-    ///
-    /// # Errors
-    /// [`CoreError::RowCount`] if there is not one row an item.
-    pub fn with_surprisal(mut self, surprisal: MatrixView<'a>) -> Result<Self, AcquireError> {
-        self.check_rows("surprisal", surprisal.rows())?;
-        self.given.surprisal = Some(surprisal);
+    /// As [`Inputs::check`].
+    pub fn with(mut self, inputs: Inputs<'a>) -> Result<Self, AcquireError> {
+        let labelled = self.labelled().count();
+        inputs.check(self.rows(), None, labelled)?;
+        self.inputs = inputs;
         Ok(self)
     }
 
     /// Sets where the kernels run; on the processor unless told otherwise.
     #[must_use]
     pub fn with_device(mut self, device: &'a dyn Device) -> Self {
-        self.given.device = Some(device);
+        self.inputs.device = Some(device);
         self
     }
 
@@ -150,6 +56,13 @@ impl<'a> Pool<'a> {
         candidates.sort_unstable();
         candidates.dedup();
         Self { candidates, ..*self }
+    }
+
+    /// The same pool without some of its candidates; `rows` ascend.
+    #[must_use]
+    pub fn without(&self, rows: &[usize]) -> Self {
+        let left = self.candidates.iter().filter(|row| rows.binary_search(row).is_err());
+        Self { candidates: left.copied().collect(), ..*self }
     }
 
     /// Number of rows `N`, labelled ones included.
@@ -179,74 +92,31 @@ impl<'a> Pool<'a> {
         Ok(counts)
     }
 
-    /// The small model's predictions, if given.
-    pub fn model(&self) -> Option<Predictions<'a>> {
-        self.given.model
-    }
-
-    /// The embeddings, if given.
-    pub fn embeddings(&self) -> Option<MatrixView<'a>> {
-        self.given.embeddings
-    }
-
-    /// The foundation model's class probabilities, if given.
-    pub fn prior(&self) -> Option<Predictions<'a>> {
-        self.given.prior
-    }
-
-    /// The small model's last layer, if given.
-    pub fn head(&self) -> Option<LinearHead<'a>> {
-        self.given.head
-    }
-
-    /// The stochastic passes, if given; never empty.
-    pub fn passes(&self) -> Option<&'a [Predictions<'a>]> {
-        self.given.passes
-    }
-
-    /// The small model's running average, if given.
-    pub fn averaged(&self) -> Option<Averaged<'a>> {
-        self.given.averaged
-    }
-
-    /// The language model's surprisal, if given.
-    pub fn surprisal(&self) -> Option<MatrixView<'a>> {
-        self.given.surprisal
+    /// The inputs beside the labels.
+    pub fn inputs(&self) -> Inputs<'a> {
+        self.inputs
     }
 
     /// Where the kernels run.
     pub fn device(&self) -> &'a dyn Device {
-        self.given.device.unwrap_or(&Cpu)
+        self.inputs.device.unwrap_or(&Cpu)
     }
 
     /// Whether an input was given.
     pub fn has(&self, input: Input) -> bool {
-        match input {
-            Input::Model => self.given.model.is_some(),
-            Input::Embeddings => self.given.embeddings.is_some(),
-            Input::Prior => self.given.prior.is_some(),
-            Input::Head => self.given.head.is_some(),
-            Input::Passes => self.given.passes.is_some(),
-            Input::Averaged => self.given.averaged.is_some(),
-            Input::Surprisal => self.given.surprisal.is_some(),
-            // Evidence about the prior, which no acquisition function looks at.
-            Input::LabelsOnly => false,
-        }
+        self.inputs.has(input)
     }
 
     /// The labels that the oracle has returned, a row each.
     pub fn observed(&self) -> &'a [Option<ClassId>] {
         self.observed
     }
-
-    fn check_rows(&self, what: &'static str, got: usize) -> Result<(), CoreError> {
-        let expected = self.rows();
-        if got == expected { Ok(()) } else { Err(CoreError::RowCount { what, expected, got }) }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use alfm_core::Predictions;
+
     use super::*;
 
     #[test]
@@ -255,6 +125,7 @@ mod tests {
         let pool = Pool::new(&observed).unwrap();
         assert_eq!(pool.candidates(), [0, 2, 3]);
         assert_eq!(pool.restricted_to([3, 1, 0, 3, 99]).candidates(), [0, 3]);
+        assert_eq!(pool.without(&[0, 1, 2]).candidates(), [3]);
     }
 
     #[test]

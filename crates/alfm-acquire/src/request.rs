@@ -1,6 +1,6 @@
-use alfm_core::{MatrixView, Predictions, SeedTree};
+use alfm_core::SeedTree;
 
-use crate::{AcquireError, Averaged, Input, LinearHead, Needs, Pool};
+use crate::{AcquireError, Input, Needs, Pool};
 
 /// One call of a strategy: how many rows, out of what.
 #[derive(Clone, Debug)]
@@ -39,50 +39,6 @@ impl<'a> Request<'a> {
         self.pool.candidates()
     }
 
-    /// The small model's predictions.
-    ///
-    /// # Errors
-    /// [`AcquireError::MissingInput`] if the pool has none; likewise below.
-    pub fn model(&self) -> Result<Predictions<'a>, AcquireError> {
-        self.needed(Input::Model, self.pool.model())
-    }
-
-    /// The embeddings.
-    #[expect(clippy::missing_errors_doc, reason = "as `model`")]
-    pub fn embeddings(&self) -> Result<MatrixView<'a>, AcquireError> {
-        self.needed(Input::Embeddings, self.pool.embeddings())
-    }
-
-    /// The foundation model's class probabilities.
-    #[expect(clippy::missing_errors_doc, reason = "as `model`")]
-    pub fn prior(&self) -> Result<Predictions<'a>, AcquireError> {
-        self.needed(Input::Prior, self.pool.prior())
-    }
-
-    /// The small model's last layer.
-    #[expect(clippy::missing_errors_doc, reason = "as `model`")]
-    pub fn head(&self) -> Result<LinearHead<'a>, AcquireError> {
-        self.needed(Input::Head, self.pool.head())
-    }
-
-    /// The stochastic passes, at least one.
-    #[expect(clippy::missing_errors_doc, reason = "as `model`")]
-    pub fn passes(&self) -> Result<&'a [Predictions<'a>], AcquireError> {
-        self.needed(Input::Passes, self.pool.passes())
-    }
-
-    /// The small model's running average.
-    #[expect(clippy::missing_errors_doc, reason = "as `model`")]
-    pub fn averaged(&self) -> Result<Averaged<'a>, AcquireError> {
-        self.needed(Input::Averaged, self.pool.averaged())
-    }
-
-    /// The language model's surprisal, `N x T`.
-    #[expect(clippy::missing_errors_doc, reason = "as `model`")]
-    pub fn surprisal(&self) -> Result<MatrixView<'a>, AcquireError> {
-        self.needed(Input::Surprisal, self.pool.surprisal())
-    }
-
     /// The labelled rows and the candidates, ascending: what the strategy may look at.
     pub(crate) fn visible(&self) -> Vec<usize> {
         let labelled = self.pool.labelled().map(|(row, _)| row);
@@ -91,7 +47,7 @@ impl<'a> Request<'a> {
         rows
     }
 
-    fn needed<T>(&self, input: Input, given: Option<T>) -> Result<T, AcquireError> {
+    pub(crate) fn needed<T>(&self, input: Input, given: Option<T>) -> Result<T, AcquireError> {
         given
             .ok_or_else(|| AcquireError::MissingInput { strategy: self.strategy.to_owned(), input })
     }
