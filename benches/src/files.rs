@@ -6,7 +6,7 @@ use std::io::{BufWriter, Result};
 use std::path::Path;
 
 use alfm_core::ClassId;
-use alfm_data::DataError;
+use alfm_data::Error;
 use alfm_data::arrays::{ArraySpec, FloatMatrix, read_labels, read_matrix};
 use npyz::{AutoSerialize, WriteOptions, WriterBuilder};
 
@@ -49,7 +49,7 @@ fn save<T: AutoSerialize>(
 ///
 /// # Errors
 /// As [`read_matrix`].
-pub fn model(folder: &Path) -> std::result::Result<FloatMatrix, DataError> {
+pub fn model(folder: &Path) -> std::result::Result<FloatMatrix, Error> {
     read_matrix(&spec(folder, MODEL))
 }
 
@@ -57,7 +57,7 @@ pub fn model(folder: &Path) -> std::result::Result<FloatMatrix, DataError> {
 ///
 /// # Errors
 /// As [`read_matrix`].
-pub fn embeddings(folder: &Path) -> std::result::Result<FloatMatrix, DataError> {
+pub fn embeddings(folder: &Path) -> std::result::Result<FloatMatrix, Error> {
     read_matrix(&spec(folder, EMBEDDINGS))
 }
 
@@ -65,7 +65,7 @@ pub fn embeddings(folder: &Path) -> std::result::Result<FloatMatrix, DataError> 
 ///
 /// # Errors
 /// As [`read_labels`].
-pub fn observed(folder: &Path) -> std::result::Result<Vec<Option<ClassId>>, DataError> {
+pub fn observed(folder: &Path) -> std::result::Result<Vec<Option<ClassId>>, Error> {
     read_labels(&spec(folder, LABELS))
 }
 

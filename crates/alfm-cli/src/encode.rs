@@ -11,7 +11,7 @@ use alfm_core::{Digest, Matrix};
 use alfm_data::arrays::matrix_from_safetensors;
 use alfm_data::{Dataset, Hub, Image, RgbImage, Split};
 use alfm_embed::{
-    Backend, BertEncoder, CaptionEncoder, EmbedError, Embedded, EmbeddingCache, MaskedLm, Pictures,
+    Backend, BertEncoder, CaptionEncoder, Embedded, EmbeddingCache, MaskedLm, ModelFiles, Pictures,
     TextEncoder, VisionEncoder,
 };
 use alfm_lab::experiment::{Embedder, Tuner};
@@ -27,6 +27,7 @@ pub(crate) const MINILM: &str = "sentence-transformers/all-MiniLM-L6-v2";
 /// A model's encoders, loaded when the first text and the first image come to them, with their cache.
 pub(crate) struct Encoder {
     model: String,
+    takes: ModelFiles,
     folder: PathBuf,
     cache: EmbeddingCache,
     image_size: Option<usize>,
@@ -55,7 +56,7 @@ impl Encoder {
         let cache = EmbeddingCache::new(cache, model, files.revision).with_image_size(image_size);
         let (texts, images) = (OnceCell::new(), OnceCell::new());
         let (model, folder, device) = (model.to_owned(), files.folder, Backend::Cpu);
-        Ok(Self { model, folder, cache, image_size, device, texts, images })
+        Ok(Self { model, takes: needed, folder, cache, image_size, device, texts, images })
     }
 
     /// Encodes on this device.
@@ -66,7 +67,7 @@ impl Encoder {
     }
 
     fn texts(&self) -> Result<&Texts, Failure> {
-        loaded(&self.texts, || Texts::load(&self.model, &self.folder, self.device))
+        loaded(&self.texts, || Texts::load(&self.model, self.takes, &self.folder, self.device))
     }
 
     /// The model's own way from cosines to class probabilities.
@@ -86,8 +87,9 @@ impl Encoder {
     /// Its type is known when its files are found: if not to this encoder, then to that of texts.
     fn load_images(&self) -> Result<VisionEncoder, Failure> {
         match VisionEncoder::load_on(&self.folder, self.image_size, self.device) {
-            Err(EmbedError::UnknownModelType { known, .. }) => {
-                Err(Failure::TextsOnly { model: self.model.clone(), known })
+            // The error says which are known.
+            Err(source) if !self.takes.images => {
+                Err(Failure::TextsOnly { model: self.model.clone(), source })
             }
             loaded => Ok(loaded?),
         }
@@ -104,19 +106,14 @@ impl Encoder {
 }
 
 /// The error with the names of the images: of all that cannot be read, at once, not one a run.
-fn at_fault(error: EmbedError, images: &[Image]) -> Failure {
-    match error {
-        EmbedError::Picture { .. } => {
+fn at_fault(error: alfm_core::Error, images: &[Image]) -> Failure {
+    match error.row().map(|row| &images[row]) {
+        Some(image) if image.decode().is_err() => {
             let damaged = Image::unreadable(images).into_iter().map(|(_, error)| error);
             Failure::Damaged { damaged: damaged.collect(), items: images.len() }
         }
-        EmbedError::EmptyImage { row }
-        | EmbedError::SmallImage { row, .. }
-        | EmbedError::ThinImage { row, .. }
-        | EmbedError::Resize { row, .. } => {
-            Failure::Unfit { image: images[row].to_string(), source: error }
-        }
-        error => error.into(),
+        Some(image) => error.in_file(image.to_string()).into(),
+        None => error.into(),
     }
 }
 
@@ -133,18 +130,21 @@ fn loaded<T>(cell: &OnceCell<T>, load: impl FnOnce() -> Result<T, Failure>) -> R
 
 impl Texts {
     /// A sentence encoder, or the text tower of a model of images and texts.
-    fn load(model: &str, folder: &Path, device: Backend) -> Result<Self, Failure> {
-        let known = match BertEncoder::load_on(folder, device) {
-            Ok(encoder) => return Ok(Self { encoder: Box::new(encoder), head: None }),
-            Err(EmbedError::UnknownModelType { known, .. }) => known,
-            Err(error) => return Err(error.into()),
-        };
-        match CaptionEncoder::load_on(folder, device) {
-            Ok(encoder) => Ok(Self::of_captions(encoder)),
-            Err(EmbedError::Setting { field: "model_type", .. }) => {
-                Err(Failure::ImagesOnly { model: model.to_owned(), known })
+    fn load(
+        model: &str,
+        takes: ModelFiles,
+        folder: &Path,
+        device: Backend,
+    ) -> Result<Self, Failure> {
+        if takes.texts && takes.images {
+            return Ok(Self::of_captions(CaptionEncoder::load_on(folder, device)?));
+        }
+        match BertEncoder::load_on(folder, device) {
+            // The error says which are known.
+            Err(source) if !takes.texts => {
+                Err(Failure::ImagesOnly { model: model.to_owned(), source })
             }
-            Err(error) => Err(error.into()),
+            loaded => Ok(Self { encoder: Box::new(loaded?), head: None }),
         }
     }
 

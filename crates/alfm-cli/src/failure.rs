@@ -5,10 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use alfm_data::DataError;
-use alfm_embed::EmbedError;
 use alfm_lab::LabError;
-use alfm_prior::llm::LlmError;
 use alfm_select::SelectError;
 use alfm_select::acquire::AcquireError;
 
@@ -18,13 +15,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Core(#[from] alfm_core::CoreError),
     #[error(transparent)]
-    Data(#[from] DataError),
-    #[error(transparent)]
-    Embed(#[from] alfm_embed::EmbedError),
-    #[error(transparent)]
-    Prior(#[from] alfm_prior::PriorError),
-    #[error(transparent)]
-    Llm(#[from] LlmError),
+    Other(#[from] alfm_core::Error),
     #[error(transparent)]
     Select(#[from] SelectError),
     #[error(transparent)]
@@ -47,22 +38,20 @@ pub(crate) enum Failure {
     NoImages,
     #[error(
         "the items are images, and `{model}` encodes texts only: give texts without --images, or name an encoder of \
-         images; the known ones are {known}"
+         images"
     )]
-    TextsOnly { model: String, known: String },
+    TextsOnly { model: String, source: alfm_core::Error },
     #[error(
         "there are texts to embed (items, or prompts of classes), and `{model}` encodes images only: give images, and a \
-         prior that asks for no prompts, or name an encoder of texts; the known ones are {known}, clip, siglip"
+         prior that asks for no prompts, or name an encoder of texts, clip and siglip among them"
     )]
-    ImagesOnly { model: String, known: String },
+    ImagesOnly { model: String, source: alfm_core::Error },
     #[error(
         "{} of {items} images cannot be used: mend them, or take them out of the data\n{}",
         damaged.len(),
         first_lines(damaged)
     )]
-    Damaged { damaged: Vec<DataError>, items: usize },
-    #[error("{image}: {source}")]
-    Unfit { image: String, source: EmbedError },
+    Damaged { damaged: Vec<alfm_core::Error>, items: usize },
     #[error("surprisal is computed on the processor: leave --device {device} out")]
     SurprisalOnCard { device: &'static str },
     #[error("item `{id}` was asked, and --oracle has -1 for it: give the labels of all items")]
@@ -82,14 +71,10 @@ impl Failure {
             Self::File { .. } | Self::Json(_) | Self::Output(_) | Self::Signal(_) => 1.into(),
             Self::Unasked { .. } => 1.into(),
             Self::Select(SelectError::Acquire(AcquireError::Device(_)))
-            | Self::Lab(LabError::Select(SelectError::Acquire(AcquireError::Device(_))))
-            | Self::Embed(EmbedError::Device(_)) => 1.into(),
-            Self::Llm(
-                LlmError::Cache { .. }
-                | LlmError::Client(_)
-                | LlmError::Refused { .. }
-                | LlmError::GaveUp { .. },
-            ) => 1.into(),
+            | Self::Lab(LabError::Select(SelectError::Acquire(AcquireError::Device(_)))) => {
+                1.into()
+            }
+            Self::Other(error) if !error.kind().is_usage() => 1.into(),
             Self::Lab(LabError::Stopped { .. } | LabError::File { .. }) => 1.into(),
             _ => 2.into(),
         }
@@ -113,10 +98,10 @@ impl Failure {
 }
 
 /// One a line; of many, the first twenty.
-fn first_lines(errors: &[DataError]) -> String {
+fn first_lines(errors: &[alfm_core::Error]) -> String {
     const SHOWN: usize = 20;
     let mut lines: Vec<String> =
-        errors.iter().take(SHOWN).map(|error| format!("  {error}")).collect();
+        errors.iter().take(SHOWN).map(|error| format!("  {}", error.report())).collect();
     if errors.len() > SHOWN {
         lines.push(format!("  and {} more", errors.len() - SHOWN));
     }

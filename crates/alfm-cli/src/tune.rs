@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use alfm_core::SeedTree;
-use alfm_data::{DataError, Items, Split};
+use alfm_data::{Items, Split};
 use alfm_embed::{Prepared, Trunk};
 use alfm_lab::experiment::{PoolExamples, Tuned, Tuner};
 use alfm_learn::{FineTuneConfig, ItemExamples};
@@ -52,7 +52,7 @@ enum Content<'a> {
 }
 
 impl<'a> Content<'a> {
-    fn of(split: &'a Split) -> Result<Self, DataError> {
+    fn of(split: &'a Split) -> Result<Self, alfm_core::Error> {
         Ok(match split.items() {
             Items::Images(images) => Self::Images(Encoded(images)),
             _ => Self::Texts(split.texts()?.iter().map(String::as_str).collect()),

@@ -1,3 +1,5 @@
+use alfm_core::{Error, ErrorKind};
+
 /// Why a device can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -53,4 +55,14 @@ pub enum DeviceError {
         /// The longest buffer.
         bytes: usize,
     },
+}
+
+impl From<DeviceError> for Error {
+    fn from(error: DeviceError) -> Self {
+        let kind = match error {
+            DeviceError::Unknown { .. } => ErrorKind::NotFound,
+            _ => ErrorKind::Device,
+        };
+        Self::new(kind, error.to_string())
+    }
 }

@@ -155,18 +155,9 @@ pub enum LabError {
     /// The encoder failed.
     #[error("the items could not be embedded")]
     Embedding(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The data could not be loaded or changed.
+    /// The data could not be loaded or changed, the small model not be trained, the prior not be made.
     #[error(transparent)]
-    Data(#[from] alfm_data::DataError),
-    /// The oracle was asked for an item that it does not know.
-    #[error(transparent)]
-    Oracle(#[from] alfm_data::OracleError),
-    /// The small model could not be trained.
-    #[error(transparent)]
-    Learn(#[from] alfm_learn::LearnError),
-    /// The prior could not be made.
-    #[error(transparent)]
-    Prior(#[from] alfm_prior::PriorError),
+    Other(#[from] alfm_core::Error),
     /// A prior's file that has other rows than the data.
     #[error(
         "{file} has {got} rows, but the split that the pool is taken from has {expected} items: give one row for each"
