@@ -2,18 +2,7 @@ use std::fmt;
 
 use alfm_core::SeedTree;
 
-use crate::{AcquireError, Input, Interactive, Pool, Request};
-
-/// A chosen row.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pick {
-    /// The row of the pool's matrices.
-    pub row: usize,
-    /// Why it was chosen, in the strategy's own unit; larger is more wanted.
-    ///
-    /// Infinite where a first centre has no earlier one to be far from.
-    pub score: f64,
-}
+use crate::{AcquireError, Input, Interactive, Pick, Pool, Request};
 
 /// An acquisition function.
 ///

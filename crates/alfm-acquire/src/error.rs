@@ -1,7 +1,8 @@
 use alfm_core::CoreError;
+use alfm_kernels::KernelError;
+use alfm_kernels::device::DeviceError;
 
 use crate::Input;
-use crate::compute::DeviceError;
 
 /// What can be wrong with a request for a batch.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -58,4 +59,13 @@ pub enum AcquireError {
         /// Every known name.
         known: String,
     },
+}
+
+impl From<KernelError> for AcquireError {
+    fn from(error: KernelError) -> Self {
+        match error {
+            KernelError::Input(error) => Self::Input(error),
+            KernelError::Device(error) => Self::Device(error),
+        }
+    }
 }

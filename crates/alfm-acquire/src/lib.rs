@@ -11,9 +11,7 @@
 
 mod acquisition;
 mod boundary;
-pub mod compute;
 mod diversity;
-mod draw;
 mod error;
 mod graph;
 mod hybrid;
@@ -26,7 +24,9 @@ mod request;
 mod uncertainty;
 mod wrap;
 
-pub use acquisition::{Acquisition, Pick};
+pub use acquisition::Acquisition;
+pub use alfm_kernels as kernels;
+pub use alfm_kernels::Pick;
 pub use boundary::{Base, DeepFoolStep, Dfal, Mase, deep_fool_step};
 pub use diversity::{
     Alps, FacilityLocation, FfActive, KCenterGreedy, KCenterState, ProbCover, Random, Similarity,
@@ -46,6 +46,3 @@ pub use registry::{Entry, Summary, find, registry};
 pub use request::Request;
 pub use uncertainty::{Bald, Entropy, Gini, LeastConfident, Margin, Power, Weigh};
 pub use wrap::{ClassQuota, Oversampled};
-
-#[cfg(test)]
-mod contract;

@@ -24,7 +24,7 @@ mod weights;
 
 use alfm_core::Matrix;
 pub use alfm_core::{Error, ErrorKind};
-pub use alfm_device::{Backend, DeviceError};
+pub use alfm_kernels::device::Backend;
 
 pub use cache::{Embedded, EmbeddingCache, RejectedShard};
 pub use files::{ModelFiles, model_files};

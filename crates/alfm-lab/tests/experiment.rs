@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use alfm_core::{ClassId, Matrix, SeedTree};
 use alfm_data::{Dataset, Hub, Image, RgbImage, Split};
+use alfm_kernels::device::{Cpu, Device, open_device};
 use alfm_lab::LabError;
 use alfm_lab::experiment::{
     Embedder, ExperimentConfig, PoolExamples, Schedule, Task, Tuned, Tuner, prepare, run_all,
@@ -18,7 +19,6 @@ use alfm_lab::experiment::{
 use alfm_lab::record::{FinishedRun, RunRecord};
 use alfm_lab::results::write_results;
 use alfm_learn::{Examples, FineTuneConfig, LearnerConfig};
-use alfm_select::acquire::compute::{Cpu, Device, open_device};
 use alfm_select::acquire::{Input, registry};
 use rand::RngExt;
 

@@ -1,8 +1,8 @@
 //! The co-decision engine of PriorAL (Zhang, Li, Zhang & Zhu, ICML 2026, arXiv 2606.07630).
 
-use alfm_acquire::compute::{CoDecision, Joint, largest, split_largest};
 use alfm_acquire::{AcquireError, Acquisition, Input, Pick, Pool, Random, find};
 use alfm_core::{ClassId, CoreError, Matrix, Predictions, SeedTree};
+use alfm_kernels::{CoDecision, Joint, largest, split_largest};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 

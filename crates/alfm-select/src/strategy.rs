@@ -1,7 +1,7 @@
 use std::fmt;
 
-use alfm_acquire::compute::Joint;
 use alfm_acquire::{Acquisition, Input, Summary, find};
+use alfm_kernels::Joint;
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,6 @@
+use alfm_kernels::largest;
+
 use super::distances::{Boundaries, Place, nearest_first};
-use crate::compute::largest;
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// BASE: an equal share of the batch for the boundaries of every class (Emam et al. 2021, arXiv 2111.12880).

@@ -1,8 +1,8 @@
 use alfm_core::ClassId;
+use alfm_kernels::{Euclidean, MetricSpace};
 
 use super::distances::{argmax, check_width, distance};
 use super::mase::nearest_to_a_boundary;
-use crate::compute::{Euclidean, MetricSpace};
 use crate::{AcquireError, Acquisition, Input, LinearHead, Pick, Request};
 
 /// DFAL: the rows that the smallest DeepFool perturbation makes change class (Ducoffe & Precioso 2018, arXiv

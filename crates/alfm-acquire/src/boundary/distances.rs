@@ -1,9 +1,9 @@
 //! Distances of embeddings to the boundaries of a linear head.
 
 use alfm_core::{CoreError, MatrixView};
+use alfm_kernels::{Euclidean, MetricSpace};
 use rayon::prelude::*;
 
-use crate::compute::{Euclidean, MetricSpace};
 use crate::{AcquireError, LinearHead, Request};
 
 /// A linear head with the distances between its rows of weights.
@@ -75,7 +75,7 @@ impl<'a> Boundaries<'a> {
         let one = |(row, place): (&usize, &Place)| match place.predicted == class {
             true => place.nearest,
             false => {
-                let logit = crate::compute::dot(weights, self.embeddings.row(*row)) + bias;
+                let logit = alfm_kernels::dot(weights, self.embeddings.row(*row)) + bias;
                 distance(place.logit - logit, self.normal(place.predicted, class))
             }
         };

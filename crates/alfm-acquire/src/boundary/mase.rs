@@ -1,5 +1,6 @@
+use alfm_kernels::largest;
+
 use super::distances::{Boundaries, nearest_first};
-use crate::compute::largest;
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// MASE: the rows nearest to a decision boundary in feature space (Emam et al. 2021, arXiv 2111.12880).

@@ -1,8 +1,8 @@
 use alfm_core::{CoreError, Matrix, MatrixView, SeedTree};
+use alfm_kernels::draw::{self, Remaining};
+use alfm_kernels::representatives;
 use rayon::prelude::*;
 
-use crate::compute::representatives;
-use crate::draw::{self, Remaining};
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// ALPS: texts that surprise a language model at different places (Yuan, Lin & Boyd-Graber, EMNLP 2020, arXiv
@@ -82,9 +82,10 @@ impl Alps {
 
 #[cfg(test)]
 mod tests {
+    use alfm_kernels::normalised;
+
     use super::*;
     use crate::Pool;
-    use crate::compute::normalised;
 
     fn select(surprisal: &[f32], width: usize, budget: usize) -> Vec<Pick> {
         let rows = surprisal.len() / width;

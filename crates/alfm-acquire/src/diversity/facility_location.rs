@@ -1,8 +1,8 @@
 use alfm_core::MatrixView;
+use alfm_kernels::draw::{self, Remaining, Uniform};
+use alfm_kernels::{Euclidean, MetricSpace, Submodular, entropy, lazy_greedy, stochastic_greedy};
 use rayon::prelude::*;
 
-use crate::compute::{Euclidean, MetricSpace, Submodular, entropy, lazy_greedy, stochastic_greedy};
-use crate::draw::{self, Remaining, Uniform};
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// Facility location: every unlabelled row shall be similar to a chosen one (Bhatt et al. 2024, arXiv

@@ -1,5 +1,6 @@
+use alfm_kernels::Metric;
+
 use super::KCenterGreedy;
-use crate::compute::Metric;
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// FF-Active: farthest-first traversal of the current representation (Geifman & El-Yaniv 2017, arXiv 1711.00941).

@@ -1,8 +1,8 @@
 use alfm_core::MatrixView;
+use alfm_kernels::draw::{self, Remaining, Uniform};
+use alfm_kernels::{Embedded, Metric, RunningMinimum};
 
 use super::k_center_state::KCenterState;
-use crate::compute::{Embedded, Metric, RunningMinimum};
-use crate::draw::{self, Remaining, Uniform};
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// CORESET: k-center greedy, the farthest point first (Sener & Savarese 2018, arXiv 1708.00489, Algorithm 1).

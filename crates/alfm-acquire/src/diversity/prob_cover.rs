@@ -1,9 +1,9 @@
 use alfm_core::{CoreError, MatrixView};
+use alfm_kernels::blocks::Rows;
+use alfm_kernels::draw;
+use alfm_kernels::{k_means, normalised};
 
 use super::balls::{Balls, nearest_strangers};
-use crate::compute::blocks::Rows;
-use crate::compute::{k_means, normalised};
-use crate::draw;
 use crate::{AcquireError, Acquisition, Input, Pick, Pool, Request};
 
 /// ProbCover: balls that cover the most of what is not covered (Yehuda et al., NeurIPS 2022, arXiv
@@ -252,7 +252,7 @@ mod tests {
     /// Defect: points of the last partial block can be covered but never chosen.
     #[test]
     fn the_last_rows_can_be_chosen() {
-        let count = crate::compute::blocks::POINTS + 5;
+        let count = alfm_kernels::blocks::POINTS + 5;
         let mut embeddings = [1.0, 0.0].repeat(count - 3);
         embeddings.extend([0.0, 1.0].repeat(3));
         let strategy = ProbCover { delta: Some(0.5), ..ProbCover::default() };

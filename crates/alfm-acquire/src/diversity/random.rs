@@ -1,4 +1,5 @@
-use crate::draw::{self, Remaining, Uniform};
+use alfm_kernels::draw::{self, Remaining, Uniform};
+
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// Uniform sampling without replacement: the baseline that every strategy must beat.

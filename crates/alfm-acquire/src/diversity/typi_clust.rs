@@ -1,11 +1,11 @@
 use std::cmp::Reverse;
 
 use alfm_core::{CoreError, MatrixView};
+use alfm_kernels::blocks::Rows;
+use alfm_kernels::draw;
+use alfm_kernels::{k_means, normalised};
 use rayon::prelude::*;
 
-use crate::compute::blocks::Rows;
-use crate::compute::{k_means, normalised};
-use crate::draw;
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// Points of a cluster whose neighbours one task looks up at a time.

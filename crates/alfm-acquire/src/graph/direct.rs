@@ -1,9 +1,9 @@
 use std::cmp::Reverse;
 
+use alfm_kernels::draw;
 use serde::{Deserialize, Serialize};
 
 use super::direct_search::Search;
-use crate::draw;
 use crate::{AcquireError, Acquisition, Input, Interactive, Pick, Request, Session};
 
 /// How [`Direct`] shares its first half among the classes, with `c = floor(floor(b / K) / 2)`.

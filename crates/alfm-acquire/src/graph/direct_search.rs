@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
 use alfm_core::ClassId;
+use alfm_kernels::draw::{Remaining, Uniform};
 use rayon::prelude::*;
 
 use super::direct::{Direct, Shrink, TieBreak};
@@ -9,7 +10,6 @@ use super::lines::Lines;
 use super::version_space::{
     Mark, best_window, count_askable, disagreement, outwards, threshold, walk,
 };
-use crate::draw::{Remaining, Uniform};
 use crate::{AcquireError, Pick, Request, Session};
 
 /// A batch of [`Direct`] in the making.

@@ -1,13 +1,13 @@
 use std::collections::HashMap;
 
 use alfm_core::ClassId;
+use alfm_kernels::draw::{self, Remaining, Uniform};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::cuts::{Line, Question};
 use super::ledger::Ledger;
 use super::lines::Lines;
-use crate::draw::{self, Remaining, Uniform};
 use crate::{AcquireError, Acquisition, Input, Interactive, Pick, Request, Session};
 
 /// Which line the next question of [`Galaxy`] is for.

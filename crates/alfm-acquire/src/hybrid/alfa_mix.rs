@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
 use alfm_core::{ClassId, CoreError, Matrix, MatrixView};
+use alfm_kernels::blocks::{POINTS, Rows};
+use alfm_kernels::draw;
+use alfm_kernels::{cluster_means, dots, representatives};
 use rayon::prelude::*;
 
-use crate::compute::blocks::{POINTS, Rows};
-use crate::compute::{cluster_means, dots, representatives};
-use crate::draw;
 use crate::{AcquireError, Acquisition, Input, LinearHead, Pick, Request};
 
 /// ALFA-Mix: rows whose prediction flips on the way to a labelled class (Parvaneh et al., CVPR 2022,

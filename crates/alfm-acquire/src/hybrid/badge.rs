@@ -1,8 +1,9 @@
+use alfm_kernels::Gradients;
+use alfm_kernels::device::Device;
+use alfm_kernels::draw::{self, Remaining, Uniform};
 use serde::{Deserialize, Serialize};
 
 use super::plus_plus::{self, Chosen};
-use crate::compute::{Device, Gradients};
-use crate::draw::{self, Remaining, Uniform};
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// Where BADGE begins.
@@ -132,10 +133,10 @@ impl Badge {
 #[cfg(test)]
 mod tests {
     use alfm_core::{ClassId, MatrixView, Predictions, SeedTree};
+    use alfm_kernels::device::Cpu;
 
     use super::*;
     use crate::Pool;
-    use crate::compute::Cpu;
 
     /// The worked example of the specification: 5 points, 3 classes, D = 2.
     const P: [f32; 15] =

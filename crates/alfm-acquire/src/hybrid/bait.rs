@@ -1,9 +1,9 @@
 use alfm_core::{Matrix, MatrixView, Predictions};
+use alfm_kernels::draw::{self, Remaining, Uniform};
+use alfm_kernels::principal;
 use rayon::prelude::*;
 
 use super::fisher::{Change, Design, Factors};
-use crate::compute::principal;
-use crate::draw::{self, Remaining, Uniform};
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// BAIT: Fisher design on the last layer, forward and backward (Ash et al. 2021, arXiv 2106.09675).

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
 use alfm_core::{CoreError, MatrixView, SeedTree};
+use alfm_kernels::draw::{self, Remaining};
+use alfm_kernels::{Stop, average_linkage, cluster_means, nearest_means};
 
-use crate::compute::{Stop, average_linkage, cluster_means, nearest_means};
-use crate::draw::{self, Remaining};
 use crate::uncertainty::Margin;
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 

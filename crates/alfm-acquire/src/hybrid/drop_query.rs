@@ -1,7 +1,7 @@
+use alfm_kernels::draw;
+use alfm_kernels::representatives;
 use rayon::prelude::*;
 
-use crate::compute::representatives;
-use crate::draw;
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// DropQuery: rows whose predicted class does not survive dropout (Gupte et al. 2024, arXiv 2401.14555).

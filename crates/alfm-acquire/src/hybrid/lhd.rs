@@ -1,8 +1,8 @@
 use alfm_core::{CoreError, Matrix, Predictions};
+use alfm_kernels::draw;
+use alfm_kernels::{Euclidean, plus_plus};
 use rayon::prelude::*;
 
-use crate::compute::{Euclidean, plus_plus};
-use crate::draw;
 use crate::{AcquireError, Acquisition, Averaged, Input, Pick, Request};
 
 /// LHD: rows on which training still moves the model (Khosla et al., ECAI 2023, arXiv 2211.00928).

@@ -1,7 +1,7 @@
 use alfm_core::Predictions;
+use alfm_kernels::largest;
 use rayon::prelude::*;
 
-use crate::compute::largest;
 use crate::uncertainty::two_largest;
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 

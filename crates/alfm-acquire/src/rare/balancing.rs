@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
 use alfm_core::ClassId;
+use alfm_kernels::draw::{self, Remaining, Uniform};
+use alfm_kernels::largest;
 
 use super::centres::Centres;
-use crate::compute::largest;
-use crate::draw::{self, Remaining, Uniform};
 use crate::{AcquireError, Acquisition, Input, Interactive, Pick, Request, Session};
 
 /// Which of the majority classes' centres a point is measured from.

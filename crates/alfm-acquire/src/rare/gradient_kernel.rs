@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use alfm_core::{ClassId, MatrixView, Predictions};
+use alfm_kernels::{dot, dots};
 use rayon::prelude::*;
-
-use crate::compute::{dot, dots};
 
 /// The examples and their gradients, kept as factors.
 pub(super) struct Examples {

@@ -1,7 +1,7 @@
 use alfm_core::{ClassId, CoreError, Predictions};
+use alfm_kernels::largest;
 use rayon::prelude::*;
 
-use crate::compute::largest;
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// MLP, most likely positive: `max_k p_k` over all classes but the majority (Warmuth et al. 2001, 2003;

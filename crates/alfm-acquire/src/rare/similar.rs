@@ -1,8 +1,8 @@
 use alfm_core::{ClassId, CoreError};
+use alfm_kernels::draw;
+use alfm_kernels::{Submodular, lazy_greedy};
 
 use super::gradient_kernel::{Examples, GradientKernel};
-use crate::compute::{Submodular, lazy_greedy};
-use crate::draw;
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// SIMILAR: mutual information with labelled examples of rare classes (Kothawade et al. 2021, arXiv

@@ -1,5 +1,6 @@
-use crate::compute::largest;
-use crate::draw::{self, Uniform};
+use alfm_kernels::draw::{self, Uniform};
+use alfm_kernels::largest;
+
 use crate::{AcquireError, Acquisition, Input, Margin, Pick, Request, Weigh};
 
 /// WL-AC, pool version: a random sample in which an item's chance grows with the model's doubt (after Chen

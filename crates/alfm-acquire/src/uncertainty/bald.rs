@@ -1,8 +1,8 @@
 use alfm_core::Predictions;
+use alfm_kernels::{entropy, largest};
 use rayon::prelude::*;
 
 use super::power::Weigh;
-use crate::compute::{entropy, largest};
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// Rows that are carried through all passes together.

@@ -1,7 +1,8 @@
 use std::fmt;
 
-use crate::compute::largest;
-use crate::draw::{self, Uniform};
+use alfm_kernels::draw::{self, Uniform};
+use alfm_kernels::largest;
+
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// Below this a score counts as zero: its logarithm stays finite.

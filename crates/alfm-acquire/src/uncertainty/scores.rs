@@ -1,9 +1,9 @@
 //! Uncertainty sampling: a score per row, the largest are asked (Lewis & Gale 1994; Settles 2009).
 
+use alfm_kernels::{entropy, largest};
 use rayon::prelude::*;
 
 use super::power::Weigh;
-use crate::compute::{entropy, largest};
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// Least confidence: `-max_k p_k`, so that the least confident row comes first.

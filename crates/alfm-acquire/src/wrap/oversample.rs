@@ -1,6 +1,7 @@
+use alfm_kernels::draw;
+use alfm_kernels::representatives;
+
 use super::needs;
-use crate::compute::representatives;
-use crate::draw;
 use crate::{AcquireError, Acquisition, Input, Pick, Request};
 
 /// Oversample and cluster: the first choices of a strategy, spread out.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use alfm_core::files::write_atomically;
 use alfm_core::{ClassId, ClassSchema, CoreError, Predictions, SampleId, ScoreKind};
 use alfm_data::arrays::{ArraySpec, FloatMatrix, read_ids, read_labels, read_matrix};
-use alfm_select::acquire::compute::open_device;
+use alfm_kernels::device::open_device;
 use alfm_select::acquire::{Averaged, Input, LinearHead, Summary, registry};
 use alfm_select::{
     LabelsOnly, MatrixView, PRIORAL, PRIORAL_GUARDED, PRIORAL_GUARDED_SUMMARY, PRIORAL_SUMMARY,
