@@ -1,6 +1,5 @@
 //! A synthetic pool as `.npy` files, for this program and for others.
 
-use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Result};
 use std::path::Path;
@@ -73,7 +72,7 @@ pub fn observed(folder: &Path) -> std::result::Result<Vec<Option<ClassId>>, Erro
 ///
 /// # Errors
 /// As [`read_labels`], and for a row without a class.
-pub fn truth(folder: &Path) -> std::result::Result<Vec<ClassId>, Box<dyn Error>> {
+pub fn truth(folder: &Path) -> std::result::Result<Vec<ClassId>, Box<dyn std::error::Error>> {
     let classes: Option<Vec<ClassId>> = read_labels(&spec(folder, TRUTH))?.into_iter().collect();
     classes.ok_or_else(|| format!("{TRUTH} has a row without a class").into())
 }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use alfm_core::SeedTree;
 
-use crate::{AcquireError, Input, Interactive, Pick, Pool, Request};
+use crate::{Error, Input, Interactive, Pick, Pool, Request};
 
 /// An acquisition function.
 ///
@@ -21,7 +21,7 @@ pub trait Acquisition: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`select`](Acquisition::select).
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError>;
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error>;
 
     /// The strategy as one that asks within the batch, if it is one.
     fn interactive(&self) -> Option<&dyn Interactive> {
@@ -31,14 +31,8 @@ pub trait Acquisition: fmt::Debug + Send + Sync {
     /// Chooses `min(budget, candidates)` distinct candidates, in selection order.
     ///
     /// # Errors
-    /// [`AcquireError::MissingInput`] if the pool lacks an input that the strategy needs,
-    /// [`AcquireError::Setting`] if an option of the strategy is out of range.
-    fn select(
-        &self,
-        pool: &Pool<'_>,
-        budget: usize,
-        seed: &SeedTree,
-    ) -> Result<Vec<Pick>, AcquireError> {
+    /// If the pool lacks an input that the strategy needs, or an option of the strategy is out of range.
+    fn select(&self, pool: &Pool<'_>, budget: usize, seed: &SeedTree) -> Result<Vec<Pick>, Error> {
         match Request::new(self.name(), self.needs(), pool, budget, seed)? {
             None => Ok(Vec::new()),
             Some(request) => self.acquire(&request),
@@ -56,7 +50,7 @@ impl Acquisition for Box<dyn Acquisition> {
         (**self).needs()
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         (**self).acquire(request)
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{AcquireError, Acquisition, Input};
+use crate::{Acquisition, Error, ErrorKind, Input};
 
 /// A strategy of the registry.
 #[derive(Clone, Copy, Debug)]
@@ -90,17 +90,19 @@ pub fn registry() -> impl Iterator<Item = &'static Entry> {
 /// The strategy called `name`, with its default options.
 ///
 /// # Errors
-/// [`AcquireError::UnknownStrategy`], which lists the known names.
+/// For an unknown one, with the known names.
 ///
 /// ```
 /// assert_eq!(alfm_acquire::find("badge")?.name(), "badge");
 /// assert!(alfm_acquire::find("bdage").is_err());
-/// # Ok::<(), alfm_acquire::AcquireError>(())
+/// # Ok::<(), alfm_acquire::Error>(())
 /// ```
-pub fn find(name: &str) -> Result<Box<dyn Acquisition>, AcquireError> {
+pub fn find(name: &str) -> Result<Box<dyn Acquisition>, Error> {
     let mut all = registry().map(Entry::build);
     all.find(|strategy| strategy.name() == name).ok_or_else(|| {
         let known: Vec<&str> = registry().map(|entry| entry.build().name()).collect();
-        AcquireError::UnknownStrategy { name: name.into(), known: known.join(", ") }
+        let known = known.join(", ");
+        let message = format!("no strategy is called `{name}`; the known ones are {known}");
+        Error::new(ErrorKind::NotFound, message)
     })
 }

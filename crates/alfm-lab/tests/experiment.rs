@@ -417,7 +417,7 @@ impl Embedder for Colours {
             Ok(sums.map(|sum| sum / (255 * decoded.width() * decoded.height()) as f32))
         };
         let rows: Vec<[f32; 3]> =
-            images.iter().map(mean).collect::<Result<_, alfm_data::DataError>>()?;
+            images.iter().map(mean).collect::<Result<_, alfm_data::Error>>()?;
         Ok(Matrix::from_rows(&rows)?)
     }
 }

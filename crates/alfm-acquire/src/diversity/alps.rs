@@ -1,9 +1,9 @@
-use alfm_core::{CoreError, Matrix, MatrixView, SeedTree};
+use alfm_core::{Matrix, MatrixView, SeedTree};
 use alfm_kernels::draw::{self, Remaining};
 use alfm_kernels::representatives;
 use rayon::prelude::*;
 
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{Acquisition, Error, Input, Pick, Request};
 
 /// ALPS: texts that surprise a language model at different places (Yuan, Lin & Boyd-Graber, EMNLP 2020, arXiv
 /// 2010.09535). Needs no label and no classifier.
@@ -36,7 +36,7 @@ impl Acquisition for Alps {
         &[Input::Surprisal]
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let share = self.fraction > 0.0 && self.fraction <= 1.0;
         request.require(share, "fraction", self.fraction, "above 0 and at most 1")?;
         let candidates = request.candidates();
@@ -58,7 +58,7 @@ impl Alps {
         surprisal: MatrixView<'_>,
         candidates: &[usize],
         seed: &SeedTree,
-    ) -> Result<Matrix, CoreError> {
+    ) -> Result<Matrix, Error> {
         let width = surprisal.columns();
         let mut values = vec![0.0; candidates.len() * width];
         values.par_chunks_exact_mut(width).zip(candidates).for_each(|(sampled, row)| {
@@ -151,7 +151,8 @@ mod tests {
         let pool = Pool::new(&observed).unwrap().with_surprisal(surprisal).unwrap();
         for fraction in [0.0, 1.5, f64::NAN] {
             let error = Alps { fraction }.select(&pool, 1, &SeedTree::new(0)).unwrap_err();
-            assert!(matches!(error, AcquireError::Setting { .. }), "{error}");
+            assert!(error.to_string().starts_with("option `"), "{error}");
+            assert_eq!(error.kind(), crate::ErrorKind::Setting);
         }
     }
 }

@@ -3,7 +3,8 @@ use alfm_kernels::draw::{self, Remaining, Uniform};
 use alfm_kernels::{Euclidean, MetricSpace, Submodular, entropy, lazy_greedy, stochastic_greedy};
 use rayon::prelude::*;
 
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::error::bad_option;
+use crate::{Acquisition, Error, Input, Pick, Request};
 
 /// Facility location: every unlabelled row shall be similar to a chosen one (Bhatt et al. 2024, arXiv
 /// 2401.06692).
@@ -69,7 +70,7 @@ impl Acquisition for FacilityLocation {
         if self.uncertain { &[Input::Embeddings, Input::Model] } else { &[Input::Embeddings] }
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         self.check(request.strategy)?;
         let candidates = request.candidates();
         let random = &mut draw::uniform(&request.seed);
@@ -102,7 +103,7 @@ impl Acquisition for FacilityLocation {
 }
 
 impl FacilityLocation {
-    fn check(&self, strategy: &'static str) -> Result<(), AcquireError> {
+    fn check(&self, strategy: &'static str) -> Result<(), Error> {
         let width = match self.similarity {
             Similarity::Cosine => 1.0,
             Similarity::Gaussian { width } => width,
@@ -115,9 +116,7 @@ impl FacilityLocation {
             ("stochastic", delta, delta > 0.0 && delta < 1.0, "between 0 and 1"),
         ];
         match settings.into_iter().find(|(_, _, fair, _)| !fair) {
-            Some((option, value, _, rule)) => {
-                Err(AcquireError::Setting { strategy, option, value, rule })
-            }
+            Some((option, value, _, rule)) => Err(bad_option(strategy, option, value, rule)),
             None => Ok(()),
         }
     }
@@ -141,7 +140,7 @@ fn sample_size(elements: usize, budget: usize, delta: f64) -> usize {
     (elements as f64 / budget as f64 * (1.0 / delta).ln()).ceil() as usize
 }
 
-fn uncertainties(request: &Request<'_>, rows: &[usize]) -> Result<Vec<f64>, AcquireError> {
+fn uncertainties(request: &Request<'_>, rows: &[usize]) -> Result<Vec<f64>, Error> {
     let model = request.model()?;
     let score = |buffer: &mut Vec<f32>, row: &usize| f64::from(entropy(model.row(*row, buffer)));
     Ok(rows.par_iter().map_init(Vec::new, score).collect())

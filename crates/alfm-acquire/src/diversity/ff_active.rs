@@ -1,7 +1,7 @@
 use alfm_kernels::Metric;
 
 use super::KCenterGreedy;
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{Acquisition, Error, Input, Pick, Request};
 
 /// FF-Active: farthest-first traversal of the current representation (Geifman & El-Yaniv 2017, arXiv 1711.00941).
 ///
@@ -21,7 +21,7 @@ impl Acquisition for FfActive {
         &[Input::Embeddings]
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         KCenterGreedy { metric: self.metric, ..KCenterGreedy::default() }.acquire(request)
     }
 }

@@ -3,7 +3,7 @@ use alfm_kernels::draw::{self, Remaining, Uniform};
 use alfm_kernels::{Embedded, Metric, RunningMinimum};
 
 use super::k_center_state::KCenterState;
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{Acquisition, Error, Input, Pick, Request};
 
 /// CORESET: k-center greedy, the farthest point first (Sener & Savarese 2018, arXiv 1708.00489, Algorithm 1).
 ///
@@ -38,7 +38,7 @@ impl Acquisition for KCenterGreedy {
         &[Input::Embeddings]
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let (embeddings, random) = (request.embeddings()?, &mut draw::uniform(&request.seed));
         match self.lazy {
             true => KCenterState::new(request.pool.device(), embeddings, self.metric)?

@@ -1,10 +1,10 @@
-use alfm_core::{CoreError, MatrixView};
+use alfm_core::MatrixView;
 use alfm_kernels::blocks::Rows;
 use alfm_kernels::draw;
 use alfm_kernels::{k_means, normalised};
 
 use super::balls::{Balls, nearest_strangers};
-use crate::{AcquireError, Acquisition, Input, Pick, Pool, Request};
+use crate::{Acquisition, Error, Input, Pick, Pool, Request};
 
 /// ProbCover: balls that cover the most of what is not covered (Yehuda et al., NeurIPS 2022, arXiv
 /// 2205.11320).
@@ -48,7 +48,7 @@ impl Acquisition for ProbCover {
         &[Input::Embeddings]
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         self.check(request)?;
         let rows = request.visible();
         let points = normalised(request.embeddings()?, &rows)?;
@@ -71,7 +71,7 @@ impl Acquisition for ProbCover {
 }
 
 impl ProbCover {
-    fn check(&self, request: &Request<'_>) -> Result<(), AcquireError> {
+    fn check(&self, request: &Request<'_>) -> Result<(), Error> {
         let delta = self.delta.unwrap_or(1.0);
         request.require(delta.is_finite() && delta > 0.0, "delta", delta, "finite and above 0")?;
         let share = (0.0..=1.0).contains(&self.purity);
@@ -85,7 +85,7 @@ impl ProbCover {
         points: MatrixView<'_>,
         unit: &Rows<'_>,
         request: &Request<'_>,
-    ) -> Result<f64, CoreError> {
+    ) -> Result<f64, Error> {
         let classes = classes(request.pool).min(points.rows());
         let random = &mut draw::uniform(&request.seed.child("k-means"));
         let found = k_means(points, classes, random)?;
@@ -293,7 +293,8 @@ mod tests {
         ];
         for strategy in wrong {
             let error = strategy.select(&pool, 1, &SeedTree::new(0)).unwrap_err();
-            assert!(matches!(error, AcquireError::Setting { .. }), "{error}");
+            assert!(error.to_string().starts_with("option `"), "{error}");
+            assert_eq!(error.kind(), crate::ErrorKind::Setting);
         }
     }
 }

@@ -1,6 +1,6 @@
 use alfm_kernels::draw::{self, Remaining, Uniform};
 
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{Acquisition, Error, Input, Pick, Request};
 
 /// Uniform sampling without replacement: the baseline that every strategy must beat.
 ///
@@ -17,7 +17,7 @@ impl Acquisition for Random {
         &[]
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         Ok(sample(request.candidates(), request.budget, &mut draw::uniform(&request.seed)))
     }
 }

@@ -1,12 +1,12 @@
 use std::cmp::Reverse;
 
-use alfm_core::{CoreError, MatrixView};
+use alfm_core::MatrixView;
 use alfm_kernels::blocks::Rows;
 use alfm_kernels::draw;
 use alfm_kernels::{k_means, normalised};
 use rayon::prelude::*;
 
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{Acquisition, Error, Input, Pick, Request};
 
 /// Points of a cluster whose neighbours one task looks up at a time.
 const BLOCK: usize = 16;
@@ -49,7 +49,7 @@ impl Acquisition for TypiClust {
         &[Input::Embeddings]
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let clusters = self.max_clusters as f64;
         request.require(self.max_clusters >= 1, "max_clusters", clusters, "at least 1")?;
         let neighbours = self.neighbours as f64;
@@ -73,7 +73,7 @@ impl TypiClust {
         &self,
         points: MatrixView<'_>,
         request: &Request<'_>,
-    ) -> Result<Vec<Vec<usize>>, CoreError> {
+    ) -> Result<Vec<Vec<usize>>, Error> {
         let labelled = points.rows() - request.candidates().len();
         let clusters = (labelled + request.budget).min(self.max_clusters);
         let random = &mut draw::uniform(&request.seed.child("k-means"));
@@ -304,7 +304,8 @@ mod tests {
         for (max_clusters, neighbours) in [(0, 20), (500, 0)] {
             let strategy = TypiClust { max_clusters, neighbours, ..TypiClust::default() };
             let error = strategy.select(&pool, 1, &SeedTree::new(0)).unwrap_err();
-            assert!(matches!(error, AcquireError::Setting { value: 0.0, .. }), "{error}");
+            assert!(error.to_string().starts_with("option `"), "{error}");
+            assert_eq!(error.kind(), crate::ErrorKind::Setting);
         }
     }
 }

@@ -4,7 +4,8 @@ use alfm_kernels::draw;
 use serde::{Deserialize, Serialize};
 
 use super::direct_search::Search;
-use crate::{AcquireError, Acquisition, Input, Interactive, Pick, Request, Session};
+use crate::error::bad_option;
+use crate::{Acquisition, Error, Input, Interactive, Pick, Request, Session};
 
 /// How [`Direct`] shares its first half among the classes, with `c = floor(floor(b / K) / 2)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,7 +98,7 @@ impl Acquisition for Direct {
         &[Input::Model]
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         self.check(request)?;
         // With an annotator a question no interval shrinks, so that no answer is missed.
         let at_once = Self { parallel_annotators: usize::MAX, ..*self };
@@ -111,21 +112,16 @@ impl Acquisition for Direct {
 }
 
 impl Interactive for Direct {
-    fn begin<'a>(&self, request: &Request<'a>) -> Result<Box<dyn Session + 'a>, AcquireError> {
+    fn begin<'a>(&self, request: &Request<'a>) -> Result<Box<dyn Session + 'a>, Error> {
         self.check(request)?;
         Ok(Box::new(Search::new(*self, request, draw::uniform(&request.seed))?))
     }
 }
 
 impl Direct {
-    fn check(&self, request: &Request<'_>) -> Result<(), AcquireError> {
+    fn check(&self, request: &Request<'_>) -> Result<(), Error> {
         match self.parallel_annotators {
-            0 => Err(AcquireError::Setting {
-                strategy: request.strategy,
-                option: "parallel_annotators",
-                value: 0.0,
-                rule: "at least 1",
-            }),
+            0 => Err(bad_option(request.strategy, "parallel_annotators", 0, "at least 1")),
             _ => Ok(()),
         }
     }

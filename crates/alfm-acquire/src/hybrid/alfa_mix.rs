@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
-use alfm_core::{ClassId, CoreError, Matrix, MatrixView};
+use alfm_core::{ClassId, Matrix, MatrixView};
 use alfm_kernels::blocks::{POINTS, Rows};
 use alfm_kernels::draw;
 use alfm_kernels::{cluster_means, dots, representatives};
 use rayon::prelude::*;
 
-use crate::{AcquireError, Acquisition, Input, LinearHead, Pick, Request};
+use crate::{Acquisition, Error, Input, LinearHead, Pick, Request};
 
 /// ALFA-Mix: rows whose prediction flips on the way to a labelled class (Parvaneh et al., CVPR 2022,
 /// arXiv 2203.07034).
@@ -45,14 +45,14 @@ impl Acquisition for AlfaMix {
         &[Input::Embeddings, Input::Head]
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let step = self.step.is_finite() && self.step > 0.0;
         request.require(step, "step", self.step, "finite and above 0")?;
         request.require(self.steps >= 1, "steps", self.steps as f64, "at least 1")?;
         let (embeddings, head) = (request.embeddings()?, request.head()?);
         let (expected, got) = (embeddings.columns(), head.weights().columns());
         if expected != got {
-            return Err(CoreError::ColumnCount { what: "head", expected, got }.into());
+            return Err(Error::column_count("head", expected, got));
         }
         let (candidates, budget) = (request.candidates(), request.budget);
         let labelled: Vec<(usize, ClassId)> = request.pool.labelled().collect();
@@ -112,7 +112,7 @@ fn anchors(
     embeddings: MatrixView<'_>,
     labelled: &[(usize, ClassId)],
     classes: usize,
-) -> Result<Option<Matrix>, CoreError> {
+) -> Result<Option<Matrix>, Error> {
     if labelled.is_empty() {
         return Ok(None);
     }
@@ -315,10 +315,13 @@ mod tests {
             .and_then(|pool| pool.with_embeddings(MatrixView::new(&[1.0, 2.0], 2, 1)?))
             .unwrap();
         let error = AlfaMix::default().select(&pool, 1, &SeedTree::new(0)).unwrap_err();
-        assert!(matches!(error, AcquireError::Input(CoreError::ColumnCount { .. })), "{error}");
+        assert!(
+            error.to_string().contains("` has ") && error.to_string().contains(" columns, but")
+        );
         for (step, steps) in [(0.0, 5), (f64::INFINITY, 5), (0.2, 0)] {
             let error = AlfaMix { step, steps }.select(&pool, 1, &SeedTree::new(0)).unwrap_err();
-            assert!(matches!(error, AcquireError::Setting { .. }), "{error}");
+            assert!(error.to_string().starts_with("option `"), "{error}");
+            assert_eq!(error.kind(), crate::ErrorKind::Setting);
         }
     }
 }

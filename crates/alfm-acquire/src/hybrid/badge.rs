@@ -4,7 +4,8 @@ use alfm_kernels::draw::{self, Remaining, Uniform};
 use serde::{Deserialize, Serialize};
 
 use super::plus_plus::{self, Chosen};
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::error::bad_option;
+use crate::{Acquisition, Error, Input, Pick, Request};
 
 /// Where BADGE begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +30,7 @@ pub enum FirstCentre {
 /// to the first few centres say; `O(N K)` memory, against `O(N K D)` for the gradients.
 ///
 /// # Errors
-/// [`AcquireError::Setting`] for parts of 0 rows.
+/// For parts of 0 rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Badge {
     /// Where to begin; at the longest gradient by default.
@@ -58,7 +59,7 @@ impl Acquisition for Badge {
         &[Input::Model, Input::Embeddings]
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let (model, embeddings) = (request.model()?, request.embeddings()?);
         let random = &mut draw::uniform(&request.seed);
         let mut picks = Vec::with_capacity(request.budget);
@@ -78,7 +79,7 @@ impl Badge {
         budget: usize,
         device: &dyn Device,
         random: &mut impl Uniform,
-    ) -> Result<Vec<Chosen>, AcquireError> {
+    ) -> Result<Vec<Chosen>, Error> {
         let first = match self.first {
             FirstCentre::Longest => gradients.longest(),
             FirstCentre::Uniform => Remaining::new(gradients.len()).draw(random),
@@ -98,18 +99,13 @@ impl Badge {
         &self,
         request: &Request<'_>,
         random: &mut impl Uniform,
-    ) -> Result<Vec<(Vec<usize>, usize)>, AcquireError> {
+    ) -> Result<Vec<(Vec<usize>, usize)>, Error> {
         let (candidates, budget) = (request.candidates(), request.budget);
         let total = candidates.len();
         let parts = match self.partition {
             None => 1,
             Some(0) => {
-                return Err(AcquireError::Setting {
-                    strategy: request.strategy,
-                    option: "partition",
-                    value: 0.0,
-                    rule: "at least 1 row",
-                });
+                return Err(bad_option(request.strategy, "partition", 0, "at least 1 row"));
             }
             Some(rows) => total.div_ceil(rows),
         };

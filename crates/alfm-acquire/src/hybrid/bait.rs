@@ -4,7 +4,8 @@ use alfm_kernels::principal;
 use rayon::prelude::*;
 
 use super::fisher::{Change, Design, Factors};
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::error::bad_option;
+use crate::{Acquisition, Error, Input, Pick, Request};
 
 /// BAIT: Fisher design on the last layer, forward and backward (Ash et al. 2021, arXiv 2106.09675).
 ///
@@ -46,7 +47,7 @@ impl Acquisition for Bait {
         &[Input::Model, Input::Embeddings]
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         self.check(request.strategy)?;
         let random = &mut draw::uniform(&request.seed);
         let (model, embeddings) = (request.model()?, request.embeddings()?);
@@ -74,7 +75,7 @@ impl Acquisition for Bait {
 }
 
 impl Bait {
-    fn check(&self, strategy: &'static str) -> Result<(), AcquireError> {
+    fn check(&self, strategy: &'static str) -> Result<(), Error> {
         let lambda = self.regularisation;
         let settings = [
             ("regularisation", lambda, lambda > 0.0 && lambda.is_finite(), "above 0 and finite"),
@@ -83,9 +84,7 @@ impl Bait {
             ("considered", self.considered as f64, self.considered > 0, "at least 1"),
         ];
         match settings.into_iter().find(|(_, _, fair, _)| !fair) {
-            Some((option, value, _, rule)) => {
-                Err(AcquireError::Setting { strategy, option, value, rule })
-            }
+            Some((option, value, _, rule)) => Err(bad_option(strategy, option, value, rule)),
             None => Ok(()),
         }
     }
@@ -96,7 +95,7 @@ impl Bait {
         embeddings: MatrixView<'_>,
         classes: usize,
         random: &mut impl Uniform,
-    ) -> Result<Option<Matrix>, AcquireError> {
+    ) -> Result<Option<Matrix>, Error> {
         let room = (self.dimension / (classes - 1)).max(1);
         match embeddings.columns() <= room {
             true => Ok(None),

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
-use alfm_core::{CoreError, MatrixView, SeedTree};
+use alfm_core::{MatrixView, SeedTree};
 use alfm_kernels::draw::{self, Remaining};
 use alfm_kernels::{Stop, average_linkage, cluster_means, nearest_means};
 
 use crate::uncertainty::Margin;
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{Acquisition, Error, Input, Pick, Request};
 
 /// Which member of a cluster is asked first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Acquisition for ClusterMargin {
         &[Input::Model, Input::Embeddings]
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         self.check(request)?;
         let unsure = Margin.select(request.pool, self.unsure(request.budget), &request.seed)?;
         let rows: Vec<usize> = unsure.iter().map(|pick| pick.row).collect();
@@ -83,7 +83,7 @@ impl Acquisition for ClusterMargin {
 }
 
 impl ClusterMargin {
-    fn check(&self, request: &Request<'_>) -> Result<(), AcquireError> {
+    fn check(&self, request: &Request<'_>) -> Result<(), Error> {
         let ratio = |value: f64| value.is_finite() && value >= 1.0;
         request.require(ratio(self.factor), "factor", self.factor, "finite and at least 1")?;
         request.require(
@@ -115,7 +115,7 @@ impl ClusterMargin {
         points: MatrixView<'_>,
         rows: &[usize],
         seed: &SeedTree,
-    ) -> Result<Vec<usize>, CoreError> {
+    ) -> Result<Vec<usize>, Error> {
         let subset = sample(points.rows(), self.subset, seed);
         let linked = points.gather(subset.iter().copied());
         let known = average_linkage(linked.view(), self.stop(subset.len()));
@@ -174,7 +174,7 @@ mod tests {
         model: Predictions<'_>,
         line: &[f32],
         budget: usize,
-    ) -> Result<Vec<Pick>, AcquireError> {
+    ) -> Result<Vec<Pick>, Error> {
         let observed = vec![None; line.len()];
         let pool = Pool::new(&observed)?.with_model(model)?.with_embeddings(MatrixView::new(
             line,
@@ -272,7 +272,8 @@ mod tests {
         let model = Predictions::probabilities(&probabilities, 6, 2).unwrap();
         for strategy in wrong {
             let error = select(&strategy, model, &LINE, 2).unwrap_err();
-            assert!(matches!(error, AcquireError::Setting { .. }), "{error}");
+            assert!(error.to_string().starts_with("option `"), "{error}");
+            assert_eq!(error.kind(), crate::ErrorKind::Setting);
         }
     }
 }

@@ -2,7 +2,7 @@ use alfm_kernels::draw;
 use alfm_kernels::representatives;
 use rayon::prelude::*;
 
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{Acquisition, Error, Input, Pick, Request};
 
 /// DropQuery: rows whose predicted class does not survive dropout (Gupte et al. 2024, arXiv 2401.14555).
 ///
@@ -35,7 +35,7 @@ impl Acquisition for DropQuery {
         &[Input::Model, Input::Embeddings, Input::Passes]
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         request.require(self.factor >= 1, "factor", self.factor as f64, "at least 1")?;
         let (candidates, budget) = (request.candidates(), request.budget);
         let embeddings = request.embeddings()?;
@@ -56,7 +56,7 @@ impl Acquisition for DropQuery {
 }
 
 /// For every candidate the number of passes that predict another class than the model.
-fn mismatches(request: &Request<'_>) -> Result<Vec<usize>, AcquireError> {
+fn mismatches(request: &Request<'_>) -> Result<Vec<usize>, Error> {
     let (model, passes) = (request.model()?, request.passes()?);
     let count = |row: &usize| {
         let class = model.argmax(*row);
@@ -164,6 +164,7 @@ mod tests {
             .and_then(|pool| pool.with_passes(&passes))
             .unwrap();
         let error = DropQuery { factor: 0 }.select(&pool, 1, &SeedTree::new(0)).unwrap_err();
-        assert!(matches!(error, AcquireError::Setting { .. }), "{error}");
+        assert!(error.to_string().starts_with("option `"), "{error}");
+        assert_eq!(error.kind(), crate::ErrorKind::Setting);
     }
 }

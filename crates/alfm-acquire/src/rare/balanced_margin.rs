@@ -2,8 +2,9 @@ use alfm_core::Predictions;
 use alfm_kernels::largest;
 use rayon::prelude::*;
 
+use crate::error::bad_option;
 use crate::uncertainty::two_largest;
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{Acquisition, Error, Input, Pick, Request};
 
 /// Balanced margin: margin sampling, of which a share goes to the boundaries of classes that labels are short of.
 ///
@@ -16,7 +17,7 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 ///
 /// The score of a pick is minus its margin `p_(1) - p_(2)`, whichever way it came in.
 ///
-/// [`AcquireError::Setting`] for a share outside `[0, 1]`; [`AcquireError::Input`] for an observed label that
+/// An error for a share outside `[0, 1]`, and for an observed label that
 /// the model does not know. `O(N K)` time and `O(N)` for each short class, `O(N)` memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BalancedMargin {
@@ -42,14 +43,9 @@ impl Acquisition for BalancedMargin {
         &[Input::Model]
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         if !(0.0..=1.0).contains(&self.share) {
-            return Err(AcquireError::Setting {
-                strategy: NAME,
-                option: "share",
-                value: self.share,
-                rule: "from 0 to 1",
-            });
+            return Err(bad_option(NAME, "share", self.share, "from 0 to 1"));
         }
         let (model, mut left) = (request.model()?, request.candidates().to_vec());
         let counts = request.pool.class_counts(model.classes())?;

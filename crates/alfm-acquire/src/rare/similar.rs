@@ -1,9 +1,10 @@
-use alfm_core::{ClassId, CoreError};
+use alfm_core::ClassId;
 use alfm_kernels::draw;
 use alfm_kernels::{Submodular, lazy_greedy};
 
 use super::gradient_kernel::{Examples, GradientKernel};
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::error::bad_option;
+use crate::{Acquisition, Error, Input, Pick, Request};
 
 /// SIMILAR: mutual information with labelled examples of rare classes (Kothawade et al. 2021, arXiv
 /// 2107.00717).
@@ -58,7 +59,7 @@ impl Acquisition for Similar {
         &[Input::Model, Input::Embeddings]
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let (model, embeddings) = (request.model()?, request.embeddings()?);
         let candidates = request.candidates();
         self.check(request.strategy, model.classes())?;
@@ -80,7 +81,7 @@ impl Acquisition for Similar {
 }
 
 impl Similar {
-    fn check(&self, strategy: &'static str, classes: usize) -> Result<(), AcquireError> {
+    fn check(&self, strategy: &'static str, classes: usize) -> Result<(), Error> {
         let (option, value, fair, rule) = match self.objective {
             MutualInformation::FacilityLocation { eta } => {
                 ("eta", eta, eta >= 0.0 && eta.is_finite(), "at least 0 and finite")
@@ -90,11 +91,10 @@ impl Similar {
             }
         };
         if !fair {
-            return Err(AcquireError::Setting { strategy, option, value, rule });
+            return Err(bad_option(strategy, option, value, rule));
         }
         let unknown = self.rare.iter().flatten().find(|class| class.index() >= classes);
-        unknown
-            .map_or(Ok(()), |class| Err(CoreError::UnknownClass { class: *class, classes }.into()))
+        unknown.map_or(Ok(()), |class| Err(Error::unknown_class(*class, classes)))
     }
 
     /// The labelled rows of rare classes.
@@ -102,10 +102,10 @@ impl Similar {
         &self,
         mut labelled: Vec<(usize, ClassId)>,
         classes: usize,
-    ) -> Result<Vec<(usize, ClassId)>, AcquireError> {
+    ) -> Result<Vec<(usize, ClassId)>, Error> {
         let mut counts = vec![0; classes];
         for (_, class) in &labelled {
-            let unknown = CoreError::UnknownClass { class: *class, classes };
+            let unknown = Error::unknown_class(*class, classes);
             *counts.get_mut(class.index()).ok_or(unknown)? += 1;
         }
         let all = labelled.len();

@@ -1,7 +1,7 @@
 use alfm_kernels::draw::{self, Uniform};
 use alfm_kernels::largest;
 
-use crate::{AcquireError, Acquisition, Input, Margin, Pick, Request, Weigh};
+use crate::{Acquisition, Error, Input, Margin, Pick, Request, Weigh};
 
 /// WL-AC, pool version: a random sample in which an item's chance grows with the model's doubt (after Chen
 /// et al. 2022, arXiv 2211.02233), so that [`doubly_robust_loss`] can correct a weak labeler without bias.
@@ -24,7 +24,7 @@ impl Acquisition for WeakLabeler {
         &[Input::Model]
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let inclusion = inclusion(&Margin.weights(request)?, request.budget);
         let random = &mut draw::uniform(&request.seed);
         let row = |pick: Pick| Pick { row: request.candidates()[pick.row], ..pick };

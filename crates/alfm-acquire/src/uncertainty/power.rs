@@ -3,7 +3,8 @@ use std::fmt;
 use alfm_kernels::draw::{self, Uniform};
 use alfm_kernels::largest;
 
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::error::bad_option;
+use crate::{Acquisition, Error, Input, Pick, Request};
 
 /// Below this a score counts as zero: its logarithm stays finite.
 const SMALLEST: f64 = 1e-12;
@@ -20,7 +21,7 @@ pub trait Weigh: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`Acquisition::acquire`].
-    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, AcquireError>;
+    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, Error>;
 }
 
 /// The power variant of a score `s`: a sample without replacement with probability proportional to `s^beta`
@@ -31,7 +32,7 @@ pub trait Weigh: fmt::Debug + Send + Sync {
 /// entropy or BALD's information. A row draws its noise by its position in the pool: neither the number of
 /// threads nor a restriction of the candidates changes it.
 ///
-/// [`AcquireError::Setting`] unless `beta` is finite and not negative; 0 is uniform sampling, infinity would
+/// Unless `beta` is finite and not negative; 0 is uniform sampling, infinity would
 /// be the score itself. The score's time and memory, and `O(N)` beside.
 #[derive(Clone, Copy, Debug)]
 pub struct Power<S> {
@@ -63,14 +64,9 @@ impl<S: Weigh> Acquisition for Power<S> {
         S::NEEDS
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         if !(self.beta.is_finite() && self.beta >= 0.0) {
-            return Err(AcquireError::Setting {
-                strategy: request.strategy,
-                option: "beta",
-                value: self.beta,
-                rule: "finite and not negative",
-            });
+            return Err(bad_option(request.strategy, "beta", self.beta, "finite and not negative"));
         }
         let weights = self.score.weights(request)?;
         let noise = noise(request.candidates(), &mut draw::uniform(&request.seed));

@@ -1,5 +1,5 @@
 use super::needs;
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{Acquisition, Error, Input, Pick, Request};
 
 /// Class quota: the batch is spread evenly over the predicted classes, and `inner` chooses within each.
 ///
@@ -8,7 +8,7 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 /// lowest on ties. Picks come class by class in that order, with the scores of `inner`, which sees the whole
 /// pool with the candidates of one class at a time.
 ///
-/// [`AcquireError::Input`] for an observed label that the model does not know; what `inner` returns.
+/// For an observed label that the model does not know; what `inner` returns.
 ///
 /// The cost of `inner` for each class, and `O(N K)` time, `O(N)` memory.
 ///
@@ -17,7 +17,7 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 /// assert_eq!(ClassQuota { inner: Margin }.name(), "class-quota");
 /// let by_name = ClassQuota { inner: find("badge")? };
 /// assert_eq!(by_name.needs().len(), 2);
-/// # Ok::<(), alfm_acquire::AcquireError>(())
+/// # Ok::<(), alfm_acquire::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClassQuota<A> {
@@ -34,7 +34,7 @@ impl<A: Acquisition> Acquisition for ClassQuota<A> {
         needs::with(self.inner.needs(), Input::Model)
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let model = request.model()?;
         let counts = request.pool.class_counts(model.classes())?;
         let mut members = vec![Vec::new(); model.classes()];

@@ -2,7 +2,7 @@ use alfm_kernels::draw;
 use alfm_kernels::representatives;
 
 use super::needs;
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{Acquisition, Error, Input, Pick, Request};
 
 /// Oversample and cluster: the first choices of a strategy, spread out.
 ///
@@ -42,7 +42,7 @@ impl<A: Acquisition> Acquisition for Oversampled<A> {
         needs::with(self.inner.needs(), Input::Embeddings)
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         request.require(self.factor >= 1, "factor", self.factor as f64, "at least 1")?;
         let embeddings = request.embeddings()?;
         let wanted = request.budget.saturating_mul(self.factor);

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Failure> {
         None => (0..rows).map(|row| SampleId::from(row.to_string())).collect(),
     };
     if ids.len() != rows {
-        return Err(CoreError::RowCount { what: "ids", expected: rows, got: ids.len() }.into());
+        return Err(Error::row_count("ids", rows, ids.len()));
     }
     let schema = ClassSchema::numbered(classes)?;
     let mut selector = Selector::new(strategy(args)?, schema, ids, args.seed)?;
@@ -222,7 +222,7 @@ impl Inputs {
         ];
         for (what, got) in lengths {
             if let Some(got) = got.filter(|got| *got != expected) {
-                return Err(CoreError::RowCount { what, expected, got }.into());
+                return Err(Error::row_count(what, expected, got));
             }
         }
         Ok(inputs)

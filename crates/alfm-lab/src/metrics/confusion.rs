@@ -113,7 +113,7 @@ impl Confusion {
         let majority = majority.index();
         if majority >= self.classes {
             let class = ClassId::from_index(majority);
-            return Err(CoreError::UnknownClass { class, classes: self.classes }.into());
+            return Err(Error::unknown_class(class, self.classes));
         }
         let minorities = || (0..self.classes).filter(|class| *class != majority);
         let right = minorities().map(|class| self.right(class)).sum();
