@@ -77,8 +77,8 @@ impl Task {
     }
 
     /// Whether any of the strategies needs it.
-    fn needs(&self, input: Input) -> Result<bool, Error> {
-        Ok(self.strategies()?.iter().any(|strategy| strategy.needs().contains(&input)))
+    fn needs(&self, input: Input) -> Result<bool, AcquireError> {
+        Ok(self.strategies()?.iter().any(|strategy| strategy.needs().contains(input)))
     }
 }
 

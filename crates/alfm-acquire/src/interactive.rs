@@ -53,7 +53,12 @@ pub fn select_with_oracle(
 ) -> Result<Vec<Pick>, Error> {
     let name = strategy.name();
     if annotators == 0 {
-        return Err(bad_option(name, "annotators", 0, "at least 1"));
+        return Err(AcquireError::Setting {
+            strategy: name.to_owned(),
+            option: "annotators".to_owned(),
+            value: "0".to_owned(),
+            rule: "at least 1",
+        });
     }
     let Some(request) = Request::new(name, strategy.needs(), pool, budget, seed)? else {
         return Ok(Vec::new());

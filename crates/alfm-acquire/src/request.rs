@@ -1,7 +1,6 @@
 use alfm_core::{MatrixView, Predictions, SeedTree};
 
-use crate::error::bad_option;
-use crate::{Averaged, Error, Input, LinearHead, Pool};
+use crate::{AcquireError, Averaged, Input, LinearHead, Needs, Pool};
 
 /// One call of a strategy: how many rows, out of what.
 #[derive(Clone, Debug)]
@@ -13,7 +12,7 @@ pub struct Request<'a> {
     /// The strategy's own branch of the seed tree.
     pub seed: SeedTree,
     /// The strategy's name, for errors.
-    pub strategy: &'static str,
+    pub strategy: &'a str,
 }
 
 impl<'a> Request<'a> {
@@ -22,14 +21,14 @@ impl<'a> Request<'a> {
     /// # Errors
     /// If the pool lacks an input that the strategy needs.
     pub(crate) fn new(
-        strategy: &'static str,
-        needs: &[Input],
+        strategy: &'a str,
+        needs: Needs,
         pool: &'a Pool<'a>,
         budget: usize,
         seed: &SeedTree,
-    ) -> Result<Option<Self>, Error> {
-        if let Some(input) = needs.iter().find(|input| !pool.has(**input)) {
-            return Err(input.missing_for(strategy));
+    ) -> Result<Option<Self>, AcquireError> {
+        if let Some(input) = needs.iter().find(|input| !pool.has(*input)) {
+            return Err(AcquireError::MissingInput { strategy: strategy.to_owned(), input });
         }
         let budget = budget.min(pool.candidates().len());
         Ok((budget > 0).then(|| Self { pool, budget, seed: seed.child(strategy), strategy }))
@@ -92,19 +91,8 @@ impl<'a> Request<'a> {
         rows
     }
 
-    /// Refuses an option unless its value `holds` to the rule.
-    pub(crate) fn require(
-        &self,
-        holds: bool,
-        option: &'static str,
-        value: f64,
-        rule: &'static str,
-    ) -> Result<(), Error> {
-        let strategy = self.strategy;
-        if holds { Ok(()) } else { Err(bad_option(strategy, option, value, rule)) }
-    }
-
-    fn needed<T>(&self, input: Input, given: Option<T>) -> Result<T, Error> {
-        given.ok_or(input.missing_for(self.strategy))
+    fn needed<T>(&self, input: Input, given: Option<T>) -> Result<T, AcquireError> {
+        given
+            .ok_or_else(|| AcquireError::MissingInput { strategy: self.strategy.to_owned(), input })
     }
 }

@@ -6,7 +6,7 @@ use alfm_acquire::{Acquisition, Entry, find, registry};
 use alfm_testing::contract;
 
 fn every(check: fn(&dyn Acquisition)) {
-    registry().map(Entry::build).for_each(|strategy| check(&*strategy));
+    registry().map(Entry::sample).for_each(|strategy| check(&*strategy));
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn permuted_rows_give_the_same_first_score() {
 
 #[test]
 fn names_are_distinct() {
-    let mut names: Vec<&str> = registry().map(|entry| entry.build().name()).collect();
+    let mut names: Vec<String> = registry().map(|entry| entry.sample().name().into()).collect();
     names.sort_unstable();
     let all = names.len();
     names.dedup();

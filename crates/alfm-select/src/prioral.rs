@@ -248,9 +248,12 @@ impl PriorAl {
         pool: &Pool<'_>,
         budget: usize,
         seed: &SeedTree,
-    ) -> Result<Decision, Error> {
-        let (strategy, input) = (crate::PRIORAL, Input::Model);
-        let model = pool.model().ok_or_else(|| input.missing_for(strategy))?;
+    ) -> Result<Decision, SelectError> {
+        let missing = || AcquireError::MissingInput {
+            strategy: crate::PRIORAL.to_owned(),
+            input: Input::Model,
+        };
+        let model = pool.model().ok_or_else(missing)?;
         let Scores { rows, entropy: weighted_entropy, .. } =
             self.config.score(prior, model, self.config.joint, pool)?;
         let candidates = pool.candidates().len();

@@ -105,7 +105,7 @@ impl Strategy {
     /// As [`check`](Strategy::check).
     pub fn needs(&self) -> Result<Vec<Input>, Error> {
         Ok(match self.engine()? {
-            Engine::Acquisition(acquisition) => acquisition.needs().to_vec(),
+            Engine::Acquisition(acquisition) => acquisition.needs().into(),
             Engine::PriorAl(engine) => engine.needs(),
         })
     }

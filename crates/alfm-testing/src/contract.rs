@@ -108,12 +108,11 @@ pub fn names_its_needs(strategy: &dyn Acquisition) {
         owned.with_inputs(wanted, |pool| strategy.select(pool, 3, &SeedTree::new(0)))
     };
     let name = strategy.name();
-    let picks = select(&|input| strategy.needs().contains(&input));
+    let picks = select(&|input| strategy.needs().contains(input));
     let picks = picks.unwrap_or_else(|error| panic!("{name} needs more than it names: {error}"));
     assert_eq!(picks.len(), 3, "{name}");
-    for missing in strategy.needs() {
-        let error =
-            select(&|input| input != *missing).expect_err("an input is missing").to_string();
+    for missing in strategy.needs().iter() {
+        let error = select(&|input| input != missing).expect_err("an input is missing").to_string();
         assert!(error.contains(name) && error.contains(&missing.to_string()), "{name}: {error}");
     }
 }

@@ -32,9 +32,10 @@ impl<'a> Boundaries<'a> {
     /// `O(K^2 D)` time, `8 K^2` bytes.
     ///
     /// # Errors
-    /// If an input is missing, or the head does not fit the embeddings.
-    pub(super) fn new(request: &Request<'a>) -> Result<Self, Error> {
-        let (embeddings, head) = (request.embeddings()?, request.head()?);
+    /// [`AcquireError::MissingInput`]; [`CoreError::ColumnCount`] if the head does not fit the embeddings.
+    pub(super) fn new(request: &Request<'a>) -> Result<Self, AcquireError> {
+        let embeddings = request.embeddings()?;
+        let head = request.head()?;
         check_width(&head, embeddings.columns())?;
         let weights = Euclidean::new(head.weights());
         let classes = head.classes();
@@ -72,12 +73,12 @@ impl<'a> Boundaries<'a> {
     pub(super) fn to_class(&self, class: usize, rows: &[usize], places: &[Place]) -> Vec<f64> {
         let weights = self.head.weights().row(class);
         let bias = f64::from(self.head.bias()[class]);
-        let one = |(row, place): (&usize, &Place)| match place.predicted == class {
-            true => place.nearest,
-            false => {
-                let logit = alfm_kernels::dot(weights, self.embeddings.row(*row)) + bias;
-                distance(place.logit - logit, self.normal(place.predicted, class))
+        let one = |(row, place): (&usize, &Place)| {
+            if place.predicted == class {
+                return place.nearest;
             }
+            let logit = alfm_kernels::dot(weights, self.embeddings.row(*row)) + bias;
+            distance(place.logit - logit, self.normal(place.predicted, class))
         };
         rows.par_iter().zip(places).with_min_len(256).map(one).collect()
     }

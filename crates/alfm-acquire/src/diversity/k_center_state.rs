@@ -55,8 +55,9 @@ impl<'a> KCenterState<'a> {
         pool: &Pool<'_>,
         budget: usize,
         seed: &SeedTree,
-    ) -> Result<Vec<Pick>, Error> {
-        let (expected, got) = (pool.rows(), self.rows);
+    ) -> Result<Vec<Pick>, AcquireError> {
+        let expected = pool.rows();
+        let got = self.rows;
         if got != expected {
             return Err(Error::row_count("embeddings", expected, got));
         }

@@ -181,7 +181,8 @@ impl<'a, R: Uniform> Search<'a, R> {
         let part = &mut interval.part;
         part.update(&interval.asked, &self.ledger);
         let annotators = self.direct.parallel_annotators;
-        let (rounds, askable) = (interval.share / annotators, count_askable(&part.marks));
+        let rounds = interval.share / annotators;
+        let askable = count_askable(&part.marks);
         if rounds >= 2 && askable > 0 {
             let target = target(askable, rounds);
             let ends = match self.direct.shrink {
@@ -225,7 +226,8 @@ impl<'a, R: Uniform> Search<'a, R> {
     /// Queues the share of the next class of phase 2.
     fn ask_around(&mut self) {
         let Some(around) = &mut self.around else { return };
-        let (turn, classes) = (around.done, around.classes.len());
+        let turn = around.done;
+        let classes = around.classes.len();
         around.done += 1;
         let share = around.budget * (turn + 1) / classes - around.budget * turn / classes;
         if share > 0 {

@@ -3,7 +3,7 @@ use alfm_kernels::draw;
 use alfm_kernels::{Euclidean, plus_plus};
 use rayon::prelude::*;
 
-use crate::{Acquisition, Averaged, Error, Input, Pick, Request};
+use crate::{AcquireError, Acquisition, Averaged, Input, Needs, Pick, Request};
 
 /// LHD: rows on which training still moves the model (Khosla et al., ECAI 2023, arXiv 2211.00928).
 ///
@@ -19,18 +19,20 @@ use crate::{Acquisition, Averaged, Error, Input, Pick, Request};
 pub struct Lhd;
 
 impl Acquisition for Lhd {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "lhd"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Model, Input::Averaged]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Model, Input::Averaged])
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
-        let (model, averaged, candidates) =
-            (request.model()?, request.averaged()?, request.candidates());
-        let (expected, got) = (model.classes(), averaged.model.classes());
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+        let model = request.model()?;
+        let averaged = request.averaged()?;
+        let candidates = request.candidates();
+        let expected = model.classes();
+        let got = averaged.model.classes();
         if expected != got {
             return Err(Error::column_count("averaged model", expected, got));
         }

@@ -205,9 +205,9 @@ impl GuardConfig {
 }
 
 /// The error of a missing [`LabelsOnly`].
-pub(crate) fn missing() -> Error {
-    let (strategy, input) = (crate::PRIORAL_GUARDED, Input::LabelsOnly);
-    input.missing_for(strategy)
+pub(crate) fn missing() -> SelectError {
+    let strategy = crate::PRIORAL_GUARDED.to_owned();
+    AcquireError::MissingInput { strategy, input: Input::LabelsOnly }.into()
 }
 
 #[cfg(test)]
