@@ -1,4 +1,4 @@
-use alfm_acquire::{Error, Acquisition, Pick, Pool, select_with_oracle};
+use alfm_acquire::{Acquisition, Error, Pick, Pool, select_with_oracle};
 use alfm_core::{ClassId, SeedTree};
 
 /// One batch; a strategy that asks within the batch gets one answer at a time, out of `truth`.

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use alfm_acquire::{Error, Acquisition, Input, Pick, Pool, find};
+use alfm_acquire::{Acquisition, Error, Input, Pick, Pool, find};
 use alfm_benches::{Shape, files, memory, select};
 use alfm_core::{ClassId, Digest, MatrixView, Predictions};
 use alfm_kernels::device::open_device;
@@ -77,7 +77,7 @@ impl Task {
     }
 
     /// Whether any of the strategies needs it.
-    fn needs(&self, input: Input) -> Result<bool, AcquireError> {
+    fn needs(&self, input: Input) -> Result<bool, Error> {
         Ok(self.strategies()?.iter().any(|strategy| strategy.needs().contains(input)))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use alfm_core::{Error, MatrixView, Predictions};
+use alfm_core::{Error, ErrorKind, MatrixView, Predictions};
 use serde::{Deserialize, Serialize};
 
 /// A kind of input that a strategy cannot do without.

@@ -28,7 +28,8 @@ pub trait Session: Send {
     /// What the oracle said of a row that was asked.
     ///
     /// # Errors
-    /// For a row that waits for no answer, and a class that the model does not know.
+    /// For a row that waits for no answer,
+    /// For a class that the model does not know.
     fn tell(&mut self, row: usize, class: ClassId) -> Result<(), Error>;
 }
 
@@ -53,12 +54,7 @@ pub fn select_with_oracle(
 ) -> Result<Vec<Pick>, Error> {
     let name = strategy.name();
     if annotators == 0 {
-        return Err(AcquireError::Setting {
-            strategy: name.to_owned(),
-            option: "annotators".to_owned(),
-            value: "0".to_owned(),
-            rule: "at least 1",
-        });
+        return Err(bad_option(name, "annotators", 0, "at least 1"));
     }
     let Some(request) = Request::new(name, strategy.needs(), pool, budget, seed)? else {
         return Ok(Vec::new());

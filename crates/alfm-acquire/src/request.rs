@@ -1,6 +1,6 @@
 use alfm_core::{MatrixView, Predictions, SeedTree};
 
-use crate::{AcquireError, Averaged, Input, LinearHead, Needs, Pool};
+use crate::{Averaged, Error, Input, LinearHead, Needs, Pool};
 
 /// One call of a strategy: how many rows, out of what.
 #[derive(Clone, Debug)]
@@ -26,9 +26,9 @@ impl<'a> Request<'a> {
         pool: &'a Pool<'a>,
         budget: usize,
         seed: &SeedTree,
-    ) -> Result<Option<Self>, AcquireError> {
+    ) -> Result<Option<Self>, Error> {
         if let Some(input) = needs.iter().find(|input| !pool.has(*input)) {
-            return Err(AcquireError::MissingInput { strategy: strategy.to_owned(), input });
+            return Err(input.missing_for(strategy));
         }
         let budget = budget.min(pool.candidates().len());
         Ok((budget > 0).then(|| Self { pool, budget, seed: seed.child(strategy), strategy }))
@@ -91,8 +91,7 @@ impl<'a> Request<'a> {
         rows
     }
 
-    fn needed<T>(&self, input: Input, given: Option<T>) -> Result<T, AcquireError> {
-        given
-            .ok_or_else(|| AcquireError::MissingInput { strategy: self.strategy.to_owned(), input })
+    fn needed<T>(&self, input: Input, given: Option<T>) -> Result<T, Error> {
+        given.ok_or_else(|| input.missing_for(self.strategy))
     }
 }

@@ -15,7 +15,7 @@ pub enum ErrorKind {
     Setting,
     /// Something is needed that was not given.
     Missing,
-    /// Something is named that is not there: an item, a class, a strategy, a file.
+    /// Something is named that is not there: an item, a class, a strategy, a file, a device.
     NotFound,
     /// It can't be done now: nothing is left to ask, an answer to a question that was not asked.
     State,
@@ -25,7 +25,7 @@ pub enum ErrorKind {
     System,
     /// Another machine refused, or was not to be reached.
     Network,
-    /// A device that is not there, or that failed.
+    /// A device that failed.
     Device,
 }
 

@@ -33,7 +33,12 @@ const SENTENCE: [&str; 3] = ["modules.json", "1_Pooling/config.json", "sentence_
 pub fn model_files(config: &Path) -> Result<ModelFiles, Error> {
     let fields: Value = read_json(config)?;
     if Family::by_name(fields["model_type"].as_str().unwrap_or_default()).is_some() {
-        return Ok(ModelFiles { required: &[WEIGHTS, TOKENIZER], optional: &SENTENCE, texts: true, images: false });
+        return Ok(ModelFiles {
+            required: &[WEIGHTS, TOKENIZER],
+            optional: &SENTENCE,
+            texts: true,
+            images: false,
+        });
     }
     let architecture = Architecture::of(&fields).ok_or_else(|| {
         let known = Family::names().chain(Architecture::names());

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::setting;
 use crate::guard::{GuardConfig, Verdict, missing, rounded};
-use crate::{ImbalanceWeight, LabelsOnly, Error};
+use crate::{Error, ImbalanceWeight, LabelsOnly};
 
 /// Options of PriorAL; the defaults are the published rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -248,12 +248,8 @@ impl PriorAl {
         pool: &Pool<'_>,
         budget: usize,
         seed: &SeedTree,
-    ) -> Result<Decision, SelectError> {
-        let missing = || AcquireError::MissingInput {
-            strategy: crate::PRIORAL.to_owned(),
-            input: Input::Model,
-        };
-        let model = pool.model().ok_or_else(missing)?;
+    ) -> Result<Decision, Error> {
+        let model = pool.model().ok_or_else(|| Input::Model.missing_for(crate::PRIORAL))?;
         let Scores { rows, entropy: weighted_entropy, .. } =
             self.config.score(prior, model, self.config.joint, pool)?;
         let candidates = pool.candidates().len();

@@ -363,7 +363,8 @@ mod tests {
 
         let short = Predictions::probabilities(&values[..6], 2, 3).unwrap();
         let error = AccuracyEstimate::of(&selector, short, 0.0).unwrap_err();
-        let expected = "the out-of-fold predictions have 2 rows, but 3 items are labelled: give one";
+        let expected =
+            "the out-of-fold predictions have 2 rows, but 3 items are labelled: give one";
         assert!(error.to_string().starts_with(expected), "{error}");
     }
 

@@ -1,12 +1,12 @@
 use std::fmt;
 
-use alfm_acquire::{Acquisition, Input, Summary, find, registry};
+use alfm_acquire::{Acquisition, Input, Summary, find};
 use alfm_kernels::Joint;
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
 
 use crate::error::setting;
-use crate::{CleanRule, GuardConfig, ImbalanceWeight, PriorAl, PriorAlConfig, Error, ErrorKind};
+use crate::{CleanRule, Error, ErrorKind, GuardConfig, ImbalanceWeight, PriorAl, PriorAlConfig};
 
 /// The name of the published PriorAL rule.
 pub const PRIORAL: &str = "prioral";
@@ -122,7 +122,14 @@ impl Strategy {
         if is_engine(&self.name) {
             return Ok(Engine::PriorAl(Box::new(self.prioral.check()?)));
         }
-        let acquisition = find(&self.name).map_err(|_| unknown(&self.name))?;
+        let acquisition = find(&self.name).map_err(|error| match error.kind() {
+            // The registry knows the strategies that need no prior; this crate adds the engine.
+            ErrorKind::NotFound => {
+                let message = format!("{error}, {PRIORAL}, {PRIORAL_GUARDED}");
+                Error::new(ErrorKind::NotFound, message)
+            }
+            _ => error,
+        })?;
         if self.prioral != PriorAlConfig::default() {
             let known = "they belong to `prioral` and `prioral-guarded`";
             return Err(setting(format!("strategy `{}` takes no options: {known}", self.name)));
@@ -137,15 +144,6 @@ fn is_engine(name: &str) -> bool {
 
 fn default_options(name: &str) -> PriorAlConfig {
     if name == PRIORAL_GUARDED { PriorAlConfig::guarded() } else { PriorAlConfig::default() }
-}
-
-/// The registry knows the strategies that need no prior; this crate adds the engine.
-fn unknown(name: &str) -> Error {
-    let engines = [PRIORAL, PRIORAL_GUARDED];
-    let known = registry().map(|entry| entry.build().name()).chain(engines);
-    let known = known.collect::<Vec<_>>().join(", ");
-    let message = format!("no strategy is called `{name}`; the known ones are {known}");
-    Error::new(ErrorKind::NotFound, message)
 }
 
 /// The table form, with every option spelled out.

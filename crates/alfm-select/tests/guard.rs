@@ -4,8 +4,8 @@
 
 use alfm_select::core::{Matrix, ScoreKind, SeedTree};
 use alfm_select::{
-    ClassId, ClassSchema, GuardConfig, LabelsOnly, PoolState, Predictions, PriorAlConfig, Round,
-    SampleId, Error, Selector, Strategy,
+    ClassId, ClassSchema, Error, GuardConfig, LabelsOnly, PoolState, Predictions, PriorAlConfig,
+    Round, SampleId, Selector, Strategy,
 };
 
 const CLASSES: usize = 3;

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use alfm_select::{
-    ClassId, ClassSchema, CleanRule, Joint, PoolState, Predictions, PriorAlConfig, SampleId,
-    Error, ErrorKind, Selector, Strategy,
+    ClassId, ClassSchema, CleanRule, Error, ErrorKind, Joint, PoolState, Predictions,
+    PriorAlConfig, SampleId, Selector, Strategy,
 };
 use proptest::prelude::*;
 
@@ -109,7 +109,8 @@ fn missing_experts_are_named() {
     let mut selector = selector(named("prioral"), 4);
     let error = selector.suggest(&PoolState::default().with_model(given), 1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Missing);
-    let expected = "strategy `prioral` needs the foundation model's class probabilities: give a prior";
+    let expected =
+        "strategy `prioral` needs the foundation model's class probabilities: give a prior";
     assert_eq!(error.to_string(), expected);
     selector.tell(&[("item-0".into(), ClassId::new(0))]).unwrap();
     let error = selector.suggest(&PoolState::default().with_prior(given), 1).unwrap_err();

@@ -1,7 +1,7 @@
 use alfm_kernels::largest;
 
 use super::distances::{Boundaries, Place, nearest_first};
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
 /// BASE: an equal share of the batch for the boundaries of every class (Emam et al. 2021, arXiv 2111.12880).
 ///

@@ -3,7 +3,7 @@ use alfm_kernels::{Euclidean, MetricSpace};
 
 use super::distances::{argmax, check_width, distance};
 use super::mase::nearest_to_a_boundary;
-use crate::{AcquireError, Acquisition, Input, LinearHead, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, LinearHead, Needs, Pick, Request};
 
 /// DFAL: the rows that the smallest DeepFool perturbation makes change class (Ducoffe & Precioso 2018, arXiv
 /// 1802.09841), perturbed in the space of the embeddings.

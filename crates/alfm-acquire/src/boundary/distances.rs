@@ -32,8 +32,8 @@ impl<'a> Boundaries<'a> {
     /// `O(K^2 D)` time, `8 K^2` bytes.
     ///
     /// # Errors
-    /// [`AcquireError::MissingInput`]; [`CoreError::ColumnCount`] if the head does not fit the embeddings.
-    pub(super) fn new(request: &Request<'a>) -> Result<Self, AcquireError> {
+    /// If an input is missing, or the head does not fit the embeddings.
+    pub(super) fn new(request: &Request<'a>) -> Result<Self, Error> {
         let embeddings = request.embeddings()?;
         let head = request.head()?;
         check_width(&head, embeddings.columns())?;

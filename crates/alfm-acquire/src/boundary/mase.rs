@@ -1,7 +1,7 @@
 use alfm_kernels::largest;
 
 use super::distances::{Boundaries, nearest_first};
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
 /// MASE: the rows nearest to a decision boundary in feature space (Emam et al. 2021, arXiv 2111.12880).
 ///

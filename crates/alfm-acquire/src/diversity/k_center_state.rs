@@ -55,7 +55,7 @@ impl<'a> KCenterState<'a> {
         pool: &Pool<'_>,
         budget: usize,
         seed: &SeedTree,
-    ) -> Result<Vec<Pick>, AcquireError> {
+    ) -> Result<Vec<Pick>, Error> {
         let expected = pool.rows();
         let got = self.rows;
         if got != expected {

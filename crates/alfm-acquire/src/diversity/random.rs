@@ -1,4 +1,4 @@
-use crate::{AcquireError, Acquisition, Needs, Pick, Request};
+use crate::{Acquisition, Error, Needs, Pick, Request};
 use alfm_kernels::draw::{self, Remaining, Uniform};
 
 /// Uniform sampling without replacement: the baseline that every strategy must beat.

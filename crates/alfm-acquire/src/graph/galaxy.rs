@@ -9,7 +9,7 @@ use super::cuts::{Line, Question};
 use super::ledger::Ledger;
 use super::lines::Lines;
 use crate::options::{HasOptions, Opt};
-use crate::{AcquireError, Acquisition, Input, Interactive, Needs, Pick, Request, Session};
+use crate::{Acquisition, Error, Input, Interactive, Needs, Pick, Request, Session};
 
 /// Which line the next question of [`Galaxy`] is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@ use alfm_kernels::draw;
 use alfm_kernels::{Euclidean, plus_plus};
 use rayon::prelude::*;
 
-use crate::{AcquireError, Acquisition, Averaged, Input, Needs, Pick, Request};
+use crate::{Acquisition, Averaged, Error, Input, Needs, Pick, Request};
 
 /// LHD: rows on which training still moves the model (Khosla et al., ECAI 2023, arXiv 2211.00928).
 ///
@@ -27,7 +27,7 @@ impl Acquisition for Lhd {
         Needs::from([Input::Model, Input::Averaged])
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let model = request.model()?;
         let averaged = request.averaged()?;
         let candidates = request.candidates();

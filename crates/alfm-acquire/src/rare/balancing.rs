@@ -4,8 +4,9 @@ use alfm_core::ClassId;
 use serde::{Deserialize, Serialize};
 
 use super::centres::Centres;
+use crate::error::not_asked;
 use crate::options::{HasOptions, Opt};
-use crate::{AcquireError, Acquisition, Input, Interactive, Needs, Pick, Request, Session};
+use crate::{Acquisition, Error, Input, Interactive, Needs, Pick, Request, Session};
 use alfm_kernels::draw::{self, Remaining, Uniform};
 use alfm_kernels::largest;
 
@@ -83,7 +84,7 @@ impl Balancing {
     fn start<'a>(
         &self,
         request: &Request<'a>,
-    ) -> Result<Balance<'a, impl Uniform + Send + use<>>, AcquireError> {
+    ) -> Result<Balance<'a, impl Uniform + Send + use<>>, Error> {
         let classes = request.model()?.classes();
         let candidates = request.candidates();
         let mut centres = Centres::new(request.embeddings()?, candidates, classes);

@@ -30,8 +30,8 @@ impl<'a> Centres<'a> {
     /// Adds a labelled row.
     ///
     /// # Errors
-    /// [`CoreError::UnknownClass`] for a class that there is no centre for.
-    pub(super) fn add(&mut self, row: usize, class: ClassId) -> Result<(), CoreError> {
+    /// For a class that there is no centre for.
+    pub(super) fn add(&mut self, row: usize, class: ClassId) -> Result<(), Error> {
         let at = class.index();
         let classes = self.counts.len();
         if at >= classes {

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::options::{HasOptions, Opt};
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
 /// MLP, most likely positive: `max_k p_k` over all classes but the majority (Warmuth et al. 2001, 2003;
 /// Jiang et al. 2018).
@@ -40,7 +40,7 @@ impl Acquisition for MostLikelyPositive {
         Needs::from([Input::Model])
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let model = request.model()?;
         let candidates = request.candidates();
         let majority = self.majority(request, model)?;

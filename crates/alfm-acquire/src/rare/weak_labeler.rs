@@ -1,4 +1,4 @@
-use crate::{AcquireError, Acquisition, Input, Margin, Needs, Pick, Request, Weigh};
+use crate::{Acquisition, Error, Input, Margin, Needs, Pick, Request, Weigh};
 use alfm_kernels::draw::{self, Uniform};
 use alfm_kernels::largest;
 

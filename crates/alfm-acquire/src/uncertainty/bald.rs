@@ -3,7 +3,7 @@ use alfm_kernels::{entropy, largest};
 use rayon::prelude::*;
 
 use super::power::Weigh;
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
 /// Rows that are carried through all passes together.
 const BLOCK: usize = 256;

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use crate::options::{HasOptions, Opt};
-use crate::{AcquireError, Acquisition, Needs, Pick, Request};
+use crate::{Acquisition, Error, Needs, Pick, Request};
 use alfm_kernels::draw::{self, Uniform};
 use alfm_kernels::largest;
 
@@ -74,11 +74,11 @@ impl<S: Weigh> Acquisition for Power<S> {
         S::NEEDS
     }
 
-    fn check(&self) -> Result<(), AcquireError> {
+    fn check(&self) -> Result<(), Error> {
         self.require("beta", self.beta, self.beta.is_finite() && self.beta >= 0.0)
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let weights = self.score.weights(request)?;
         let noise = noise(request.candidates(), &mut draw::uniform(&request.seed));
         let perturbed = perturbed(&weights, &noise, self.beta);

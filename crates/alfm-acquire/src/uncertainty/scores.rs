@@ -4,7 +4,7 @@ use alfm_kernels::{entropy, largest};
 use rayon::prelude::*;
 
 use super::power::Weigh;
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
 /// Least confidence: `-max_k p_k`, so that the least confident row comes first.
 ///

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::options::{HasOptions, INNER, Opt};
 use crate::registry::Wrapper;
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Random, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Random, Request};
 
 /// Class quota: the batch is spread evenly over the predicted classes, and `inner` chooses within each.
 ///
@@ -49,7 +49,7 @@ impl<A: Acquisition> Acquisition for ClassQuota<A> {
         self.inner.needs().with(Input::Model)
     }
 
-    fn check(&self) -> Result<(), AcquireError> {
+    fn check(&self) -> Result<(), Error> {
         self.inner.check()
     }
 

@@ -9,7 +9,7 @@ use super::fit::Evidence;
 use super::names::{self, Names};
 use super::opinion::Opinion;
 use crate::prioral::Scores;
-use crate::{LabelsOnly, PriorAlConfig, Error};
+use crate::{Error, LabelsOnly, PriorAlConfig};
 
 /// What both experts say of the pool and, without having seen their labels, of the labelled items.
 #[derive(Clone)]
@@ -149,11 +149,7 @@ impl<'a> Experts<'a> {
     }
 
     /// What they say of the labelled items under one opinion.
-    pub(super) fn labelled(
-        &self,
-        opinion: &Opinion,
-        pool: &Pool<'_>,
-    ) -> Result<Labelled, Error> {
+    pub(super) fn labelled(&self, opinion: &Opinion, pool: &Pool<'_>) -> Result<Labelled, Error> {
         let (prior, model) =
             (probabilities(&self.labelled_prior)?, probabilities(&self.labelled_model)?);
         let prior = map_rows(prior, |row, out| opinion.of_prior(row, out))?;

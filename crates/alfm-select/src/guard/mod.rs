@@ -16,8 +16,8 @@ pub(crate) use bound::clopper_pearson;
 pub(crate) use experts::probabilities;
 pub(crate) use weigh::{Verdict, missing};
 
-use crate::error::setting;
 use crate::Error;
+use crate::error::setting;
 
 /// Options of the guard; every part of it can be switched off to see what it is worth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

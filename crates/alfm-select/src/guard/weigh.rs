@@ -10,7 +10,7 @@ use super::opinion::{self, Opinion};
 use super::sample::{Rights, post_stratified};
 use super::{GuardConfig, LEAST_TRUST, Trust, share};
 use crate::prioral::Scores;
-use crate::{LabelsOnly, PriorAlConfig, Error};
+use crate::{Error, LabelsOnly, PriorAlConfig};
 
 /// [`Trust::gain`] below which the prior is given up: it has nothing to say that the small model does not know.
 const LEAST_GAIN: f64 = 0.003;
@@ -205,9 +205,8 @@ impl GuardConfig {
 }
 
 /// The error of a missing [`LabelsOnly`].
-pub(crate) fn missing() -> SelectError {
-    let strategy = crate::PRIORAL_GUARDED.to_owned();
-    AcquireError::MissingInput { strategy, input: Input::LabelsOnly }.into()
+pub(crate) fn missing() -> Error {
+    Input::LabelsOnly.missing_for(crate::PRIORAL_GUARDED)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use alfm_core::{ClassId, SampleId};
 
 use super::Selector;
 use crate::strategy::Engine;
-use crate::{PoolState, Round, Error};
+use crate::{Error, PoolState, Round};
 
 impl Selector {
     /// The next batch, answered: [`suggest`](Selector::suggest), the oracle, [`tell`](Selector::tell).

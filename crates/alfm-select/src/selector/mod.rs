@@ -14,7 +14,7 @@ use crate::guard::{Verdict, probabilities};
 use crate::prioral::{Decision, History, joint_probabilities};
 use crate::strategy::Engine;
 use crate::{
-    CleanRule, CleanSet, PoolState, Error, ErrorKind, PriorAl, Query, Round, Strategy, Suspect,
+    CleanRule, CleanSet, Error, ErrorKind, PoolState, PriorAl, Query, Round, Strategy, Suspect,
 };
 
 /// Suggests batches and is told labels.
@@ -167,8 +167,7 @@ impl Selector {
         self.check_shapes(state)?;
         if self.labels.len() == self.ids.len() {
             let items = self.ids.len();
-            let message =
-                format!("all {items} items are labelled: there is nothing left to ask");
+            let message = format!("all {items} items are labelled: there is nothing left to ask");
             return Err(Error::new(ErrorKind::State, message));
         }
         let number = self.round + u32::from(self.told);
@@ -275,9 +274,9 @@ impl Selector {
             let message = format!("strategy `{}` needs {what}", self.strategy.name());
             Error::new(ErrorKind::Missing, message)
         };
-        let prior = state.prior.ok_or_else(|| {
-            missing("the foundation model's class probabilities: give a prior")
-        })?;
+        let prior = state
+            .prior
+            .ok_or_else(|| missing("the foundation model's class probabilities: give a prior"))?;
         let model = state.model.ok_or_else(|| {
             let labels = self.labels.len();
             missing(&format!(
