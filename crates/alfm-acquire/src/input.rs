@@ -5,11 +5,11 @@
 
 use std::fmt;
 
-use alfm_core::{CoreError, MatrixView, Predictions};
+use alfm_core::{Error, ErrorKind, MatrixView, Predictions};
 use alfm_kernels::device::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::{AcquireError, Pool, Request};
+use crate::{Pool, Request};
 
 /// Makes the list of inputs: their kinds, the type that holds them, and how pools and requests hand them out.
 macro_rules! inputs {
@@ -72,7 +72,7 @@ macro_rules! inputs {
                 }
             }
 
-            fn fit(&self, shape: &Shape) -> Result<(), AcquireError> {
+            fn fit(&self, shape: &Shape) -> Result<(), Error> {
                 $(if let Some(given) = &self.$field {
                     given.fits(Input::$kind, shape)?;
                 })*
@@ -86,7 +86,7 @@ macro_rules! inputs {
                 ///
                 /// # Errors
                 /// As [`Pool::with`].
-                pub fn $with(self, $field: $type) -> Result<Self, AcquireError> {
+                pub fn $with(self, $field: $type) -> Result<Self, Error> {
                     let inputs = self.inputs().$with($field);
                     self.with(inputs)
                 }
@@ -103,8 +103,8 @@ macro_rules! inputs {
                 $(#[$doc])*
                 ///
                 /// # Errors
-                /// [`AcquireError::MissingInput`] if the pool has none.
-                pub fn $field(&self) -> Result<$type, AcquireError> {
+                /// If the pool has none.
+                pub fn $field(&self) -> Result<$type, Error> {
                     self.needed(Input::$kind, self.pool.$field())
                 }
             )*
@@ -134,6 +134,18 @@ inputs! {
         "out-of-fold predictions of the model on the labelled items";
 }
 
+impl Input {
+    /// The error of a strategy that is given everything but this.
+    pub fn missing_for(self, strategy: &str) -> Error {
+        Error::new(
+            ErrorKind::Missing,
+            format!(
+                "strategy `{strategy}` needs {self}: give them, or choose a strategy that does without"
+            ),
+        )
+    }
+}
+
 impl<'a> Inputs<'a> {
     /// Sets where the kernels run; on the processor unless told otherwise.
     #[must_use]
@@ -147,18 +159,23 @@ impl<'a> Inputs<'a> {
     /// Without a number of classes, those of the model or the prior are it. `O(1)`, or `O(M)` for `M` passes.
     ///
     /// # Errors
-    /// [`AcquireError::Input`] for the first input of another shape, [`AcquireError::NoPasses`] for an empty list.
+    /// [`Error::Input`] for the first input of another shape, [`no_passes`] for an empty list.
     pub fn check(
         &self,
         items: usize,
         classes: Option<usize>,
         labelled: usize,
-    ) -> Result<(), AcquireError> {
+    ) -> Result<(), Error> {
         let of = |given: Option<Predictions<'_>>| given.map(|given| given.classes());
         let classes = classes.or(of(self.model)).or(of(self.prior));
         let width = self.embeddings.map(|embeddings| embeddings.columns());
         self.fit(&Shape { items, classes, labelled, width })
     }
+}
+
+fn no_passes() -> Error {
+    let message = "no stochastic pass is given: give at least one, usually about 20";
+    Error::new(ErrorKind::Missing, message)
 }
 
 /// What inputs must agree with.
@@ -171,53 +188,53 @@ struct Shape {
 }
 
 impl Shape {
-    fn rows(&self, what: &'static str, got: usize) -> Result<(), CoreError> {
+    fn rows(&self, what: &'static str, got: usize) -> Result<(), Error> {
         let expected = self.items;
-        if got == expected { Ok(()) } else { Err(CoreError::RowCount { what, expected, got }) }
+        if got == expected { Ok(()) } else { Err(Error::row_count(what, expected, got)) }
     }
 
-    fn predictions(&self, what: &'static str, given: &Predictions<'_>) -> Result<(), CoreError> {
+    fn predictions(&self, what: &'static str, given: &Predictions<'_>) -> Result<(), Error> {
         self.rows(what, given.rows())?;
         columns(what, self.classes, given.classes())
     }
 }
 
-fn columns(what: &'static str, expected: Option<usize>, got: usize) -> Result<(), CoreError> {
+fn columns(what: &'static str, expected: Option<usize>, got: usize) -> Result<(), Error> {
     match expected.filter(|expected| *expected != got) {
-        Some(expected) => Err(CoreError::ColumnCount { what, expected, got }),
+        Some(expected) => Err(Error::column_count(what, expected, got)),
         None => Ok(()),
     }
 }
 
 /// How a type of input fits a pool.
 trait Fits {
-    fn fits(&self, input: Input, shape: &Shape) -> Result<(), AcquireError>;
+    fn fits(&self, input: Input, shape: &Shape) -> Result<(), Error>;
 }
 
 impl Fits for Predictions<'_> {
-    fn fits(&self, input: Input, shape: &Shape) -> Result<(), AcquireError> {
+    fn fits(&self, input: Input, shape: &Shape) -> Result<(), Error> {
         let what = if input == Input::Prior { "prior" } else { "model" };
-        Ok(shape.predictions(what, self)?)
+        shape.predictions(what, self)
     }
 }
 
 impl Fits for MatrixView<'_> {
-    fn fits(&self, input: Input, shape: &Shape) -> Result<(), AcquireError> {
+    fn fits(&self, input: Input, shape: &Shape) -> Result<(), Error> {
         let what = if input == Input::Surprisal { "surprisal" } else { "embeddings" };
-        Ok(shape.rows(what, self.rows())?)
+        shape.rows(what, self.rows())
     }
 }
 
 impl Fits for LinearHead<'_> {
-    fn fits(&self, _: Input, shape: &Shape) -> Result<(), AcquireError> {
+    fn fits(&self, _: Input, shape: &Shape) -> Result<(), Error> {
         columns("head", shape.width, self.weights().columns())?;
-        Ok(columns("head", shape.classes, self.classes())?)
+        columns("head", shape.classes, self.classes())
     }
 }
 
 impl Fits for &[Predictions<'_>] {
-    fn fits(&self, _: Input, shape: &Shape) -> Result<(), AcquireError> {
-        let first = self.first().ok_or(AcquireError::NoPasses)?.classes();
+    fn fits(&self, _: Input, shape: &Shape) -> Result<(), Error> {
+        let first = self.first().ok_or_else(no_passes)?.classes();
         for pass in *self {
             shape.rows("passes", pass.rows())?;
             columns("passes", Some(shape.classes.unwrap_or(first)), pass.classes())?;
@@ -227,21 +244,21 @@ impl Fits for &[Predictions<'_>] {
 }
 
 impl Fits for Averaged<'_> {
-    fn fits(&self, _: Input, shape: &Shape) -> Result<(), AcquireError> {
+    fn fits(&self, _: Input, shape: &Shape) -> Result<(), Error> {
         shape.predictions("averaged model", &self.model)?;
         shape.rows("hidden", self.hidden.rows())?;
         shape.rows("online hidden", self.online_hidden.rows())?;
         let (expected, got) = (self.hidden.columns(), self.online_hidden.columns());
-        Ok(columns("online hidden", Some(expected), got)?)
+        columns("online hidden", Some(expected), got)
     }
 }
 
 impl Fits for LabelsOnly<'_> {
-    fn fits(&self, _: Input, shape: &Shape) -> Result<(), AcquireError> {
+    fn fits(&self, _: Input, shape: &Shape) -> Result<(), Error> {
         shape.predictions("model of labels only", &self.pool)?;
         let what = "out-of-fold predictions";
         let held_out = Shape { items: shape.labelled, ..*shape };
-        Ok(held_out.predictions(what, &self.out_of_fold)?)
+        held_out.predictions(what, &self.out_of_fold)
     }
 }
 
@@ -256,12 +273,11 @@ impl<'a> LinearHead<'a> {
     /// A head of `weights` (`K x D`) and `bias` (`K`).
     ///
     /// # Errors
-    /// [`CoreError::TooFewClasses`] below two rows, [`CoreError::ColumnCount`] if there is not one bias a
-    /// class, [`CoreError::NotFinite`] for the first bias that is not finite.
-    pub fn new(weights: MatrixView<'a>, bias: &'a [f32]) -> Result<Self, CoreError> {
+    /// Below two rows, if there is not one bias a class, and for the first bias that is not finite.
+    pub fn new(weights: MatrixView<'a>, bias: &'a [f32]) -> Result<Self, Error> {
         let classes = weights.rows();
         if classes < 2 {
-            return Err(CoreError::TooFewClasses { got: classes });
+            return Err(Error::TooFewClasses { got: classes });
         }
         MatrixView::new(bias, 1, bias.len())?;
         columns("bias", Some(classes), bias.len())?;

@@ -1,7 +1,7 @@
-use alfm_core::{ClassId, CoreError};
+use alfm_core::{ClassId, Error};
 use alfm_kernels::device::{Cpu, Device};
 
-use crate::{AcquireError, Input, Inputs};
+use crate::{Input, Inputs};
 
 /// What a strategy may see of the pool in one round.
 ///
@@ -18,11 +18,12 @@ impl<'a> Pool<'a> {
     /// A pool of `observed.len()` rows; the rows without an observed label are the candidates.
     ///
     /// # Errors
-    /// [`AcquireError::PoolTooLarge`] above 2^32 rows.
-    pub fn new(observed: &'a [Option<ClassId>]) -> Result<Self, AcquireError> {
+    /// Above 2^32 rows.
+    pub fn new(observed: &'a [Option<ClassId>]) -> Result<Self, Error> {
         let rows = observed.len();
         if u32::try_from(rows).is_err() {
-            return Err(AcquireError::PoolTooLarge { rows });
+            let remedy = "split it into parts of at most 2^32";
+            return Err(Error::input(format!("{rows} rows are too many for one pool: {remedy}")));
         }
         let candidates = (0..rows).filter(|row| observed[*row].is_none()).collect();
         Ok(Self { observed, candidates, inputs: Inputs::default() })
@@ -32,7 +33,7 @@ impl<'a> Pool<'a> {
     ///
     /// # Errors
     /// As [`Inputs::check`].
-    pub fn with(mut self, inputs: Inputs<'a>) -> Result<Self, AcquireError> {
+    pub fn with(mut self, inputs: Inputs<'a>) -> Result<Self, Error> {
         let labelled = self.labelled().count();
         inputs.check(self.rows(), None, labelled)?;
         self.inputs = inputs;
@@ -83,11 +84,12 @@ impl<'a> Pool<'a> {
     /// How many labels of each of `classes` classes the oracle has returned.
     ///
     /// # Errors
-    /// [`CoreError::UnknownClass`] for a label that is none of them.
-    pub(crate) fn class_counts(&self, classes: usize) -> Result<Vec<usize>, AcquireError> {
+    /// For a label that is none of them.
+    pub(crate) fn class_counts(&self, classes: usize) -> Result<Vec<usize>, Error> {
         let mut counts = vec![0; classes];
         for (_, class) in self.labelled() {
-            *counts.get_mut(class.index()).ok_or(CoreError::UnknownClass { class, classes })? += 1;
+            let count = counts.get_mut(class.index());
+            *count.ok_or_else(|| Error::unknown_class(class, classes))? += 1;
         }
         Ok(counts)
     }

@@ -1,6 +1,6 @@
 use alfm_core::SeedTree;
 
-use crate::{AcquireError, Input, Needs, Pool};
+use crate::{Error, Input, Needs, Pool};
 
 /// One call of a strategy: how many rows, out of what.
 #[derive(Clone, Debug)]
@@ -19,16 +19,16 @@ impl<'a> Request<'a> {
     /// What `strategy` is asked for, its budget cut to the candidates; `None` where nothing is left to choose.
     ///
     /// # Errors
-    /// [`AcquireError::MissingInput`] if the pool lacks an input that the strategy needs.
+    /// If the pool lacks an input that the strategy needs.
     pub(crate) fn new(
         strategy: &'a str,
         needs: Needs,
         pool: &'a Pool<'a>,
         budget: usize,
         seed: &SeedTree,
-    ) -> Result<Option<Self>, AcquireError> {
+    ) -> Result<Option<Self>, Error> {
         if let Some(input) = needs.iter().find(|input| !pool.has(*input)) {
-            return Err(AcquireError::MissingInput { strategy: strategy.to_owned(), input });
+            return Err(input.missing_for(strategy));
         }
         let budget = budget.min(pool.candidates().len());
         Ok((budget > 0).then(|| Self { pool, budget, seed: seed.child(strategy), strategy }))
@@ -47,8 +47,7 @@ impl<'a> Request<'a> {
         rows
     }
 
-    pub(crate) fn needed<T>(&self, input: Input, given: Option<T>) -> Result<T, AcquireError> {
-        given
-            .ok_or_else(|| AcquireError::MissingInput { strategy: self.strategy.to_owned(), input })
+    pub(crate) fn needed<T>(&self, input: Input, given: Option<T>) -> Result<T, Error> {
+        given.ok_or_else(|| input.missing_for(self.strategy))
     }
 }

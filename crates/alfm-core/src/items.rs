@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::{CoreError, Digest, Error, SampleId};
+use crate::{Digest, Error, SampleId};
 
 /// The ids of a pool in row order; cheap to clone.
 ///
@@ -133,8 +133,8 @@ impl Items {
     ///
     /// # Errors
     /// An item that the pool does not hold.
-    pub fn row(&self, id: &SampleId) -> Result<usize, CoreError> {
-        self.row_of(id).ok_or_else(|| CoreError::UnknownItem { id: id.clone() })
+    pub fn row(&self, id: &SampleId) -> Result<usize, Error> {
+        self.row_of(id).ok_or_else(|| Error::unknown_item(id))
     }
 
     /// SHA-256 of all ids, by which a saved state knows its pool; computed once, `O(N)`.
@@ -165,12 +165,13 @@ impl Named {
         self.rows.find(self.hasher.hash_one(id), same).map(|row| *row as usize)
     }
 
-    fn push(&mut self, id: &str) -> Result<(), CoreError> {
+    fn push(&mut self, id: &str) -> Result<(), Error> {
         if self.find(id).is_some() {
-            return Err(CoreError::Duplicate { what: "item", name: id.into() });
+            return Err(Error::duplicate("item", id));
         }
-        let row = u32::try_from(self.ends.len())
-            .map_err(|_| CoreError::TooManyItems { items: self.ends.len() })?;
+        let row = u32::try_from(self.ends.len()).map_err(|_| {
+            Error::input("more than 2^32 items are too many for one pool: split it into parts")
+        })?;
         self.text.push_str(id);
         self.ends.push(self.text.len() as u64);
         let Self { text, ends, rows, hasher } = self;

@@ -24,7 +24,6 @@ mod seed;
 mod softmax;
 
 pub use digest::Digest;
-pub use error::CoreError;
 pub use failure::{Error, ErrorKind};
 pub use items::Items;
 pub use log::{Answer, Entry, Event, ItemState, Label, LabelLog, Provenance, Source};

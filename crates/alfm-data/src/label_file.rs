@@ -2,7 +2,7 @@ use std::path::Path;
 
 use alfm_core::{ClassId, ClassSchema};
 
-use crate::DataError;
+use crate::Error;
 use crate::cells::read_labels;
 use crate::table::{self, Wanted};
 
@@ -23,12 +23,12 @@ use crate::table::{self, Wanted};
 /// ```
 ///
 /// # Errors
-/// An unreadable file, an unknown column, or [`DataError::Cell`] for the first cell that is no class.
+/// An unreadable file, an unknown column, or the first cell that is no class.
 pub fn read_label_column(
     path: &Path,
     column: &str,
     schema: &ClassSchema,
-) -> Result<Vec<Option<ClassId>>, DataError> {
+) -> Result<Vec<Option<ClassId>>, Error> {
     let wanted = [Wanted { name: column, required: true }];
     let cells = table::read(path, &wanted)?.into_iter().next().flatten().unwrap_or_default();
     read_labels(path, column, &cells, schema)

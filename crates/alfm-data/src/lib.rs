@@ -38,16 +38,16 @@ mod split;
 pub mod subset;
 mod table;
 
+pub use alfm_core::{Error, ErrorKind};
 pub use catalog::catalog;
 pub use classes::{ClassEntry, read_classes};
 pub use dataset::Dataset;
-pub use error::DataError;
 pub use hub::{Hub, ModelFiles, Progress, RepoId, RepoKind};
 pub use images::{Image, MAX_PIXELS};
 pub use items::Items;
 pub use label_file::read_label_column;
 pub use manifest::{FetchedFile, Manifest, Source, SplitManifest};
-pub use oracle::{Oracle, OracleError, SimulatedOracle};
+pub use oracle::{Oracle, SimulatedOracle};
 pub use split::Split;
 pub use table::Columns;
 

@@ -2,6 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alfm_core::{ClassId, SampleId};
 
+use crate::{Error, ErrorKind};
+
 /// Whoever answers queries: a person, a service, or a file of labels.
 ///
 /// An oracle is persistent: asked twice for an item, it gives the same answer, right or wrong.
@@ -9,34 +11,8 @@ pub trait Oracle {
     /// Labels a batch; one class per id, in the order of the ids.
     ///
     /// # Errors
-    /// [`OracleError`] if any of them cannot be answered; then none is.
-    fn answer(&mut self, ids: &[SampleId]) -> Result<Vec<ClassId>, OracleError>;
-}
-
-/// Why an oracle gave no answer.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum OracleError {
-    /// An item that the oracle does not know.
-    #[error("the oracle does not know item `{id}`: ask for items of its pool only")]
-    UnknownItem {
-        /// The item.
-        id: SampleId,
-    },
-    /// Items and labels that do not match one to one.
-    #[error("{labels} labels for {ids} items: give one label per item")]
-    Length {
-        /// Number of items.
-        ids: usize,
-        /// Number of labels.
-        labels: usize,
-    },
-    /// An item that is given twice.
-    #[error("item `{id}` is given twice: ids must be distinct")]
-    Duplicate {
-        /// The item.
-        id: SampleId,
-    },
+    /// If any of them cannot be answered; then none is.
+    fn answer(&mut self, ids: &[SampleId]) -> Result<Vec<ClassId>, Error>;
 }
 
 /// An oracle that reads its answers, noise included, from a list made beforehand.
@@ -48,7 +24,7 @@ pub enum OracleError {
 /// let mut oracle = SimulatedOracle::new(&ids, &[ClassId::new(1), ClassId::new(0)])?;
 /// assert_eq!(oracle.answer(&ids[1..])?, [ClassId::new(0)]);
 /// assert_eq!(oracle.asked(), 1);
-/// # Ok::<(), alfm_data::OracleError>(())
+/// # Ok::<(), alfm_data::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct SimulatedOracle {
@@ -60,15 +36,20 @@ impl SimulatedOracle {
     /// An oracle that gives `labels[i]` for `ids[i]`.
     ///
     /// # Errors
-    /// [`OracleError::Length`], [`OracleError::Duplicate`].
-    pub fn new(ids: &[SampleId], labels: &[ClassId]) -> Result<Self, OracleError> {
+    /// For another number of labels than ids, or an id that is given twice.
+    pub fn new(ids: &[SampleId], labels: &[ClassId]) -> Result<Self, Error> {
         if ids.len() != labels.len() {
-            return Err(OracleError::Length { ids: ids.len(), labels: labels.len() });
+            let (ids, labels) = (ids.len(), labels.len());
+            return Err(Error::input(format!(
+                "{labels} labels for {ids} items: give one label per item"
+            )));
         }
         let mut known = BTreeMap::new();
         for (id, label) in ids.iter().zip(labels) {
             if known.insert(id.clone(), *label).is_some() {
-                return Err(OracleError::Duplicate { id: id.clone() });
+                return Err(Error::input(format!(
+                    "item `{id}` is given twice: ids must be distinct"
+                )));
             }
         }
         Ok(Self { labels: known, asked: BTreeSet::new() })
@@ -81,9 +62,13 @@ impl SimulatedOracle {
 }
 
 impl Oracle for SimulatedOracle {
-    fn answer(&mut self, ids: &[SampleId]) -> Result<Vec<ClassId>, OracleError> {
+    fn answer(&mut self, ids: &[SampleId]) -> Result<Vec<ClassId>, Error> {
         let answer = |id: &SampleId| {
-            self.labels.get(id).copied().ok_or_else(|| OracleError::UnknownItem { id: id.clone() })
+            self.labels.get(id).copied().ok_or_else(|| {
+                let remedy = "ask for items of its pool only";
+                let message = format!("the oracle does not know item `{id}`: {remedy}");
+                Error::new(ErrorKind::NotFound, message)
+            })
         };
         let answers = ids.iter().map(answer).collect::<Result<_, _>>()?;
         self.asked.extend(ids.iter().cloned());
@@ -114,15 +99,16 @@ mod tests {
     fn a_batch_with_an_unknown_item_is_refused_whole() {
         let mut oracle = SimulatedOracle::new(&ids(&["a"]), &[ClassId::new(0)]).unwrap();
         let error = oracle.answer(&ids(&["a", "z"])).unwrap_err();
-        assert_eq!(error, OracleError::UnknownItem { id: "z".into() });
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().starts_with("the oracle does not know item `z`"), "{error}");
         assert_eq!(oracle.asked(), 0);
     }
 
     #[test]
     fn items_and_labels_must_match() {
         let error = SimulatedOracle::new(&ids(&["a", "b"]), &[ClassId::new(0)]).unwrap_err();
-        assert_eq!(error, OracleError::Length { ids: 2, labels: 1 });
+        assert_eq!(error.to_string(), "1 labels for 2 items: give one label per item");
         let error = SimulatedOracle::new(&ids(&["a", "a"]), &[ClassId::new(0); 2]).unwrap_err();
-        assert_eq!(error, OracleError::Duplicate { id: "a".into() });
+        assert_eq!(error.to_string(), "item `a` is given twice: ids must be distinct");
     }
 }

@@ -13,4 +13,4 @@ pub mod savings;
 pub mod summary;
 pub mod versus;
 
-pub use error::LabError;
+pub use alfm_core::{Error, ErrorKind};

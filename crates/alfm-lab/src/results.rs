@@ -5,11 +5,12 @@ use std::path::Path;
 use alfm_core::Digest;
 use alfm_core::files::write_atomically;
 
+use crate::error::file;
 use crate::experiment::ExperimentConfig;
 use crate::figures::{LearningCurves, TrustPlot, png};
 use crate::record::{FinishedRun, RunRecord, curve_rows, write_curves, write_runs};
 use crate::summary::{Metric, groups};
-use crate::{LabError, report};
+use crate::{Error, report};
 
 /// Pixels of a PNG for each unit of the SVG.
 const PNG_SCALE: f32 = 2.0;
@@ -18,13 +19,13 @@ const PNG_SCALE: f32 = 2.0;
 /// learning curves as SVG and PNG (`SETTING-test.svg`); for several priors, `trust.svg` and `trust.png` too.
 ///
 /// # Errors
-/// [`LabError::File`] and what drawing returns; each file is whole or not there.
+/// For a file that cannot be written, and what drawing returns; each file is whole or not there.
 pub fn write_results(
     folder: &Path,
     title: &str,
     config: &ExperimentConfig,
     runs: &[FinishedRun],
-) -> Result<(), LabError> {
+) -> Result<(), Error> {
     let records: Vec<RunRecord> = runs.iter().map(|run| run.record.clone()).collect();
     save(&folder.join("config.toml"), config.to_toml()?.as_bytes())?;
     write_runs(&folder.join("runs.jsonl"), &records)?;
@@ -67,12 +68,8 @@ fn slug(setting: &crate::record::Setting) -> String {
     }
 }
 
-fn save(path: &Path, bytes: &[u8]) -> Result<(), LabError> {
-    write_atomically(path, |out| out.write_all(bytes)).map_err(|source| LabError::File {
-        action: "cannot write",
-        path: path.into(),
-        source,
-    })
+fn save(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write_atomically(path, |out| out.write_all(bytes)).map_err(file("cannot write", path))
 }
 
 #[cfg(test)]

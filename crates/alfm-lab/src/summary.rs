@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::LabError;
+use crate::Error;
 use crate::record::{DataFacts, RoundRecord, RunRecord, Setting};
 use crate::savings::Curve;
 
@@ -61,7 +61,7 @@ impl Strategy<'_> {
     ///
     /// # Errors
     /// As [`Curve::new`], for records that were damaged.
-    pub fn curves(&self, metric: Metric) -> Result<Vec<Curve>, LabError> {
+    pub fn curves(&self, metric: Metric) -> Result<Vec<Curve>, Error> {
         self.runs.values().map(|run| curve(run, metric)).collect()
     }
 
@@ -105,7 +105,7 @@ impl<'a> Group<'a> {
         ours: &Strategy<'_>,
         theirs: &Strategy<'_>,
         metric: Metric,
-    ) -> Result<(Vec<Curve>, Vec<Curve>), LabError> {
+    ) -> Result<(Vec<Curve>, Vec<Curve>), Error> {
         let shared = ours.runs.iter().filter_map(|(seed, run)| Some((run, theirs.runs.get(seed)?)));
         shared.map(|(a, b)| Ok((curve(a, metric)?, curve(b, metric)?))).collect()
     }
@@ -115,7 +115,7 @@ impl<'a> Group<'a> {
     ///
     /// # Errors
     /// As [`Strategy::curves`].
-    pub fn common_level(&self, metric: Metric) -> Result<f64, LabError> {
+    pub fn common_level(&self, metric: Metric) -> Result<f64, Error> {
         let mut level = 1.0f64;
         for strategy in &self.strategies {
             level = level.min(Curve::mean(&strategy.curves(metric)?)?.best());
@@ -125,7 +125,7 @@ impl<'a> Group<'a> {
     }
 }
 
-fn curve(run: &RunRecord, metric: Metric) -> Result<Curve, LabError> {
+fn curve(run: &RunRecord, metric: Metric) -> Result<Curve, Error> {
     let labels = run.rounds.iter().map(|round| round.labels as f64).collect();
     Curve::new(labels, run.rounds.iter().map(|round| metric.of(round)).collect())
 }

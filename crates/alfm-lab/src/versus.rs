@@ -2,7 +2,7 @@
 
 use alfm_core::SeedTree;
 
-use crate::LabError;
+use crate::Error;
 use crate::figures::{is_co_decision, ordered};
 use crate::savings::{Comparison, Curve, Interval, Target, area_difference, compare, mean};
 use crate::summary::{Group, Metric, Strategy};
@@ -36,13 +36,13 @@ impl Versus {
 /// The fixed level is the data set's own, or else [`Group::common_level`].
 ///
 /// # Errors
-/// [`LabError::Empty`] without common seeds, otherwise as [`compare`].
+/// Without common seeds, otherwise as [`compare`].
 pub fn versus(
     group: &Group<'_>,
     ours: &Strategy<'_>,
     theirs: &Strategy<'_>,
     metric: Metric,
-) -> Result<Versus, LabError> {
+) -> Result<Versus, Error> {
     let level = match group.data.target {
         Some(level) => level,
         None => group.common_level(metric)?,
@@ -65,7 +65,7 @@ pub fn versus(
 ///
 /// # Errors
 /// As [`versus`].
-pub fn savings_table(group: &Group<'_>, metric: Metric) -> Result<Vec<Versus>, LabError> {
+pub fn savings_table(group: &Group<'_>, metric: Metric) -> Result<Vec<Versus>, Error> {
     let names = ordered(group.strategies.iter().map(|strategy| strategy.name));
     let engines = names.iter().filter(|name| is_co_decision(name));
     let mut ours: Vec<&Strategy<'_>> = engines.filter_map(|name| group.strategy(name)).collect();
@@ -95,7 +95,7 @@ pub fn leader<'g, 'a>(
     group: &'g Group<'a>,
     metric: Metric,
     counts: impl Fn(&str) -> bool,
-) -> Result<Option<&'g Strategy<'a>>, LabError> {
+) -> Result<Option<&'g Strategy<'a>>, Error> {
     let mut best: Option<(f64, &Strategy<'_>)> = None;
     for strategy in group.strategies.iter().filter(|strategy| counts(strategy.name)) {
         let areas: Vec<f64> = strategy.curves(metric)?.iter().map(Curve::area).collect();
@@ -114,7 +114,7 @@ pub fn leader<'g, 'a>(
 pub fn best_baseline<'g, 'a>(
     group: &'g Group<'a>,
     metric: Metric,
-) -> Result<Option<&'g Strategy<'a>>, LabError> {
+) -> Result<Option<&'g Strategy<'a>>, Error> {
     leader(group, metric, |name| !is_co_decision(name))
 }
 

@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use alfm_core::{ClassId, Matrix, SeedTree};
 use alfm_data::{Dataset, Hub, Image, RgbImage, Split};
 use alfm_kernels::device::{Cpu, Device, open_device};
-use alfm_lab::LabError;
 use alfm_lab::experiment::{
     Embedder, ExperimentConfig, PoolExamples, Schedule, Task, Tuned, Tuner, prepare, run_all,
     threads,
 };
 use alfm_lab::record::{FinishedRun, RunRecord};
 use alfm_lab::results::write_results;
+use alfm_lab::{Error, ErrorKind};
 use alfm_learn::{Examples, FineTuneConfig, LearnerConfig};
 use alfm_select::acquire::{Input, registry};
 use rand::RngExt;
@@ -61,7 +61,7 @@ fn run(
     tasks: &[Task],
     folder: &Path,
     stop_after: usize,
-) -> Result<Vec<FinishedRun>, LabError> {
+) -> Result<Vec<FinishedRun>, Error> {
     run_on(&Cpu, config, tasks, folder, stop_after)
 }
 
@@ -71,7 +71,7 @@ fn run_on(
     tasks: &[Task],
     folder: &Path,
     stop_after: usize,
-) -> Result<Vec<FinishedRun>, LabError> {
+) -> Result<Vec<FinishedRun>, Error> {
     let stop = AtomicBool::new(false);
     let progress = |done: usize, _: usize| stop.store(done >= stop_after, Ordering::Relaxed);
     run_all(config, tasks, &Schedule { folder, stop: &stop, device, progress: &progress })
@@ -90,7 +90,8 @@ fn a_stopped_experiment_goes_on_to_the_same_bytes() {
 
     let kept = stopped.path().join("runs");
     let error = one.install(|| run(&config, &tasks, &kept, 2)).unwrap_err();
-    assert!(matches!(error, LabError::Stopped { finished: 2, total: 8 }), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Stopped);
+    assert!(error.to_string().starts_with("stopped after 2 of 8 runs; "), "{error}");
     assert_eq!(fs::read_dir(&kept).unwrap().count(), 2);
     let three = threads(3).unwrap();
     let resumed = three.install(|| run(&config, &tasks, &kept, usize::MAX)).unwrap();
@@ -331,7 +332,7 @@ fn a_file_that_is_no_prior_of_the_data_is_named() {
     };
     let name = path.display().to_string();
     let short =
-        format!("{name} has 3 rows, but the split that the pool is taken from has 1626 items");
+        format!("{name}: it has 3 rows, but the split that the pool is taken from has 1626 items");
     let votes = |rows: usize, vote: u8| write_npy(&path, "|i1", rows, &vec![vote; 2 * rows]);
     let halves = |rows: usize| {
         write_npy(&path, "<f4", rows, &0.5f32.to_le_bytes().repeat(2 * rows));
@@ -418,7 +419,7 @@ impl Embedder for Colours {
             Ok(sums.map(|sum| sum / (255 * decoded.width() * decoded.height()) as f32))
         };
         let rows: Vec<[f32; 3]> =
-            images.iter().map(mean).collect::<Result<_, alfm_data::DataError>>()?;
+            images.iter().map(mean).collect::<Result<_, alfm_data::Error>>()?;
         Ok(Matrix::from_rows(&rows)?)
     }
 }

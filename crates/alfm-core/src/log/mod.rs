@@ -171,9 +171,9 @@ impl LabelLog {
                         self.schema.check(*class)?;
                         let engine = *provenance == Provenance::Pseudo;
                         if engine && label.is_some_and(|old| old.provenance != Provenance::Pseudo) {
-                            return Err(
-                                crate::CoreError::PseudoOverOracle { id: id.clone() }.into()
-                            );
+                            let remedy = "a pseudo-label may not replace it";
+                            let message = format!("item `{id}` has an oracle label: {remedy}");
+                            return refuse(ErrorKind::State, message);
                         }
                     }
                     Answer::Retract if label.is_none() => {

@@ -10,6 +10,7 @@ mod ids;
 mod matrix;
 mod npy;
 mod parquet;
+mod place;
 mod raw;
 mod safetensors;
 mod spec;
@@ -23,6 +24,7 @@ mod map;
 
 pub use ids::read_ids;
 pub use matrix::FloatMatrix;
+pub(crate) use place::Place;
 pub use spec::ArraySpec;
 pub use write::{Precision, write_safetensors};
 
@@ -30,7 +32,7 @@ use std::path::Path;
 
 use alfm_core::{ClassId, Matrix};
 
-use crate::DataError;
+use crate::Error;
 
 /// Reads a matrix of numbers; a memory map where the format allows.
 ///
@@ -47,10 +49,9 @@ use crate::DataError;
 /// ```
 ///
 /// # Errors
-/// An unreadable file; [`DataError::MissingArray`], which lists the arrays there are;
-/// [`DataError::ArrayType`], [`DataError::ArrayShape`] for anything but a matrix, [`DataError::FortranOrder`],
-/// [`DataError::ArrayLength`].
-pub fn read_matrix(spec: &ArraySpec) -> Result<FloatMatrix, DataError> {
+/// An unreadable file; an array that is not there, with those that are; an element type that is no float, anything
+/// but a matrix, Fortran order, and an array that was cut off.
+pub fn read_matrix(spec: &ArraySpec) -> Result<FloatMatrix, Error> {
     match spec {
         ArraySpec::Npy { path } => FloatMatrix::from_raw(npy::read_npy(path)?),
         ArraySpec::Npz { path, key } => FloatMatrix::from_raw(npy::read_npz(path, key)?),
@@ -64,25 +65,25 @@ pub fn read_matrix(spec: &ArraySpec) -> Result<FloatMatrix, DataError> {
 /// Reads a matrix from a safetensors file that is already in memory; `name` is what errors call it.
 ///
 /// # Errors
-/// As [`read_matrix`], and [`DataError::Core`] for a value that is not finite.
-pub fn matrix_from_safetensors(name: &str, bytes: &[u8], key: &str) -> Result<Matrix, DataError> {
+/// As [`read_matrix`], and for a value that is not finite.
+pub fn matrix_from_safetensors(name: &str, bytes: &[u8], key: &str) -> Result<Matrix, Error> {
     let raw = safetensors::find(Path::new(name), bytes, key)?;
     let (rows, columns) = raw.matrix_shape()?;
-    let values = raw.element.to_f32(&raw.name, &bytes[raw.range])?;
-    Ok(Matrix::new(values, rows, columns)?)
+    let values = raw.element.to_f32(&raw.place, &bytes[raw.range])?;
+    Matrix::new(values, rows, columns).map_err(|error| Error::from(error).in_file(name))
 }
 
 /// Reads a vector of labels: whole numbers, -1 for unlabelled. A column of one is a vector, too.
 ///
 /// # Errors
-/// As [`read_matrix`]; [`DataError::LabelValue`] for another negative or too large number.
-pub fn read_labels(spec: &ArraySpec) -> Result<Vec<Option<ClassId>>, DataError> {
-    let (name, numbers) = read_integers(spec)?;
-    labels(&name, &numbers, 1)
+/// As [`read_matrix`], and for another negative or too large number.
+pub fn read_labels(spec: &ArraySpec) -> Result<Vec<Option<ClassId>>, Error> {
+    let (place, numbers) = read_integers(spec)?;
+    labels(&place, &numbers, 1)
 }
 
-/// Reads a vector of whole numbers, with the array's name.
-pub(crate) fn read_integers(spec: &ArraySpec) -> Result<(String, Vec<i64>), DataError> {
+/// Reads a vector of whole numbers, with the array's place.
+pub(crate) fn read_integers(spec: &ArraySpec) -> Result<(Place, Vec<i64>), Error> {
     match spec {
         ArraySpec::Npy { path } => npy::read_npy(path)?.integers(),
         ArraySpec::Npz { path, key } => npy::read_npz(path, key)?.integers(),
@@ -91,10 +92,13 @@ pub(crate) fn read_integers(spec: &ArraySpec) -> Result<(String, Vec<i64>), Data
     }
 }
 
+/// The arrays of a `.npz` file, sorted.
+pub(crate) use npy::names as npz_names;
+
 /// Reads an array of bytes of a `.npz` file, with its shape.
-pub(crate) fn read_bytes(path: &Path, key: &str) -> Result<(Vec<usize>, Vec<u8>), DataError> {
+pub(crate) fn read_bytes(path: &Path, key: &str) -> Result<(Vec<usize>, Vec<u8>), Error> {
     let raw = npy::read_npz(path, key)?;
-    let bytes = raw.header.element.bytes(&raw.header.name, raw.bytes())?.to_vec();
+    let bytes = raw.header.element.bytes(&raw.header.place, raw.bytes())?.to_vec();
     Ok((raw.header.shape, bytes))
 }
 
@@ -115,7 +119,7 @@ pub struct LabelMatrix {
 ///
 /// # Errors
 /// As [`read_labels`].
-pub fn read_label_matrix(spec: &ArraySpec) -> Result<LabelMatrix, DataError> {
+pub fn read_label_matrix(spec: &ArraySpec) -> Result<LabelMatrix, Error> {
     let raw = match spec {
         ArraySpec::Npy { path } => npy::read_npy(path)?,
         ArraySpec::Npz { path, key } => npy::read_npz(path, key)?,
@@ -126,17 +130,18 @@ pub fn read_label_matrix(spec: &ArraySpec) -> Result<LabelMatrix, DataError> {
         }
     };
     let (rows, columns) = raw.header.matrix_shape()?;
-    let (name, numbers) = raw.numbers()?;
-    Ok(LabelMatrix { labels: labels(&name, &numbers, columns)?, rows, columns })
+    let (place, numbers) = raw.numbers()?;
+    Ok(LabelMatrix { labels: labels(&place, &numbers, columns)?, rows, columns })
 }
 
-fn labels(array: &str, numbers: &[i64], columns: usize) -> Result<Vec<Option<ClassId>>, DataError> {
+fn labels(place: &Place, numbers: &[i64], columns: usize) -> Result<Vec<Option<ClassId>>, Error> {
     let label = |(at, value): (usize, &i64)| match u32::try_from(*value) {
         Ok(class) => Ok(Some(ClassId::new(class))),
         Err(_) if *value == -1 => Ok(None),
         Err(_) => {
-            let (array, row) = (array.to_owned(), at / columns);
-            Err(DataError::LabelValue { array, row, value: *value })
+            let row = at / columns;
+            let rule = "a label is a class number, or -1 for unlabelled";
+            Err(place.refuse(&format!("row {row} is {value}: {rule}")).at_row(row))
         }
     };
     numbers.iter().enumerate().map(label).collect()

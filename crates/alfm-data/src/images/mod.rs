@@ -17,7 +17,8 @@ pub(crate) use folder::{Found, walk};
 pub(crate) use npz::{cells as npz_cells, read as read_npz};
 pub(crate) use table::read as read_table;
 
-use crate::DataError;
+use crate::Error;
+use crate::error::{io, other_content};
 
 /// Most pixels that [`Image::decode`] takes: 64 million.
 pub const MAX_PIXELS: u64 = 64_000_000;
@@ -47,10 +48,10 @@ impl Image {
     /// An encoded image in memory; `origin` and `row` are what errors call it.
     ///
     /// ```
-    /// use alfm_data::{DataError, Image};
+    /// use alfm_data::Image;
     /// let image = Image::encoded("train.parquet", Some(3), *b"no image");
     /// let error = image.decode().unwrap_err();
-    /// assert!(error.to_string().starts_with("train.parquet, row 3: not a readable image"));
+    /// assert!(error.to_string().starts_with("train.parquet: row 3: not a readable image"));
     /// ```
     pub fn encoded(
         origin: impl AsRef<Path>,
@@ -65,29 +66,34 @@ impl Image {
     /// An image file, which is read and hashed now, and read again by every [`Image::decode`].
     ///
     /// # Errors
-    /// [`DataError::Io`].
-    pub fn file(path: impl AsRef<Path>) -> Result<Self, DataError> {
+    /// For a file that cannot be read.
+    pub fn file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let digest = Digest::of(std::fs::read(path).map_err(DataError::io(path))?);
+        let digest = Digest::of(std::fs::read(path).map_err(io(path))?);
         Ok(Self { origin: path.into(), row: None, content: Content::File, digest })
     }
 
     /// Raw pixels, row by row: `width * height` grey values, or as many times R, G and B.
     ///
     /// # Errors
-    /// [`DataError::ArrayLength`] for another number of values.
+    /// For another number of values.
     pub fn pixels(
         origin: impl AsRef<Path>,
         row: Option<usize>,
         (width, height): (u32, u32),
         values: impl Into<Arc<[u8]>>,
-    ) -> Result<Self, DataError> {
+    ) -> Result<Self, Error> {
         let (origin, values) = (origin.as_ref(), values.into());
         let expected = (width as usize).saturating_mul(height as usize);
         let got = values.len();
         if got != expected && got != expected.saturating_mul(3) {
-            let array = Place(origin, row).to_string();
-            return Err(DataError::ArrayLength { array, expected, got });
+            return Err(refuse(
+                origin,
+                row,
+                format!(
+                    "{got} bytes of data, its shape needs {expected}: the file is truncated, write it again"
+                ),
+            ));
         }
         let (w, h) = (width.to_le_bytes(), height.to_le_bytes());
         let digest = Digest::of_parts([&w[..], &h[..], &values[..]]);
@@ -113,10 +119,9 @@ impl Image {
     /// The image as 8-bit RGB, upright; [`crate`] has the rules.
     ///
     /// # Errors
-    /// [`DataError::Image`] for what is no image or a truncated one, [`DataError::ImageSize`] for more than
-    /// [`MAX_PIXELS`], before any of them is allocated. Files: [`DataError::Io`], and
-    /// [`DataError::ContentHash`] if it is not the file that was loaded.
-    pub fn decode(&self) -> Result<RgbImage, DataError> {
+    /// For what is no image or a truncated one, and for more than [`MAX_PIXELS`], before any of them is allocated;
+    /// for a file that cannot be read or is not the one that was loaded.
+    pub fn decode(&self) -> Result<RgbImage, Error> {
         self.decode_within(MAX_PIXELS)
     }
 
@@ -124,7 +129,7 @@ impl Image {
     ///
     /// # Errors
     /// As [`Image::decode`].
-    pub fn decode_within(&self, max_pixels: u64) -> Result<RgbImage, DataError> {
+    pub fn decode_within(&self, max_pixels: u64) -> Result<RgbImage, Error> {
         match &self.content {
             Content::Encoded(bytes) => decode::encoded(self, bytes, max_pixels),
             Content::File => decode::encoded(self, &self.read()?, max_pixels),
@@ -135,37 +140,41 @@ impl Image {
     }
 
     /// Which of these cannot be decoded, and why, in their order: decodes every one, in parallel.
-    pub fn unreadable(images: &[Self]) -> Vec<(usize, DataError)> {
+    pub fn unreadable(images: &[Self]) -> Vec<(usize, Error)> {
         let check = |(row, image): (usize, &Self)| Some((row, image.decode().err()?));
         images.par_iter().enumerate().filter_map(check).collect()
     }
 
     /// The file's bytes, if they are still those that were hashed.
-    fn read(&self) -> Result<Vec<u8>, DataError> {
+    fn read(&self) -> Result<Vec<u8>, Error> {
         let path = &*self.origin;
-        let bytes = std::fs::read(path).map_err(DataError::io(path))?;
+        let bytes = std::fs::read(path).map_err(io(path))?;
         let (expected, got) = (self.digest, Digest::of(&bytes));
         match expected == got {
             true => Ok(bytes),
-            false => Err(DataError::ContentHash { path: path.into(), expected, got }),
+            false => Err(other_content(path, expected, got)),
         }
+    }
+
+    /// What is wrong with it.
+    fn refuse(&self, message: String) -> Error {
+        refuse(&self.origin, self.row, message)
     }
 }
 
-/// File and row, as errors call an image.
-struct Place<'a>(&'a Path, Option<usize>);
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.display())?;
-        self.1.map_or(Ok(()), |row| write!(f, ", row {row}"))
+fn refuse(origin: &Path, row: Option<usize>, message: String) -> Error {
+    match row {
+        Some(row) => Error::input(format!(": {message}")).of_item("row", row),
+        None => Error::input(message),
     }
+    .in_file(origin)
 }
 
 /// File and row.
 impl fmt::Display for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Place(&self.origin, self.row).fmt(f)
+        write!(f, "{}", self.origin.display())?;
+        self.row.map_or(Ok(()), |row| write!(f, ", row {row}"))
     }
 }
 

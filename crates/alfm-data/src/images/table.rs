@@ -10,12 +10,12 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
 use super::{Image, walk};
-use crate::DataError;
-use crate::cells::bad_cell;
+use crate::Error;
+use crate::error::{self, column_type, io, parquet as unreadable};
 use crate::table::{self, Cell, Wanted};
 
 /// Reads a column of images: of bytes in a parquet file, else of files below the table's folder.
-pub(crate) fn read(path: &Path, column: &str) -> Result<Vec<Image>, DataError> {
+pub(crate) fn read(path: &Path, column: &str) -> Result<Vec<Image>, Error> {
     match path.extension().is_some_and(|extension| extension == "parquet") {
         true => parquet(path, column),
         false => files(path, column),
@@ -23,20 +23,19 @@ pub(crate) fn read(path: &Path, column: &str) -> Result<Vec<Image>, DataError> {
 }
 
 /// Bytes, or a struct with a field `bytes`, as the hub stores images.
-fn parquet(path: &Path, column: &str) -> Result<Vec<Image>, DataError> {
-    let file = File::open(path).map_err(DataError::io(path))?;
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new(file).map_err(DataError::parquet(path))?;
+fn parquet(path: &Path, column: &str) -> Result<Vec<Image>, Error> {
+    let file = File::open(path).map_err(io(path))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(unreadable(path))?;
     let fields = builder.schema().fields();
     let found: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
     let Some(place) = found.iter().position(|name| *name == column) else {
         return Err(table::missing(path, column, &found));
     };
     let mask = ProjectionMask::roots(builder.parquet_schema(), [place]);
-    let batches = builder.with_projection(mask).build().map_err(DataError::parquet(path))?;
+    let batches = builder.with_projection(mask).build().map_err(unreadable(path))?;
     let mut images = Vec::new();
     for batch in batches {
-        let batch = batch.map_err(DataError::parquet(path))?;
+        let batch = batch.map_err(unreadable(path))?;
         for array in batch.columns() {
             append(path, column, array.as_ref(), &mut images)?;
         }
@@ -49,23 +48,19 @@ fn append(
     column: &str,
     array: &dyn Array,
     images: &mut Vec<Image>,
-) -> Result<(), DataError> {
+) -> Result<(), Error> {
     let bytes = array.as_struct_opt().and_then(|fields| fields.column_by_name("bytes"));
     let bytes = bytes.map_or(array, |bytes| bytes.as_ref());
     let (DataType::Binary | DataType::LargeBinary | DataType::BinaryView) = bytes.data_type()
     else {
-        return Err(DataError::ColumnType {
-            path: path.into(),
-            column: column.to_owned(),
-            expected: "encoded images, as bytes or as a struct with a field `bytes`",
-            found: array.data_type().to_string(),
-        });
+        let expected = "encoded images, as bytes or as a struct with a field `bytes`";
+        return Err(column_type(path, column, array.data_type().to_string(), expected));
     };
-    let bytes = cast(bytes, &DataType::LargeBinary).map_err(DataError::parquet(path))?;
+    let bytes = cast(bytes, &DataType::LargeBinary).map_err(unreadable(path))?;
     for value in bytes.as_binary::<i64>() {
         let row = images.len();
         let Some(value) = value else {
-            return Err(bad_cell(path, row, column, "", "the bytes of an image"));
+            return Err(error::cell(path, row, column, "", "the bytes of an image"));
         };
         images.push(Image::encoded(path, Some(row), value));
     }
@@ -74,7 +69,7 @@ fn append(
 
 /// Files that the cells name: by path from the table's folder, or by name, with or without its ending, anywhere
 /// below it.
-fn files(path: &Path, column: &str) -> Result<Vec<Image>, DataError> {
+fn files(path: &Path, column: &str) -> Result<Vec<Image>, Error> {
     let wanted = [Wanted { name: column, required: true }];
     let cells = table::read(path, &wanted)?.into_iter().next().flatten().unwrap_or_default();
     let folder = match path.parent() {
@@ -95,11 +90,11 @@ fn files(path: &Path, column: &str) -> Result<Vec<Image>, DataError> {
         match index.get(&name) {
             Some(Some(path)) => Ok(path.clone()),
             Some(None) => {
-                Err(bad_cell(path, row, column, &name, "a path: several files have this name"))
+                Err(error::cell(path, row, column, &name, "a path: several files have this name"))
             }
             None => {
                 let expected = "an image file in the folder of the table, or below it";
-                Err(bad_cell(path, row, column, &name, expected))
+                Err(error::cell(path, row, column, &name, expected))
             }
         }
     };
@@ -109,7 +104,7 @@ fn files(path: &Path, column: &str) -> Result<Vec<Image>, DataError> {
 }
 
 /// Image files by name and by name without ending; `None` where several have it.
-fn names(folder: &Path) -> Result<BTreeMap<String, Option<PathBuf>>, DataError> {
+fn names(folder: &Path) -> Result<BTreeMap<String, Option<PathBuf>>, Error> {
     let mut index = BTreeMap::new();
     for file in walk(folder)? {
         let name = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into());

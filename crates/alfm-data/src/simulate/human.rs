@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use alfm_core::{ClassId, ClassSchema, CoreError, SampleId};
+use alfm_core::{ClassId, ClassSchema, SampleId};
 
 use super::noise::{LabelColumns, Missing, NoiseInput};
-use crate::DataError;
+use crate::Error;
 use crate::arrays::{self, ArraySpec};
 use crate::cells::read_labels;
 use crate::table::{self, Wanted};
@@ -24,7 +24,7 @@ pub(super) fn from_table(
     columns: &Columns<'_>,
     missing: Missing,
     input: &NoiseInput<'_>,
-) -> Result<Vec<ClassId>, DataError> {
+) -> Result<Vec<ClassId>, Error> {
     check_merge(input)?;
     check_length("ids", input.ids.len(), input)?;
     if !input.texts.is_empty() {
@@ -37,10 +37,10 @@ pub(super) fn from_table(
             let by_text = || known.get(*input.texts.get(at)?);
             known.get(id.as_str()).or_else(by_text).copied()
         };
-        Ok::<Vec<Option<ClassId>>, DataError>(input.ids.iter().enumerate().map(find).collect())
+        Ok::<Vec<Option<ClassId>>, Error>(input.ids.iter().enumerate().map(find).collect())
     };
     if let (Some(clean), Some(column)) = (&table.clean, columns.clean) {
-        check_clean(format!("{}:{column}", path.display()), &find(clean)?, input)?;
+        check_clean(path, column, &find(clean)?, input)?;
     }
     settle(path, &find(&table.labels)?, missing, input)
 }
@@ -51,45 +51,45 @@ pub(super) fn from_rows(
     clean: Option<&ArraySpec>,
     missing: Missing,
     input: &NoiseInput<'_>,
-) -> Result<Vec<ClassId>, DataError> {
+) -> Result<Vec<ClassId>, Error> {
     let (rows, split_rows) = input.rows.unwrap_or_default();
     check_merge(input)?;
     check_length("rows", rows.len(), input)?;
     let find = |array: &ArraySpec| {
         let labels = arrays::read_labels(array)?;
         if labels.len() != split_rows {
-            let (what, got) = ("human labels", labels.len());
-            let source = CoreError::RowCount { what, expected: split_rows, got };
-            return Err(DataError::Content { path: array.path().into(), source });
+            let error = Error::row_count("human labels", split_rows, labels.len());
+            return Err(error.in_file(array.path()));
         }
         let schema = original(input);
         let unknown =
             |label: &Option<ClassId>| label.is_some_and(|class| schema.check(class).is_err());
         if let Some(row) = labels.iter().position(unknown) {
             let value = labels[row].map_or(-1, |class| class.index() as i64);
-            return Err(DataError::LabelValue { array: array.to_string(), row, value });
+            let rule = "a label is a class number, or -1 for unlabelled";
+            let error = Error::input(format!("row {row} is {value}: {rule}"));
+            return Err(error.at_row(row).in_file(array.path()));
         }
         Ok(rows.iter().map(|row| labels[*row]).collect::<Vec<_>>())
     };
     if let Some(clean) = clean {
-        check_clean(clean.to_string(), &find(clean)?, input)?;
+        check_clean(clean.path(), clean.key().unwrap_or_default(), &find(clean)?, input)?;
     }
     settle(labels.path(), &find(labels)?, missing, input)
 }
 
-fn check_length(what: &'static str, got: usize, input: &NoiseInput<'_>) -> Result<(), DataError> {
+fn check_length(what: &'static str, got: usize, input: &NoiseInput<'_>) -> Result<(), Error> {
     let expected = input.clean.len();
     match got == expected {
         true => Ok(()),
-        false => Err(CoreError::RowCount { what, expected, got }.into()),
+        false => Err(Error::row_count(what, expected, got)),
     }
 }
 
-fn check_merge(input: &NoiseInput<'_>) -> Result<(), DataError> {
+fn check_merge(input: &NoiseInput<'_>) -> Result<(), Error> {
     match input.merged_from {
         Some((schema, map)) if map.len() != schema.len() => {
-            let (expected, got) = (schema.len(), map.len());
-            Err(CoreError::ColumnCount { what: "class map", expected, got }.into())
+            Err(Error::column_count("class map", schema.len(), map.len()))
         }
         _ => Ok(()),
     }
@@ -112,24 +112,27 @@ fn name(at: usize, input: &NoiseInput<'_>) -> SampleId {
 
 /// Refuses clean labels that are not those of the pool: rows or classes in another order would pass for noise.
 fn check_clean(
-    labels: String,
+    path: &Path,
+    column: &str,
     found: &[Option<ClassId>],
     input: &NoiseInput<'_>,
-) -> Result<(), DataError> {
+) -> Result<(), Error> {
     let differs = |(class, clean): (&Option<ClassId>, &ClassId)| {
         class.is_some_and(|class| merged(class, input) != *clean)
     };
     let differing: Vec<bool> = found.iter().zip(input.clean).map(differs).collect();
     let Some(first) = differing.iter().position(|differs| *differs) else { return Ok(()) };
     let class = |class: ClassId| input.schema.name(class).map(str::to_owned);
-    Err(DataError::CleanLabel {
-        labels,
-        differing: differing.iter().filter(|differs| **differs).count(),
-        items: found.len(),
-        first: name(first, input),
-        found: class(found[first].map_or(input.clean[first], |class| merged(class, input)))?,
-        expected: class(input.clean[first])?,
-    })
+    let column = if column.is_empty() { String::new() } else { format!(" `{column}`") };
+    let (items, first_id) = (found.len(), name(first, input));
+    let differing = differing.iter().filter(|differs| **differs).count();
+    let expected = class(input.clean[first])?;
+    let found = class(found[first].map_or(input.clean[first], |class| merged(class, input)))?;
+    Err(Error::input(format!(
+        "the clean labels{column} are not those of the data set for {differing} of {items} items, the first is \
+         `{first_id}`: {found}, not {expected}; rows or classes may be in another order"
+    ))
+    .in_file(path))
 }
 
 /// What was found, after merging, with `missing` for the rest.
@@ -138,16 +141,17 @@ fn settle(
     found: &[Option<ClassId>],
     missing: Missing,
     input: &NoiseInput<'_>,
-) -> Result<Vec<ClassId>, DataError> {
+) -> Result<Vec<ClassId>, Error> {
     if missing == Missing::Error
         && let Some(first) = found.iter().position(Option::is_none)
     {
-        return Err(DataError::HumanLabels {
-            path: path.into(),
-            missing: found.iter().filter(|class| class.is_none()).count(),
-            items: found.len(),
-            first: name(first, input),
-        });
+        let missing = found.iter().filter(|class| class.is_none()).count();
+        let (items, first) = (found.len(), name(first, input));
+        return Err(Error::input(format!(
+            "no human label for {missing} of {items} items, the first is `{first}`: label them, leave them out of the \
+             pool, or say `missing = \"clean\"`"
+        ))
+        .in_file(path));
     }
     let answer = |(class, clean): (&Option<ClassId>, &ClassId)| {
         class.map_or(*clean, |class| merged(class, input))
@@ -162,21 +166,23 @@ struct Table {
     clean: Option<Vec<Option<ClassId>>>,
 }
 
-fn read(path: &Path, columns: &Columns<'_>, schema: &ClassSchema) -> Result<Table, DataError> {
+fn read(path: &Path, columns: &Columns<'_>, schema: &ClassSchema) -> Result<Table, Error> {
     let names = columns.label.names();
     if names.is_empty() {
-        return Err(DataError::NoAnnotator { path: path.into() });
+        let message = "`label` is an empty list: name the column of at least one annotator";
+        return Err(Error::input(message).in_file(path));
     }
-    let keyed_by = |key| {
-        let names = [key].into_iter().chain(names.iter().map(String::as_str)).chain(columns.clean);
-        let wanted: Vec<_> = names.map(|name| Wanted { name, required: true }).collect();
+    let keyed_by = |key, required| {
+        let rest = names.iter().map(String::as_str).chain(columns.clean);
+        let rest = rest.map(|name| Wanted { name, required: true });
+        let wanted: Vec<_> = [Wanted { name: key, required }].into_iter().chain(rest).collect();
         table::read(path, &wanted)
     };
-    let cells = match (columns.key, keyed_by(columns.key.unwrap_or("id"))) {
-        (None, Err(DataError::MissingColumn { column, .. })) if column == "id" => keyed_by("text"),
-        (_, cells) => cells,
-    };
-    let mut cells = cells?.into_iter().map(Option::unwrap_or_default);
+    let mut cells = keyed_by(columns.key.unwrap_or("id"), columns.key.is_some())?;
+    if cells[0].is_none() {
+        cells = keyed_by("text", true)?;
+    }
+    let mut cells = cells.into_iter().map(Option::unwrap_or_default);
     let keys: Vec<String> =
         cells.next().unwrap_or_default().iter().map(ToString::to_string).collect();
     let mut next = |column| read_labels(path, column, &cells.next().unwrap_or_default(), schema);
@@ -198,12 +204,13 @@ fn index<'a>(
     path: &Path,
     keys: &'a [String],
     labels: &[Option<ClassId>],
-) -> Result<HashMap<&'a str, ClassId>, DataError> {
+) -> Result<HashMap<&'a str, ClassId>, Error> {
     let mut known = HashMap::new();
     for (row, (key, label)) in keys.iter().zip(labels).enumerate() {
         let Some(label) = label else { continue };
         if known.insert(key.as_str(), *label).is_some_and(|earlier| earlier != *label) {
-            return Err(DataError::Contradiction { path: path.into(), row, key: key.clone() });
+            let message = format!("row {row} contradicts an earlier row for `{key}`: keep one");
+            return Err(Error::input(message).at_row(row).in_file(path));
         }
     }
     Ok(known)
@@ -218,7 +225,7 @@ mod tests {
     use crate::simulate::Noise;
 
     /// Labels of a pool of three classes, the last two merged; the file is keyed as its header says.
-    fn apply(content: &str, missing: Missing) -> Result<Vec<ClassId>, DataError> {
+    fn apply(content: &str, missing: Missing) -> Result<Vec<ClassId>, Error> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("labels.csv");
         std::fs::write(&file, content).unwrap();
@@ -240,7 +247,7 @@ mod tests {
     }
 
     /// Labels of four items without merging, the file keyed by id.
-    fn apply_columns(content: &str, mut keys: Value) -> Result<Vec<ClassId>, DataError> {
+    fn apply_columns(content: &str, mut keys: Value) -> Result<Vec<ClassId>, Error> {
         let folder = tempfile::tempdir().unwrap();
         keys["file"] = folder.path().join("labels.csv").to_str().unwrap().into();
         std::fs::write(folder.path().join("labels.csv"), content).unwrap();
@@ -264,10 +271,8 @@ mod tests {
     fn an_item_without_human_label_is_an_error_unless_said_otherwise() {
         let content = "id,noisy_label\na,2\nc,-1\n";
         let error = apply(content, Missing::Error).unwrap_err();
-        let DataError::HumanLabels { missing: 2, items: 3, ref first, .. } = error else {
-            panic!("{error}")
-        };
-        assert_eq!(first.as_str(), "b");
+        let expected = "labels.csv: no human label for 2 of 3 items, the first is `b`: label them";
+        assert!(error.to_string().contains(expected), "{error}");
         assert_eq!(apply(content, Missing::Clean).unwrap(), [1, 1, 1].map(ClassId::new));
     }
 
@@ -275,13 +280,15 @@ mod tests {
     fn bad_files_are_refused() {
         let error = |content| apply(content, Missing::Clean).unwrap_err();
         let twice = error("id,noisy_label\na,2\na,1\n");
-        assert!(matches!(twice, DataError::Contradiction { row: 1, .. }), "{twice}");
+        assert_eq!(twice.row(), Some(1));
+        assert!(twice.to_string().contains("row 1 contradicts an earlier row for `a`"), "{twice}");
         let unkeyed = error("name,noisy_label\na,2\n");
         assert!(
             unkeyed.to_string().contains("no column `text`: the columns are name, noisy_label")
         );
         let unknown = error("id,noisy_label\na,7\n");
-        assert!(matches!(unknown, DataError::Cell { row: 0, .. }), "{unknown}");
+        assert_eq!(unknown.row(), Some(0));
+        assert!(unknown.to_string().contains("column `noisy_label`: `7` cannot be used"));
     }
 
     /// a: two to one. b: all differ, so the first column. c: one abstains, the others differ. d: one vote.
@@ -293,11 +300,11 @@ mod tests {
         let found = apply_columns(content, json!({ "label": ["three", "two", "one"] })).unwrap();
         assert_eq!(found, [2, 2, 1, 1].map(ClassId::new));
         let error = apply_columns(content, json!({ "label": "one" })).unwrap_err();
-        assert!(matches!(error, DataError::HumanLabels { missing: 2, .. }), "{error}");
+        assert!(error.to_string().contains("no human label for 2 of 4 items"), "{error}");
         let keys = json!({ "label": "one", "missing": "clean" });
         assert_eq!(apply_columns(content, keys).unwrap(), [0, 1, 2, 0].map(ClassId::new));
         let error = apply_columns(content, json!({ "label": [] })).unwrap_err();
-        assert!(matches!(error, DataError::NoAnnotator { .. }), "{error}");
+        assert!(error.to_string().contains("`label` is an empty list: name the column"), "{error}");
     }
 
     #[test]
@@ -357,7 +364,8 @@ mod tests {
         assert!(message.contains("`human labels` has 4 rows"), "{message}");
         let unknown = write("unknown.npy", [0, 0, 3, 0]);
         let error = apply(json!({ "labels": unknown }), 4).unwrap_err();
-        assert!(matches!(error, DataError::LabelValue { row: 2, value: 3, .. }), "{error}");
+        assert_eq!(error.row(), Some(2));
+        assert!(error.to_string().contains("unknown.npy: row 2 is 3: a label is"), "{error}");
         let none = write("none.npy", [0, 0, 0, -1]);
         let error = apply(json!({ "labels": none }), 4).unwrap_err();
         assert!(error.to_string().contains("1 of 2 items, the first is `row 3`"), "{error}");

@@ -4,7 +4,7 @@ use alfm_core::{ClassId, ClassSchema, SeedTree};
 use serde::{Deserialize, Serialize};
 
 use super::{draw, floor, rows_by_class};
-use crate::DataError;
+use crate::{Error, ErrorKind};
 
 /// How a pool is made imbalanced.
 ///
@@ -16,7 +16,7 @@ use crate::DataError;
 /// let merged = Imbalance::merge(2).apply(&labels, &schema, &SeedTree::new(0))?;
 /// assert_eq!(merged.counts, [1, 3]);
 /// assert_eq!(merged.schema.names(), ["a", "other"]);
-/// # Ok::<(), alfm_data::DataError>(())
+/// # Ok::<(), alfm_data::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -73,12 +73,12 @@ impl Construction {
     /// The same class map for labels that stay where they are, such as those of a test set.
     ///
     /// # Errors
-    /// [`DataError::Core`] for a class that the pool's schema did not have.
-    pub fn map(&self, labels: &[ClassId]) -> Result<Vec<ClassId>, DataError> {
+    /// For a class that the pool's schema did not have.
+    pub fn map(&self, labels: &[ClassId]) -> Result<Vec<ClassId>, Error> {
         let map = |label: &ClassId| {
             self.class_map.get(label.index()).copied().ok_or_else(|| {
                 let classes = self.class_map.len();
-                alfm_core::CoreError::UnknownClass { class: *label, classes }.into()
+                Error::unknown_class(*label, classes)
             })
         };
         labels.iter().map(map).collect()
@@ -96,14 +96,14 @@ impl Imbalance {
     /// The same labels and seed give the same pool; `seed` decides which items of a class stay.
     ///
     /// # Errors
-    /// [`DataError::MergeClasses`], [`DataError::ImbalanceFactor`] for a factor below 1 or one that would
-    /// leave a class empty, [`DataError::Core`] for a label outside the schema.
+    /// For a merge into fewer than two or more classes than there are, a factor below 1 or one that would leave a
+    /// class empty, and a label outside the schema.
     pub fn apply(
         &self,
         labels: &[ClassId],
         schema: &ClassSchema,
         seed: &SeedTree,
-    ) -> Result<Construction, DataError> {
+    ) -> Result<Construction, Error> {
         for &label in labels {
             schema.check(label)?;
         }
@@ -155,15 +155,18 @@ fn merge(
     classes: usize,
     first: &[ClassId],
     schema: &ClassSchema,
-) -> Result<(Vec<ClassId>, ClassSchema), DataError> {
+) -> Result<(Vec<ClassId>, ClassSchema), Error> {
     if classes < 2 || classes > schema.len() {
-        return Err(DataError::MergeClasses { classes, available: schema.len() });
+        let available = schema.len();
+        let message =
+            format!("cannot merge {available} classes into {classes}: choose 2 to {available}");
+        return Err(Error::new(ErrorKind::Setting, message));
     }
     let mut order = Vec::with_capacity(schema.len());
     for &class in first {
         if order.contains(&schema.check(class)?) {
             let name = schema.name(class)?.to_owned();
-            return Err(alfm_core::CoreError::Duplicate { what: "class", name }.into());
+            return Err(Error::duplicate("class", name));
         }
         order.push(class);
     }
@@ -191,13 +194,17 @@ fn thin(
     factor: f64,
     seed: &SeedTree,
     exponent: impl Fn(usize) -> f64,
-) -> Result<Vec<usize>, DataError> {
+) -> Result<Vec<usize>, Error> {
     let rows = rows_by_class(labels, classes);
     let smallest = rows.iter().map(Vec::len).min().unwrap_or(0);
     let sizes: Vec<usize> =
         (0..classes).map(|k| floor(smallest as f64 * factor.powf(-exponent(k)))).collect();
     if factor.is_nan() || factor < 1.0 || sizes.contains(&0) {
-        return Err(DataError::ImbalanceFactor { factor, smallest });
+        let message = format!(
+            "imbalance factor {factor}: it must be at least 1 and, with {smallest} items in the smallest class, at \
+             most {smallest}"
+        );
+        return Err(Error::new(ErrorKind::Setting, message));
     }
     let seed = seed.child("imbalance");
     let mut kept: Vec<usize> = rows
@@ -228,7 +235,7 @@ mod tests {
         (labels.collect(), ClassSchema::numbered(counts.len()).unwrap())
     }
 
-    fn apply(imbalance: &Imbalance, counts: &[usize]) -> Result<Construction, DataError> {
+    fn apply(imbalance: &Imbalance, counts: &[usize]) -> Result<Construction, Error> {
         let (labels, schema) = pool(counts);
         imbalance.apply(&labels, &schema, &SeedTree::new(1234))
     }
@@ -330,14 +337,16 @@ mod tests {
     fn impossible_constructions_are_refused() {
         for factor in [0.5, f64::NAN, f64::INFINITY, 87.0] {
             let error = apply(&Imbalance::LongTailed { factor }, &TREC).unwrap_err();
-            assert!(matches!(error, DataError::ImbalanceFactor { smallest: 86, .. }), "{factor}");
+            assert!(error.to_string().ends_with("in the smallest class, at most 86"), "{error}");
         }
         for classes in [0, 1, 7] {
             let error = apply(&Imbalance::merge(classes), &TREC).unwrap_err();
-            assert!(matches!(error, DataError::MergeClasses { available: 6, .. }), "{classes}");
+            let expected = format!("cannot merge 6 classes into {classes}: choose 2 to 6");
+            assert_eq!(error.to_string(), expected);
         }
         let twice = Imbalance::Merge { classes: 2, first: vec![ClassId::new(1); 2] };
-        assert!(matches!(apply(&twice, &TREC), Err(DataError::Core(_))));
+        let error = apply(&twice, &TREC).unwrap_err();
+        assert!(error.to_string().ends_with("is given twice: names must be distinct"), "{error}");
     }
 
     #[test]

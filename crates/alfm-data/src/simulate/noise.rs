@@ -8,8 +8,8 @@ use rand::seq::index;
 use serde::{Deserialize, Serialize};
 
 use super::{floor, human};
-use crate::DataError;
 use crate::arrays::ArraySpec;
+use crate::{Error, ErrorKind};
 
 /// How the labels of a pool are made wrong.
 ///
@@ -23,7 +23,7 @@ use crate::arrays::ArraySpec;
 /// let schema = ClassSchema::numbered(4)?;
 /// let noisy = Noise::uniform(0.2).apply(&NoiseInput::new(&clean, &schema))?;
 /// assert_eq!(noisy.iter().filter(|label| label.index() != 0).count(), 200);
-/// # Ok::<(), alfm_data::DataError>(())
+/// # Ok::<(), alfm_data::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -189,11 +189,10 @@ impl Noise {
     /// The label that an oracle gives for each item: `O(n)` time and memory.
     ///
     /// # Errors
-    /// [`DataError::NoiseRate`], [`DataError::NoiseMatrix`], [`DataError::Core`] for a label outside the
-    /// schema; for human labels an unreadable file, [`DataError::NoAnnotator`], [`DataError::HumanLabels`],
-    /// [`DataError::Contradiction`], [`DataError::CleanLabel`], [`DataError::LabelValue`], and
-    /// [`DataError::Content`] for an array of another length than the split.
-    pub fn apply(&self, input: &NoiseInput<'_>) -> Result<Vec<ClassId>, DataError> {
+    /// For a rate outside 0 to 1, a matrix of another shape or whose rows are no distributions, a label outside the
+    /// schema; for human labels a file that cannot be read, has no label for an item, contradicts itself or the
+    /// pool, or has another length than the split.
+    pub fn apply(&self, input: &NoiseInput<'_>) -> Result<Vec<ClassId>, Error> {
         let NoiseInput { clean, schema, .. } = *input;
         for &label in clean {
             schema.check(label)?;
@@ -230,9 +229,10 @@ fn flip(
     rate: f64,
     seed: u64,
     mut other: impl FnMut(usize) -> usize,
-) -> Result<Vec<ClassId>, DataError> {
+) -> Result<Vec<ClassId>, Error> {
     if !(0.0..=1.0).contains(&rate) {
-        return Err(DataError::NoiseRate { rate });
+        let message = format!("noise rate {rate}: it must lie in 0 to 1");
+        return Err(Error::new(ErrorKind::Setting, message));
     }
     let count = floor(rate * clean.len() as f64).min(clean.len());
     let mut rng = SeedTree::new(seed).child("noisy items").rng();
@@ -243,7 +243,7 @@ fn flip(
     Ok(noisy)
 }
 
-fn check_matrix(matrix: &[Vec<f64>], classes: usize) -> Result<(), DataError> {
+fn check_matrix(matrix: &[Vec<f64>], classes: usize) -> Result<(), Error> {
     let distribution = |row: &Vec<f64>| {
         row.len() == classes
             && row.iter().all(|p| (0.0..=1.0).contains(p))
@@ -254,7 +254,9 @@ fn check_matrix(matrix: &[Vec<f64>], classes: usize) -> Result<(), DataError> {
         None => Ok(()),
         Some(row) => {
             let values = matrix.get(row).cloned().unwrap_or_default();
-            Err(DataError::NoiseMatrix { row, values, classes })
+            let rule = format!("{classes} probabilities that sum to 1 are expected");
+            let message = format!("noise matrix, row {row}: {values:?}: {rule}");
+            Err(Error::new(ErrorKind::Setting, message).at_row(row))
         }
     }
 }
@@ -277,7 +279,7 @@ mod tests {
 
     use super::*;
 
-    fn apply(noise: &Noise, clean: &[ClassId], classes: usize) -> Result<Vec<ClassId>, DataError> {
+    fn apply(noise: &Noise, clean: &[ClassId], classes: usize) -> Result<Vec<ClassId>, Error> {
         noise.apply(&NoiseInput::new(clean, &ClassSchema::numbered(classes).unwrap()))
     }
 
@@ -373,7 +375,7 @@ mod tests {
         let clean = zigzag(4, 2);
         for rate in [-0.1, 1.1, f64::NAN] {
             let error = apply(&Noise::uniform(rate), &clean, 2).unwrap_err();
-            assert!(matches!(error, DataError::NoiseRate { .. }), "{rate}");
+            assert_eq!(error.to_string(), format!("noise rate {rate}: it must lie in 0 to 1"));
         }
         let good = vec![0.5, 0.5];
         let cases = [
@@ -385,10 +387,12 @@ mod tests {
         ];
         for (matrix, expected) in cases {
             let error = apply(&Noise::ClassDependent { matrix, seed: 1 }, &clean, 2).unwrap_err();
-            assert!(
-                matches!(error, DataError::NoiseMatrix { row, .. } if row == expected),
+            assert_eq!(
+                (error.kind(), error.row()),
+                (ErrorKind::Setting, Some(expected)),
                 "{error}"
             );
+            assert!(error.to_string().starts_with(&format!("noise matrix, row {expected}: ")));
         }
         assert!(apply(&Noise::None, &[ClassId::new(2)], 2).is_err());
     }

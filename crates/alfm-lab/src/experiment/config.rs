@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::one_or_many::one_or_many;
 use super::prior::PriorConfig;
-use crate::LabError;
+use crate::error::{empty, setting};
+use crate::{Error, ErrorKind};
 
 /// A simulation: the product of everything that is listed.
 ///
@@ -180,15 +181,15 @@ impl Seeds {
     }
 
     /// There are some, no more than anybody runs, and none twice, which would count as two.
-    fn check(&self) -> Result<(), LabError> {
+    fn check(&self) -> Result<(), Error> {
         let count = match self {
             Self::One(_) => 1,
             Self::List(seeds) => seeds.len() as u64,
             Self::Range { count, .. } => *count,
         };
-        let wrong = |value, rule| Err(LabError::Setting { name: "seeds", value, rule });
+        let wrong = |value: String, rule| Err(setting("seeds", value, rule));
         match count {
-            0 => return Err(LabError::Empty { what: "seeds" }),
+            0 => return Err(empty("seeds")),
             1..=MOST_SEEDS => {}
             count => return wrong(format!("{count} numbers"), "10000 at the most"),
         }
@@ -205,12 +206,11 @@ impl ExperimentConfig {
     /// Reads an experiment file.
     ///
     /// # Errors
-    /// [`LabError::Config`], which names the key that is wrong and the nearest known one, and as
-    /// [`ExperimentConfig::check`].
-    pub fn from_toml(text: &str) -> Result<Self, LabError> {
-        let config: Self = toml::from_str(text).map_err(|source| LabError::Config {
-            hint: nearest_key(source.message()),
-            source: Box::new(source),
+    /// Naming the key that is wrong and the nearest known one, and as [`ExperimentConfig::check`].
+    pub fn from_toml(text: &str) -> Result<Self, Error> {
+        let config: Self = toml::from_str(text).map_err(|source| {
+            let hint = nearest_key(source.message());
+            Error::input(format!("the experiment file is wrong{hint}")).because(source)
         })?;
         config.check()?;
         Ok(config)
@@ -219,17 +219,18 @@ impl ExperimentConfig {
     /// The whole configuration, defaults included, as a file that reads back.
     ///
     /// # Errors
-    /// [`LabError::WriteConfig`] for a value that TOML cannot hold.
-    pub fn to_toml(&self) -> Result<String, LabError> {
-        toml::to_string(self).map_err(LabError::WriteConfig)
+    /// For a value that TOML cannot hold.
+    pub fn to_toml(&self) -> Result<String, Error> {
+        toml::to_string(self).map_err(|source| {
+            Error::input("the configuration cannot be written as TOML").because(source)
+        })
     }
 
     /// Checks what the types cannot.
     ///
     /// # Errors
-    /// [`LabError::Empty`] for an empty list, [`LabError::Setting`] for a number out of range or a seed given twice,
-    /// [`LabError::RepeatedStrategy`] for two strategies under one label.
-    pub fn check(&self) -> Result<(), LabError> {
+    /// For an empty list, a number out of range or given twice, and two strategies under one label.
+    pub fn check(&self) -> Result<(), Error> {
         self.seeds.check()?;
         let lists = [
             ("strategies", self.strategies.len()),
@@ -238,7 +239,7 @@ impl ExperimentConfig {
             ("learners", self.learner.len()),
         ];
         if let Some((what, _)) = lists.into_iter().find(|(_, length)| *length == 0) {
-            return Err(LabError::Empty { what });
+            return Err(empty(what));
         }
         for (name, value) in [
             ("initial", self.initial),
@@ -247,24 +248,27 @@ impl ExperimentConfig {
             ("annotators", self.annotators),
         ] {
             if value == 0 {
-                return Err(LabError::Setting { name, value: "0".into(), rule: "at least 1" });
+                return Err(setting(name, 0, "at least 1"));
             }
         }
         let weight = self.pseudo_label_weight;
         if !(weight.is_finite() && weight > 0.0) {
-            let (name, rule) = ("pseudo_label_weight", "a finite number above 0");
-            return Err(LabError::Setting { name, value: weight.to_string(), rule });
+            return Err(setting("pseudo_label_weight", weight, "a finite number above 0"));
         }
         self.learner.iter().try_for_each(LearnerConfig::check)?;
         let Dropout { passes, rate } = self.dropout;
         if passes == 0 || !(0.0..1.0).contains(&rate) {
-            let (name, value) = ("dropout", format!("{passes} passes at {rate}"));
-            return Err(LabError::Setting { name, value, rule: "some passes at a rate in [0, 1)" });
+            let value = format!("{passes} passes at {rate}");
+            return Err(setting("dropout", value, "some passes at a rate in [0, 1)"));
         }
         let mut labels: Vec<&str> = self.strategies.iter().map(Strategy::label).collect();
         labels.sort_unstable();
         match labels.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(LabError::RepeatedStrategy { label: pair[0].into() }),
+            Some(pair) => {
+                let message =
+                    format!("two strategies are called `{}`: give one of them a `label`", pair[0]);
+                Err(Error::new(ErrorKind::Setting, message))
+            }
             None => Ok(()),
         }
     }

@@ -13,7 +13,8 @@ pub use style::display_name;
 pub(crate) use style::{colour_of, is_co_decision, ordered};
 pub use trust::{TrustPlot, TrustPoint};
 
-use crate::LabError;
+use crate::Error;
+use crate::error::{empty, no_figure};
 use crate::savings::Curve;
 use crate::summary::{Group, Metric};
 
@@ -44,7 +45,7 @@ impl LearningCurves {
     ///
     /// # Errors
     /// As [`Curve::mean`].
-    pub fn new(group: &Group<'_>, metric: Metric) -> Result<Self, LabError> {
+    pub fn new(group: &Group<'_>, metric: Metric) -> Result<Self, Error> {
         let mut series = Vec::new();
         let mut seeds = 0;
         for name in ordered(group.strategies.iter().map(|strategy| strategy.name)) {
@@ -69,15 +70,12 @@ impl LearningCurves {
     /// Draws the figure, 860 x 500 units.
     ///
     /// # Errors
-    /// [`LabError::Empty`] without series, [`LabError::Figure`] if the drawing library fails.
-    pub fn svg(&self) -> Result<String, LabError> {
+    /// Without series, and if the drawing library fails.
+    pub fn svg(&self) -> Result<String, Error> {
         if self.series.is_empty() {
-            return Err(LabError::Empty { what: "curves to draw" });
+            return Err(empty("curves to draw"));
         }
-        draw::svg(self).map_err(|failed| LabError::Figure {
-            title: self.title.clone(),
-            reason: failed.to_string(),
-        })
+        draw::svg(self).map_err(|failed| no_figure(&self.title, failed))
     }
 }
 
@@ -148,6 +146,6 @@ mod tests {
         }
         assert!(one.svg().is_ok());
         one.series.clear();
-        assert!(matches!(one.svg(), Err(LabError::Empty { .. })));
+        assert_eq!(one.svg(), Err(empty("curves to draw")));
     }
 }

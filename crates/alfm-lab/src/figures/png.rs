@@ -3,16 +3,17 @@ use std::sync::{Arc, OnceLock};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
-use crate::LabError;
+use crate::Error;
+use crate::error::no_figure;
 
 /// Rasterises an SVG; `scale` pixels a unit.
 ///
 /// Its text is set in DejaVu Sans, which the program carries.
 ///
 /// # Errors
-/// [`LabError::Figure`] if the text is no SVG or the image would be empty or too large for memory.
-pub fn png(svg: &str, scale: f32) -> Result<Vec<u8>, LabError> {
-    let failed = |reason: String| LabError::Figure { title: "as PNG".into(), reason };
+/// If the text is no SVG or the image would be empty or too large for memory.
+pub fn png(svg: &str, scale: f32) -> Result<Vec<u8>, Error> {
+    let failed = |reason: String| no_figure("as PNG", reason);
     let options = Options { fontdb: Arc::clone(fonts()), ..Options::default() };
     let tree = Tree::from_str(svg, &options).map_err(|error| failed(error.to_string()))?;
     let size = tree.size();

@@ -4,7 +4,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::draw::{Area, DrawError, Failed, GRID, INK, SOFT_INK, owned, text, use_carried_font};
 use super::style::{colour, display_name};
-use crate::LabError;
+use crate::Error;
+use crate::error::no_figure;
 use crate::savings::{Interval, area_difference};
 use crate::summary::{Group, Metric};
 use crate::versus::best_baseline;
@@ -41,7 +42,7 @@ impl TrustPlot {
     ///
     /// # Errors
     /// As [`Curve::mean`](crate::savings::Curve::mean).
-    pub fn new(groups: &[Group<'_>]) -> Result<Option<Self>, LabError> {
+    pub fn new(groups: &[Group<'_>]) -> Result<Option<Self>, Error> {
         let mut points = Vec::new();
         for group in groups {
             let forms = FORMS.map(|name| group.strategy(name));
@@ -71,12 +72,9 @@ impl TrustPlot {
     /// Draws the figure, 860 x 460 units.
     ///
     /// # Errors
-    /// [`LabError::Figure`] if the drawing library fails.
-    pub fn svg(&self) -> Result<String, LabError> {
-        self.draw().map_err(|failed| LabError::Figure {
-            title: "gain by quality of the prior".into(),
-            reason: failed.to_string(),
-        })
+    /// If the drawing library fails.
+    pub fn svg(&self) -> Result<String, Error> {
+        self.draw().map_err(|failed| no_figure("gain by quality of the prior", failed))
     }
 
     fn draw(&self) -> Result<String, Failed> {

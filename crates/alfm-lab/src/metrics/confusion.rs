@@ -1,7 +1,8 @@
-use alfm_core::{ClassId, CoreError};
+use alfm_core::ClassId;
 
 use super::class_counts;
-use crate::LabError;
+use crate::Error;
+use crate::error::{empty, length};
 
 /// What a class without items in the set does to balanced accuracy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -22,7 +23,7 @@ pub enum BalancedMode {
 /// let confusion = Confusion::new(&classes([0, 0, 0, 1]), &classes([0, 0, 1, 1]), 2)?;
 /// assert_eq!(confusion.accuracy(), 0.75);
 /// assert!((confusion.balanced_accuracy(BalancedMode::Present) - (2.0 / 3.0 + 1.0) / 2.0).abs() < 1e-12);
-/// # Ok::<(), alfm_lab::LabError>(())
+/// # Ok::<(), alfm_lab::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confusion {
@@ -35,18 +36,13 @@ impl Confusion {
     /// Counts `N` items. `O(N)` time, `O(K^2)` memory.
     ///
     /// # Errors
-    /// [`LabError::Empty`] without items, [`LabError::Length`] if the two differ in length,
-    /// [`LabError::ClassOutOfRange`] for the first class that is none of the `classes`.
-    pub fn new(clean: &[ClassId], predicted: &[ClassId], classes: usize) -> Result<Self, LabError> {
+    /// Without items, if the two differ in length, and for the first class that is none of the `classes`.
+    pub fn new(clean: &[ClassId], predicted: &[ClassId], classes: usize) -> Result<Self, Error> {
         if clean.is_empty() {
-            return Err(LabError::Empty { what: "items to measure" });
+            return Err(empty("items to measure"));
         }
         if clean.len() != predicted.len() {
-            return Err(LabError::Length {
-                what: "predictions",
-                expected: clean.len(),
-                got: predicted.len(),
-            });
+            return Err(length("predictions", clean.len(), predicted.len()));
         }
         class_counts(clean, classes)?;
         class_counts(predicted, classes)?;
@@ -108,12 +104,12 @@ impl Confusion {
     /// A side without items is left out, so that the number stays the accuracy of the side that is there.
     ///
     /// # Errors
-    /// [`LabError::Core`] if `majority` is no class.
-    pub fn galaxy_accuracy(&self, majority: ClassId) -> Result<f64, LabError> {
+    /// If `majority` is no class.
+    pub fn galaxy_accuracy(&self, majority: ClassId) -> Result<f64, Error> {
         let majority = majority.index();
         if majority >= self.classes {
             let class = ClassId::from_index(majority);
-            return Err(CoreError::UnknownClass { class, classes: self.classes }.into());
+            return Err(Error::unknown_class(class, self.classes));
         }
         let minorities = || (0..self.classes).filter(|class| *class != majority);
         let right = minorities().map(|class| self.right(class)).sum();
@@ -206,11 +202,14 @@ mod tests {
 
     #[test]
     fn bad_input_is_refused() {
-        assert!(matches!(Confusion::new(&[], &[], 2), Err(LabError::Empty { .. })));
+        assert_eq!(Confusion::new(&[], &[], 2).err(), Some(empty("items to measure")));
         let short = Confusion::new(&ids(&[0, 1]), &ids(&[0]), 2);
-        assert!(matches!(short, Err(LabError::Length { expected: 2, got: 1, .. })));
+        assert_eq!(short.err(), Some(length("predictions", 2, 1)));
         let outside = Confusion::new(&ids(&[0, 1]), &ids(&[0, 2]), 2);
-        assert!(matches!(outside, Err(LabError::ClassOutOfRange { row: 1, class: 2, .. })));
+        let outside = outside.err().unwrap();
+        assert_eq!(outside.row(), Some(1));
+        let expected = "row 1: label is class 2, but there are 2 classes, numbered from 0";
+        assert_eq!(outside.to_string(), expected);
         assert!(protocol(3).galaxy_accuracy(ClassId::new(3)).is_err());
     }
 

@@ -5,39 +5,46 @@ use std::path::Path;
 use alfm_core::files::write_atomically;
 
 use super::RunRecord;
-use crate::LabError;
+use crate::Error;
+use crate::error::{file, no_json};
 
 /// Writes `runs.jsonl`, one record a line, ordered by setting, strategy and seed.
 ///
 /// # Errors
-/// [`LabError::File`] or [`LabError::Json`]; an older file is then still whole.
+/// For a file that cannot be written; an older file is then still whole.
 pub fn write_runs<'a>(
     path: &Path,
     records: impl IntoIterator<Item = &'a RunRecord>,
-) -> Result<(), LabError> {
+) -> Result<(), Error> {
     let mut records: Vec<&RunRecord> = records.into_iter().collect();
     records.sort_by_key(|record| record.key());
-    let lines: Vec<String> =
-        records.into_iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+    let lines: Vec<String> = records
+        .into_iter()
+        .map(serde_json::to_string)
+        .collect::<Result<_, _>>()
+        .map_err(no_json)?;
     write_atomically(path, |out| lines.iter().try_for_each(|line| writeln!(out, "{line}")))
-        .map_err(|source| LabError::File { action: "cannot write", path: path.into(), source })
+        .map_err(file("cannot write", path))
 }
 
 /// Reads `runs.jsonl`; blank lines are skipped.
 ///
 /// # Errors
-/// [`LabError::File`], or [`LabError::Record`] for the first line that is no record.
-pub fn read_runs(path: &Path) -> Result<Vec<RunRecord>, LabError> {
-    let failed = |source| LabError::File { action: "cannot read", path: path.into(), source };
+/// For a file that cannot be read, and the first line that is no record.
+pub fn read_runs(path: &Path) -> Result<Vec<RunRecord>, Error> {
     let mut records = Vec::new();
-    for (at, line) in BufReader::new(File::open(path).map_err(failed)?).lines().enumerate() {
-        let line = line.map_err(failed)?;
+    for (at, line) in
+        BufReader::new(File::open(path).map_err(file("cannot read", path))?).lines().enumerate()
+    {
+        let line = line.map_err(file("cannot read", path))?;
         if !line.trim().is_empty() {
             let parsed = serde_json::from_str(&line);
-            records.push(parsed.map_err(|source| LabError::Record {
-                path: path.into(),
-                line: at + 1,
-                source,
+            records.push(parsed.map_err(|source| {
+                let remedy = "delete the line or run again";
+                let line = at + 1;
+                Error::input(format!("line {line}: not a run record of this version; {remedy}"))
+                    .in_file(path)
+                    .because(source)
             })?);
         }
     }
@@ -85,7 +92,7 @@ mod tests {
         text.push_str("\n{\"setting\": 1}\n");
         std::fs::write(&path, text).unwrap();
         let error = read_runs(&path).unwrap_err();
-        assert!(matches!(error, LabError::Record { line: 3, .. }), "{error}");
+        assert!(error.to_string().contains("line 3: not a run record of this version"), "{error}");
         assert!(read_runs(&folder.path().join("none")).is_err());
     }
 }

@@ -4,7 +4,8 @@ use alfm_core::files::write_atomically;
 use serde::{Deserialize, Serialize};
 
 use super::{FinishedRun, RoundRecord, Seconds};
-use crate::LabError;
+use crate::Error;
+use crate::error::file;
 
 /// One row of `curves.csv`: a round of a run, with the columns that scripts rely on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,27 +87,27 @@ fn row(run: &FinishedRun, round: &RoundRecord, seconds: Seconds) -> CurveRow {
 /// Writes `curves.csv`.
 ///
 /// # Errors
-/// [`LabError::File`] or [`LabError::Csv`]; an older file is then still whole.
-pub fn write_curves(path: &Path, rows: &[CurveRow]) -> Result<(), LabError> {
-    let bad = |source| LabError::Csv { path: path.into(), source };
+/// For a file that cannot be written; an older file is then still whole.
+pub fn write_curves(path: &Path, rows: &[CurveRow]) -> Result<(), Error> {
+    let bad = |source: csv::Error| no_table(path, source);
     let mut table = csv::Writer::from_writer(Vec::new());
     rows.iter().try_for_each(|row| table.serialize(row)).map_err(bad)?;
     let bytes = table.into_inner().map_err(|failed| bad(failed.into_error().into()))?;
-    write_atomically(path, |out| out.write_all(&bytes)).map_err(|source| LabError::File {
-        action: "cannot write",
-        path: path.into(),
-        source,
-    })
+    write_atomically(path, |out| out.write_all(&bytes)).map_err(file("cannot write", path))
 }
 
 /// Reads `curves.csv`; columns that are not known are skipped.
 ///
 /// # Errors
-/// [`LabError::Csv`], which names the line and the column.
-pub fn read_curves(path: &Path) -> Result<Vec<CurveRow>, LabError> {
-    let bad = |source| LabError::Csv { path: path.into(), source };
+/// Naming the line and the column.
+pub fn read_curves(path: &Path) -> Result<Vec<CurveRow>, Error> {
+    let bad = |source: csv::Error| no_table(path, source);
     let mut table = csv::Reader::from_path(path).map_err(bad)?;
     table.deserialize().collect::<Result<_, _>>().map_err(bad)
+}
+
+fn no_table(path: &Path, source: csv::Error) -> Error {
+    Error::input("not a table of curves of this version").in_file(path).because(source)
 }
 
 #[cfg(test)]
@@ -144,6 +145,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("curves.csv");
         std::fs::write(&path, "dataset,seed\na,1\n").unwrap();
-        assert!(matches!(read_curves(&path), Err(LabError::Csv { .. })));
+        let error = read_curves(&path).unwrap_err();
+        assert_eq!(error.path(), Some(path.as_path()));
+        assert!(error.to_string().ends_with("not a table of curves of this version"), "{error}");
     }
 }

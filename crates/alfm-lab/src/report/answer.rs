@@ -2,7 +2,7 @@ use maud::{Markup, html};
 
 use super::anchor;
 use super::format::{percent, saving, scroll};
-use crate::LabError;
+use crate::Error;
 use crate::figures::{describe, display_name};
 use crate::metrics::Scores;
 use crate::savings::{Reach, Saving, mean};
@@ -15,7 +15,7 @@ struct Answer<'g, 'a> {
     against: Vec<Versus>,
 }
 
-fn answer<'g, 'a>(group: &'g Group<'a>) -> Result<Option<Answer<'g, 'a>>, LabError> {
+fn answer<'g, 'a>(group: &'g Group<'a>) -> Result<Option<Answer<'g, 'a>>, Error> {
     let Some(winner) = leader(group, Metric::Test, |_| true)? else { return Ok(None) };
     let mut others = Vec::new();
     let rival = best_baseline(group, Metric::Test)?.filter(|rival| rival.name != winner.name);
@@ -32,7 +32,7 @@ fn answer<'g, 'a>(group: &'g Group<'a>) -> Result<Option<Answer<'g, 'a>>, LabErr
 }
 
 /// The opening of a setting: one sentence an answer, then the numbers behind it.
-pub(super) fn headline(group: &Group<'_>) -> Result<Markup, LabError> {
+pub(super) fn headline(group: &Group<'_>) -> Result<Markup, Error> {
     let Some(Answer { winner, against }) = answer(group)? else { return Ok(html! {}) };
     let name = display_name(winner.name);
     let last = |of: fn(&Scores) -> f64| {
@@ -112,7 +112,7 @@ fn free_tile(winner: &Strategy<'_>) -> Option<Markup> {
 }
 
 /// One row a setting: who leads, and by how much.
-pub(super) fn overview(groups: &[Group<'_>]) -> Result<Markup, LabError> {
+pub(super) fn overview(groups: &[Group<'_>]) -> Result<Markup, Error> {
     let mut rows = Vec::new();
     for (number, group) in groups.iter().enumerate() {
         let Some(Answer { winner, against }) = answer(group)? else { continue };

@@ -1,14 +1,14 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::format::{points, saving, scroll, with_error};
-use crate::LabError;
+use crate::Error;
 use crate::figures::{LearningCurves, colour_of, display_name, ordered};
 use crate::savings::{Comparison, Curve, mean, standard_error};
 use crate::summary::{Group, Metric, Strategy};
 use crate::versus::{Versus, savings_table};
 
 /// The learning curves, inline; inks become the page's own, so that the figure follows its colours.
-pub(super) fn figure(group: &Group<'_>, metric: Metric) -> Result<Markup, LabError> {
+pub(super) fn figure(group: &Group<'_>, metric: Metric) -> Result<Markup, Error> {
     let curves = LearningCurves::new(group, metric)?;
     let svg = curves
         .svg()?
@@ -37,7 +37,7 @@ pub(super) fn strategies<'g, 'a>(group: &'g Group<'a>) -> Vec<(usize, &'g Strate
 }
 
 /// Accuracy along the way and the other metrics at the end.
-pub(super) fn table(group: &Group<'_>) -> Result<Markup, LabError> {
+pub(super) fn table(group: &Group<'_>) -> Result<Markup, Error> {
     let mut rows = Vec::new();
     let mut heads = Vec::new();
     for (place, strategy) in strategies(group) {
@@ -117,7 +117,7 @@ fn list(flagged: &[(u64, usize)]) -> String {
 }
 
 /// Savings under each convention, on both metrics.
-pub(super) fn savings(group: &Group<'_>) -> Result<Markup, LabError> {
+pub(super) fn savings(group: &Group<'_>) -> Result<Markup, Error> {
     let mut tables = Vec::new();
     for metric in Metric::ALL {
         let rows = savings_table(group, metric)?;

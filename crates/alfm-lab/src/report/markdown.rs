@@ -7,7 +7,8 @@ use alfm_core::files::write_atomically;
 
 use super::format::{percent, points};
 use super::trust;
-use crate::LabError;
+use crate::Error;
+use crate::error::{empty, file};
 use crate::figures::{describe, display_name, ordered};
 use crate::record::RunRecord;
 use crate::savings::{Curve, mean, standard_error};
@@ -18,10 +19,10 @@ use crate::versus::{leader, versus};
 ///
 /// # Errors
 /// As [`html()`](super::html()).
-pub fn markdown(title: &str, records: &[RunRecord]) -> Result<String, LabError> {
+pub fn markdown(title: &str, records: &[RunRecord]) -> Result<String, Error> {
     let groups = groups(records);
     if groups.is_empty() {
-        return Err(LabError::Empty { what: "runs to report" });
+        return Err(empty("runs to report"));
     }
     let mut text = format!("# {title}\n");
     text += &trust::against_best(&groups)?;
@@ -35,17 +36,13 @@ pub fn markdown(title: &str, records: &[RunRecord]) -> Result<String, LabError> 
 /// Writes the file.
 ///
 /// # Errors
-/// As [`markdown`], and [`LabError::File`]; an older file is then still whole.
-pub fn write_markdown(path: &Path, title: &str, records: &[RunRecord]) -> Result<(), LabError> {
+/// As [`markdown`], and for a file that cannot be written; an older file is then still whole.
+pub fn write_markdown(path: &Path, title: &str, records: &[RunRecord]) -> Result<(), Error> {
     let text = markdown(title, records)?;
-    write_atomically(path, |out| out.write_all(text.as_bytes())).map_err(|source| LabError::File {
-        action: "cannot write",
-        path: path.into(),
-        source,
-    })
+    write_atomically(path, |out| out.write_all(text.as_bytes())).map_err(file("cannot write", path))
 }
 
-fn section(group: &Group<'_>, text: &mut String) -> Result<(), LabError> {
+fn section(group: &Group<'_>, text: &mut String) -> Result<(), Error> {
     let (pool, prior) = (&group.data.pool, &group.data.prior);
     let sizes = (pool.iter().min().unwrap_or(&0), pool.iter().max().unwrap_or(&0));
     let seeds = group.strategies.iter().map(|strategy| strategy.runs.len()).max().unwrap_or(0);
@@ -87,7 +84,7 @@ fn section(group: &Group<'_>, text: &mut String) -> Result<(), LabError> {
 }
 
 /// The first, a middle and the last number of labels.
-fn shown_labels(strategy: &Strategy<'_>) -> Result<Vec<f64>, LabError> {
+fn shown_labels(strategy: &Strategy<'_>) -> Result<Vec<f64>, Error> {
     let curve = Curve::mean(&strategy.curves(Metric::Test)?)?;
     let labels = curve.labels();
     let mut shown = vec![labels[0], labels[labels.len() / 2], labels[labels.len() - 1]];
@@ -101,7 +98,7 @@ fn row(
     strategy: &Strategy<'_>,
     shown: &[f64],
     text: &mut String,
-) -> Result<(), LabError> {
+) -> Result<(), Error> {
     put(text, format_args!("| {} |", display_name(strategy.name)));
     for metric in Metric::ALL {
         let curves = strategy.curves(metric)?;

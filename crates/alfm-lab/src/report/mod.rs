@@ -21,7 +21,8 @@ use std::path::Path;
 use alfm_core::files::write_atomically;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::LabError;
+use crate::Error;
+use crate::error::{empty, file};
 use crate::figures::describe;
 use crate::record::RunRecord;
 use crate::summary::{Group, Metric, groups};
@@ -31,11 +32,11 @@ const STYLE: &str = include_str!("style.css");
 /// Builds the page.
 ///
 /// # Errors
-/// [`LabError::Empty`] without records; otherwise as the figures and comparisons in it.
-pub fn html(title: &str, records: &[RunRecord]) -> Result<String, LabError> {
+/// Without records; otherwise as the figures and comparisons in it.
+pub fn html(title: &str, records: &[RunRecord]) -> Result<String, Error> {
     let groups = groups(records);
     if groups.is_empty() {
-        return Err(LabError::Empty { what: "runs to report" });
+        return Err(empty("runs to report"));
     }
     let mut sections = Vec::new();
     for (number, group) in groups.iter().enumerate() {
@@ -71,14 +72,10 @@ pub fn html(title: &str, records: &[RunRecord]) -> Result<String, LabError> {
 /// Writes the page.
 ///
 /// # Errors
-/// As [`html()`], and [`LabError::File`]; an older file is then still whole.
-pub fn write(path: &Path, title: &str, records: &[RunRecord]) -> Result<(), LabError> {
+/// As [`html()`], and for a file that cannot be written; an older file is then still whole.
+pub fn write(path: &Path, title: &str, records: &[RunRecord]) -> Result<(), Error> {
     let page = html(title, records)?;
-    write_atomically(path, |out| out.write_all(page.as_bytes())).map_err(|source| LabError::File {
-        action: "cannot write",
-        path: path.into(),
-        source,
-    })
+    write_atomically(path, |out| out.write_all(page.as_bytes())).map_err(file("cannot write", path))
 }
 
 fn extent(records: &[RunRecord], groups: &[Group<'_>]) -> String {
@@ -95,7 +92,7 @@ fn extent(records: &[RunRecord], groups: &[Group<'_>]) -> String {
     )
 }
 
-fn section(number: usize, group: &Group<'_>, several: bool) -> Result<Markup, LabError> {
+fn section(number: usize, group: &Group<'_>, several: bool) -> Result<Markup, Error> {
     Ok(html! {
         section id=(anchor(number)) {
             @if several { h2.setting { (describe(group)) } }
@@ -163,6 +160,6 @@ mod tests {
     fn a_single_baseline_with_one_seed_is_enough() {
         let page = html("Alone", &records(&["none"], &["random"], 1)).unwrap();
         assert!(page.contains("no other strategy") && !page.contains("NaN"));
-        assert!(matches!(html("None", &[]), Err(LabError::Empty { .. })));
+        assert_eq!(html("None", &[]), Err(empty("runs to report")));
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use alfm_core::SeedTree;
 
 use super::format::{percent, points};
-use crate::LabError;
+use crate::Error;
 use crate::figures::{describe, display_name, is_co_decision, ordered};
 use crate::record::RoundRecord;
 use crate::savings::{Curve, Interval, area_difference, mean};
@@ -18,7 +18,7 @@ use crate::versus::best_baseline;
 ///
 /// Nothing without a baseline or without a strategy that co-decides. The best baseline is picked after the fact,
 /// by its mean: no strategy that had to be chosen before could count on it.
-pub(super) fn against_best(groups: &[Group<'_>]) -> Result<String, LabError> {
+pub(super) fn against_best(groups: &[Group<'_>]) -> Result<String, Error> {
     let names: BTreeSet<&str> =
         groups.iter().flat_map(|group| &group.strategies).map(|strategy| strategy.name).collect();
     let ours: Vec<&str> = ordered(names).into_iter().filter(|name| is_co_decision(name)).collect();
@@ -56,7 +56,7 @@ fn difference(
     group: &Group<'_>,
     ours: &Strategy<'_>,
     theirs: &Strategy<'_>,
-) -> Result<String, LabError> {
+) -> Result<String, Error> {
     let (ours, theirs) = group.paired(ours, theirs, Metric::Pool)?;
     let (difference, interval) = area_difference(&ours, &theirs, &SeedTree::new(0).child("area"))?;
     let signed = |share: f64| format!("{:+.1}", 100.0 * share + 0.0);

@@ -3,7 +3,8 @@ use std::fmt;
 use alfm_core::SeedTree;
 
 use super::{Curve, Interval, Reach, bootstrap, mean};
-use crate::LabError;
+use crate::Error;
+use crate::error::{empty, length};
 
 /// The quality at which labels are compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,17 +93,17 @@ pub struct Comparison {
 /// let theirs = Curve::new(n, vec![0.50, 0.60, 0.58, 0.70, 0.80])?;
 /// let got = compare(&[ours], &[theirs], Target::TheirBest, &SeedTree::new(0))?;
 /// assert_eq!(got.saving.to_string(), "43 %"); // 1 - 283.33 / 500
-/// # Ok::<(), alfm_lab::LabError>(())
+/// # Ok::<(), alfm_lab::Error>(())
 /// ```
 ///
 /// # Errors
-/// [`LabError::Length`] if the numbers of trials differ, otherwise as [`Curve::mean`].
+/// If the numbers of trials differ, otherwise as [`Curve::mean`].
 pub fn compare(
     ours: &[Curve],
     theirs: &[Curve],
     target: Target,
     seed: &SeedTree,
-) -> Result<Comparison, LabError> {
+) -> Result<Comparison, Error> {
     paired(ours, theirs)?;
     let (level, a, b) = reach(&Curve::mean(ours)?, &Curve::mean(theirs)?, target);
     let interval = bootstrap(ours.len(), seed, |drawn| {
@@ -126,7 +127,7 @@ pub fn area_difference(
     ours: &[Curve],
     theirs: &[Curve],
     seed: &SeedTree,
-) -> Result<(f64, Option<Interval>), LabError> {
+) -> Result<(f64, Option<Interval>), Error> {
     paired(ours, theirs)?;
     let differences: Vec<f64> = ours.iter().zip(theirs).map(|(a, b)| a.area() - b.area()).collect();
     let interval = bootstrap(differences.len(), seed, |drawn| {
@@ -135,18 +136,18 @@ pub fn area_difference(
     Ok((mean(&differences), interval))
 }
 
-fn paired(ours: &[Curve], theirs: &[Curve]) -> Result<(), LabError> {
+fn paired(ours: &[Curve], theirs: &[Curve]) -> Result<(), Error> {
     if ours.is_empty() {
-        return Err(LabError::Empty { what: "trials to compare" });
+        return Err(empty("trials to compare"));
     }
     if ours.len() != theirs.len() {
         let (expected, got) = (ours.len(), theirs.len());
-        return Err(LabError::Length { what: "trials of the other strategy", expected, got });
+        return Err(length("trials of the other strategy", expected, got));
     }
     Ok(())
 }
 
-fn resample(trials: &[Curve], drawn: &[usize]) -> Result<Curve, LabError> {
+fn resample(trials: &[Curve], drawn: &[usize]) -> Result<Curve, Error> {
     Curve::mean(&drawn.iter().map(|trial| trials[*trial].clone()).collect::<Vec<_>>())
 }
 
