@@ -277,7 +277,7 @@ impl<'a> LinearHead<'a> {
     pub fn new(weights: MatrixView<'a>, bias: &'a [f32]) -> Result<Self, Error> {
         let classes = weights.rows();
         if classes < 2 {
-            return Err(Error::TooFewClasses { got: classes });
+            return Err(Error::too_few_classes(classes));
         }
         MatrixView::new(bias, 1, bias.len())?;
         columns("bias", Some(classes), bias.len())?;

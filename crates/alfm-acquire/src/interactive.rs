@@ -70,9 +70,22 @@ pub fn select_with_oracle(
         let rows: Vec<usize> = asked.iter().map(|pick| pick.row).collect();
         picks.extend(asked);
         let Some(answers) = oracle(&rows) else { break };
+        one_answer_each(rows.len(), answers.len())?;
         for (row, class) in rows.iter().zip(answers) {
             session.tell(*row, class)?;
         }
     }
     Ok(picks)
+}
+
+/// Refuses an oracle that gives more or fewer answers than it was asked for.
+///
+/// # Errors
+/// If the numbers differ: there is no telling which answer belongs to which item.
+pub fn one_answer_each(asked: usize, answers: usize) -> Result<(), Error> {
+    if asked == answers {
+        return Ok(());
+    }
+    let remedy = "give one for each, in the order in which they were asked";
+    Err(Error::input(format!("the oracle gave {answers} answers to {asked} questions: {remedy}")))
 }

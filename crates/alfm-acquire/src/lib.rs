@@ -39,7 +39,7 @@ pub use diversity::{
 pub use graph::{Direct, Galaxy, LineSchedule, PhaseSplit, Shrink, TieBreak};
 pub use hybrid::{AlfaMix, Badge, Bait, ClusterMargin, DropQuery, FirstCentre, Lhd, MemberOrder};
 pub use input::{Averaged, Input, Inputs, LabelsOnly, LinearHead};
-pub use interactive::{Interactive, RowOracle, Session, select_with_oracle};
+pub use interactive::{Interactive, RowOracle, Session, one_answer_each, select_with_oracle};
 pub use needs::Needs;
 pub use options::{OptionInfo, Options};
 pub use pool::Pool;

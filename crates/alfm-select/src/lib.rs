@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod chosen;
 mod clean;
 mod error;
 mod guard;
@@ -11,14 +12,18 @@ mod stopping;
 mod strategy;
 
 pub use alfm_acquire as acquire;
+pub use alfm_acquire::{Inputs, LabelsOnly};
 pub use alfm_core as core;
-pub use alfm_core::{ClassId, ClassSchema, Error, ErrorKind, MatrixView, Predictions, SampleId};
+pub use alfm_core::{
+    ClassId, ClassSchema, Error, ErrorKind, Items, LabelLog, MatrixView, Predictions, SampleId,
+};
 pub use alfm_kernels::Joint;
+pub use chosen::Chosen;
 pub use clean::{CleanItem, CleanSet};
 pub use guard::{GuardConfig, LEAST_TRUST, StatedError, Trust};
 pub use imbalance::ImbalanceWeight;
 pub use prioral::{CleanRule, Decision, PriorAl, PriorAlConfig};
-pub use round::{LabelsOnly, PoolState, Query, Round, Suspect};
+pub use round::{Query, Round, Suspect};
 pub use selector::Selector;
 pub use stopping::{AccuracyEstimate, Advice, Advisor, Agreement, SETTLED_KAPPA, SETTLED_ROUNDS};
 pub use strategy::{PRIORAL, PRIORAL_GUARDED, PRIORAL_GUARDED_SUMMARY, PRIORAL_SUMMARY, Strategy};

@@ -1,6 +1,6 @@
 //! The co-decision engine of PriorAL (Zhang, Li, Zhang & Zhu, ICML 2026, arXiv 2606.07630).
 
-use alfm_acquire::{Acquisition, Input, Pick, Pool, Random, find};
+use alfm_acquire::{Acquisition, Input, Pick, Pool, Random};
 use alfm_core::{ClassId, Matrix, Predictions, SeedTree};
 use alfm_kernels::{CoDecision, Joint, largest, split_largest};
 use rayon::prelude::*;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::setting;
 use crate::guard::{GuardConfig, Verdict, missing, rounded};
-use crate::{Error, ImbalanceWeight, LabelsOnly};
+use crate::{Chosen, Error, ImbalanceWeight, LabelsOnly};
 
 /// Options of PriorAL; the defaults are the published rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,8 +23,8 @@ pub struct PriorAlConfig {
     pub joint: Joint,
     /// How the joint entropy is scaled by class.
     pub weight: ImbalanceWeight,
-    /// The acquisition function that asks within the noise set, by its name in the registry.
-    pub query: String,
+    /// The acquisition function that asks within the noise set.
+    pub query: Chosen,
     /// Which free labels the clean set carries.
     pub clean: CleanRule,
     /// What keeps a bad prior from doing harm; none as published.
@@ -105,7 +105,7 @@ impl PriorAlConfig {
 
     /// Sets the query rule within the noise set.
     #[must_use]
-    pub fn with_query(mut self, query: impl Into<String>) -> Self {
+    pub fn with_query(mut self, query: impl Into<Chosen>) -> Self {
         self.query = query.into();
         self
     }
@@ -136,10 +136,8 @@ impl PriorAlConfig {
         if let Some(guard) = &self.guard {
             guard.check()?;
         }
-        let query = match self.query.as_str() {
-            ENTROPY => None,
-            name => Some(find(name)?),
-        };
+        let fused = self.query == Chosen::named(ENTROPY);
+        let query = if fused { None } else { Some(self.query.build()?) };
         Ok(PriorAl { config: self.clone(), query })
     }
 
@@ -486,7 +484,7 @@ mod tests {
     #[test]
     fn the_entropy_shortcut_is_the_entropy_strategy() {
         let mut engine = PriorAlConfig::default().check().unwrap();
-        engine.query = Some(find(ENTROPY).unwrap());
+        engine.query = Some(alfm_acquire::find(ENTROPY).unwrap());
         let observed = [None; 6];
         let model = Predictions::probabilities(&MODEL, 6, 3).unwrap();
         let pool = Pool::new(&observed).unwrap().with_model(model).unwrap();

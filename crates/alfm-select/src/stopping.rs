@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use alfm_core::{ClassId, Predictions};
+use alfm_core::{ClassId, Items, LabelLog, Predictions};
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
 use crate::error::empty_pool;
 use crate::guard::clopper_pearson;
-use crate::prioral::History;
-use crate::{Error, Selector};
 
 /// Cohen's kappa of successive models from which on they count as saying the same.
 pub const SETTLED_KAPPA: f64 = 0.99;
@@ -136,39 +135,38 @@ impl AccuracyEstimate {
         })
     }
 
-    /// From a selector's random labels: its first batch, where that was drawn at random, and what was explored.
+    /// From the random labels of a log: its first batch, where that was drawn at random, and what was explored.
     ///
     /// `out_of_fold` are predictions of all `n` labelled items by ascending row (`n x K`), as in
     /// [`LabelsOnly`](crate::LabelsOnly); `noise` is 0 or [`Trust::noise_rate`](crate::Trust::noise_rate).
     ///
     /// # Errors
-    /// Predictions of another shape.
+    /// Predictions of another shape, or a labelled item that the pool does not hold.
     pub fn of(
-        selector: &Selector,
+        items: &Items,
+        log: &LabelLog,
         out_of_fold: Predictions<'_>,
         noise: f64,
     ) -> Result<Option<Self>, Error> {
-        let (labels, got) = (selector.labels().len(), out_of_fold.rows());
+        let (labels, got) = (log.labelled(), out_of_fold.rows());
         if got != labels {
             return Err(Error::input(format!(
                 "the out-of-fold predictions have {got} rows, but {labels} items are labelled: give one row per \
                  labelled item, by ascending row"
             )));
         }
-        let (expected, got) = (selector.labels().schema().len(), out_of_fold.classes());
+        let (expected, got) = (log.schema().len(), out_of_fold.classes());
         if got != expected {
-            let what = "out-of-fold predictions";
-            return Err(Error::column_count(what, expected, got));
+            return Err(Error::column_count("out-of-fold predictions", expected, got));
         }
-        let labelled = selector
-            .ids()
+        let labelled = log.labels().map(|label| Ok((items.row(label.id)?, label)));
+        let mut labelled = labelled.collect::<Result<Vec<_>, Error>>()?;
+        labelled.sort_by_key(|(row, _)| *row);
+        let named: Vec<bool> = labelled
             .iter()
             .enumerate()
-            .filter_map(|(row, id)| Some((row, selector.labels().class(id)?)));
-        let named: Vec<bool> = labelled
-            .enumerate()
-            .filter(|(_, (row, _))| selector.at_random(*row))
-            .map(|(at, (_, class))| out_of_fold.argmax(at) == class)
+            .filter(|(_, (_, label))| label.at_random)
+            .map(|(at, (_, label))| out_of_fold.argmax(at) == label.class)
             .collect();
         let right = named.iter().filter(|named| **named).count();
         Ok(Self::new(right, named.len(), noise, got))
@@ -236,7 +234,7 @@ mod tests {
     use alfm_core::ClassSchema;
 
     use super::*;
-    use crate::{PoolState, Strategy};
+    use crate::{Inputs, Selector, Strategy};
 
     /// A model that is sure of a class for each item.
     fn model(classes: &[usize]) -> Vec<f32> {
@@ -339,18 +337,19 @@ mod tests {
 
     #[test]
     fn only_labels_asked_at_random_count() {
-        let schema = ClassSchema::new(["a", "b", "c"]).unwrap();
-        let ids = ["p", "q", "r", "s"].map(alfm_core::SampleId::from);
-        let strategy = Strategy::named("margin").unwrap();
-        let mut selector = Selector::new(strategy, schema, ids.clone(), 3).unwrap();
-        let first = selector.suggest(&PoolState::default(), 2).unwrap();
-        let asked: Vec<usize> = first.queries.iter().map(|query| query.row).collect();
+        let items = Items::named(["p", "q", "r", "s"]).unwrap();
+        let mut log = LabelLog::new(ClassSchema::new(["a", "b", "c"]).unwrap());
+        let selector = Selector::new(Strategy::named("margin").unwrap(), 3).unwrap();
+        let first = selector.suggest(&items, &log, &Inputs::default(), 2).unwrap();
+        first.hand_out(&mut log, None).unwrap();
         let label = ClassId::new(1);
         let answers = first.queries.iter().map(|query| (query.id.clone(), label));
-        selector.tell(&answers.collect::<Vec<_>>()).unwrap();
+        log.tell(&answers.collect::<Vec<_>>()).unwrap();
         // A third item, asked by nobody; only the second of the random ones is named right.
+        let asked: Vec<usize> =
+            first.queries.iter().map(|query| items.row_of(&query.id).unwrap()).collect();
         let third = (0..4).find(|row| !asked.contains(row)).unwrap();
-        selector.tell(&[(ids[third].clone(), label)]).unwrap();
+        log.tell(&[(items.id(third), label)]).unwrap();
         let mut rows = asked.clone();
         rows.push(third);
         rows.sort_unstable();
@@ -358,11 +357,11 @@ mod tests {
         let named: Vec<usize> = rows.iter().map(|row| usize::from(*row != wrong)).collect();
         let values = model(&named);
         let out_of_fold = Predictions::probabilities(&values, 3, 3).unwrap();
-        let accuracy = AccuracyEstimate::of(&selector, out_of_fold, 0.0).unwrap().unwrap();
+        let accuracy = AccuracyEstimate::of(&items, &log, out_of_fold, 0.0).unwrap().unwrap();
         assert_eq!((accuracy.right, accuracy.labels), (1, 2));
 
         let short = Predictions::probabilities(&values[..6], 2, 3).unwrap();
-        let error = AccuracyEstimate::of(&selector, short, 0.0).unwrap_err();
+        let error = AccuracyEstimate::of(&items, &log, short, 0.0).unwrap_err();
         let expected =
             "the out-of-fold predictions have 2 rows, but 3 items are labelled: give one";
         assert!(error.to_string().starts_with(expected), "{error}");
@@ -370,12 +369,11 @@ mod tests {
 
     #[test]
     fn without_random_labels_there_is_no_accuracy() {
-        let schema = ClassSchema::new(["a", "b", "c"]).unwrap();
-        let strategy = Strategy::named("margin").unwrap();
-        let mut selector = Selector::new(strategy, schema, ["p", "q"].map(Into::into), 0).unwrap();
-        selector.tell_seed(&[("p".into(), ClassId::new(0))]).unwrap();
+        let items = Items::named(["p", "q"]).unwrap();
+        let mut log = LabelLog::new(ClassSchema::new(["a", "b", "c"]).unwrap());
+        log.tell_seed(&[("p".into(), ClassId::new(0))]).unwrap();
         let values = model(&[0]);
         let out_of_fold = Predictions::probabilities(&values, 1, 3).unwrap();
-        assert_eq!(AccuracyEstimate::of(&selector, out_of_fold, 0.0).unwrap(), None);
+        assert_eq!(AccuracyEstimate::of(&items, &log, out_of_fold, 0.0).unwrap(), None);
     }
 }

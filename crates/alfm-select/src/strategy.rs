@@ -1,12 +1,14 @@
-use std::fmt;
+use std::sync::Arc;
 
-use alfm_acquire::{Acquisition, Input, Summary, find};
-use alfm_kernels::Joint;
-use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+use alfm_acquire::{Acquisition, Input, Needs, Options, Summary};
+use serde::de::{self, Deserializer};
+use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::chosen::{Chosen, NameOrTable};
 use crate::error::setting;
-use crate::{CleanRule, Error, ErrorKind, GuardConfig, ImbalanceWeight, PriorAl, PriorAlConfig};
+use crate::{Error, ErrorKind, PriorAl, PriorAlConfig};
 
 /// The name of the published PriorAL rule.
 pub const PRIORAL: &str = "prioral";
@@ -34,7 +36,8 @@ pub const PRIORAL_GUARDED_SUMMARY: Summary = Summary::new(
 
 /// A strategy by name, with its options and the label under which results show it.
 ///
-/// In a file it is a name, `"badge"`, or a table, `{ name = "prioral", label = "rho .3", rho = 0.3 }`.
+/// In a file it is a name, `"badge"`, or a table, `{ name = "prioral", label = "rho .3", rho = 0.3 }` or
+/// `{ name = "power-margin", beta = 2.0 }`. Options are checked when they are read.
 ///
 /// ```
 /// use alfm_select::{PriorAlConfig, Strategy};
@@ -43,12 +46,16 @@ pub const PRIORAL_GUARDED_SUMMARY: Summary = Summary::new(
 /// assert!(Strategy::named("bdage").is_err());
 /// # Ok::<(), alfm_select::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(into = "Table")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Strategy {
-    name: String,
+    rule: Rule,
     label: Option<String>,
-    prioral: PriorAlConfig,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Rule {
+    PriorAl(Box<PriorAlConfig>),
+    Acquisition(Chosen),
 }
 
 /// A strategy whose options hold.
@@ -64,17 +71,24 @@ impl Strategy {
     /// # Errors
     /// An unknown name; the error lists the known ones.
     pub fn named(name: &str) -> Result<Self, Error> {
-        let strategy = Self { name: name.into(), label: None, prioral: default_options(name) };
-        strategy.check()?;
-        Ok(strategy)
+        Self::from_table(name.into(), Options::new())
     }
 
     /// PriorAL with options of its own.
     ///
     /// With a guard it is called `prioral-guarded`.
     pub fn prioral(config: PriorAlConfig) -> Self {
-        let name = if config.guard.is_some() { PRIORAL_GUARDED } else { PRIORAL };
-        Self { name: name.into(), label: None, prioral: config }
+        Self { rule: Rule::PriorAl(Box::new(config)), label: None }
+    }
+
+    /// An acquisition function with its options.
+    pub fn acquisition(chosen: Chosen) -> Self {
+        Self { rule: Rule::Acquisition(chosen), label: None }
+    }
+
+    /// An acquisition function of one's own; it enters selector, loop and experiments like any other.
+    pub fn custom(acquisition: Arc<dyn Acquisition>) -> Self {
+        Self::acquisition(Chosen::own(acquisition))
     }
 
     /// The same strategy under another label.
@@ -86,151 +100,130 @@ impl Strategy {
 
     /// The registry's name.
     pub fn name(&self) -> &str {
-        &self.name
+        match &self.rule {
+            Rule::PriorAl(config) if config.guard.is_some() => PRIORAL_GUARDED,
+            Rule::PriorAl(_) => PRIORAL,
+            Rule::Acquisition(chosen) => chosen.name(),
+        }
     }
 
     /// What results call it: its label, or its name.
     pub fn label(&self) -> &str {
-        self.label.as_deref().unwrap_or(&self.name)
+        self.label.as_deref().unwrap_or_else(|| self.name())
     }
 
     /// Whether it decides together with a prior.
     pub fn needs_prior(&self) -> bool {
-        is_engine(&self.name)
+        matches!(self.rule, Rule::PriorAl(_))
     }
 
     /// What it cannot do without, once there are labels.
     ///
     /// # Errors
     /// As [`check`](Strategy::check).
-    pub fn needs(&self) -> Result<Vec<Input>, Error> {
+    pub fn needs(&self) -> Result<Needs, Error> {
         Ok(match self.engine()? {
-            Engine::Acquisition(acquisition) => acquisition.needs().into(),
-            Engine::PriorAl(engine) => engine.needs(),
+            Engine::Acquisition(acquisition) => acquisition.needs(),
+            Engine::PriorAl(engine) => engine.needs().into(),
         })
     }
 
     /// Validates name and options.
     ///
     /// # Errors
-    /// An unknown name, an option out of range, or options for a strategy that has none.
+    /// An unknown name or option, or a value out of range.
     pub fn check(&self) -> Result<(), Error> {
         self.engine().map(drop)
     }
 
     pub(crate) fn engine(&self) -> Result<Engine, Error> {
-        if is_engine(&self.name) {
-            return Ok(Engine::PriorAl(Box::new(self.prioral.check()?)));
-        }
-        let acquisition = find(&self.name).map_err(|error| match error.kind() {
-            // The registry knows the strategies that need no prior; this crate adds the engine.
-            ErrorKind::NotFound => {
-                let message = format!("{error}, {PRIORAL}, {PRIORAL_GUARDED}");
-                Error::new(ErrorKind::NotFound, message)
-            }
-            _ => error,
-        })?;
-        if self.prioral != PriorAlConfig::default() {
-            let known = "they belong to `prioral` and `prioral-guarded`";
-            return Err(setting(format!("strategy `{}` takes no options: {known}", self.name)));
-        }
-        Ok(Engine::Acquisition(acquisition))
+        Ok(match &self.rule {
+            Rule::PriorAl(config) => Engine::PriorAl(Box::new(config.check()?)),
+            Rule::Acquisition(chosen) => Engine::Acquisition(chosen.build().map_err(with_engines)?),
+        })
     }
-}
 
-fn is_engine(name: &str) -> bool {
-    [PRIORAL, PRIORAL_GUARDED].contains(&name)
-}
-
-fn default_options(name: &str) -> PriorAlConfig {
-    if name == PRIORAL_GUARDED { PriorAlConfig::guarded() } else { PriorAlConfig::default() }
-}
-
-/// The table form, with every option spelled out.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    label: Option<String>,
-    #[serde(default, alias = "rho", skip_serializing_if = "Option::is_none")]
-    noise_fraction: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    joint: Option<Joint>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    weight: Option<ImbalanceWeight>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    query: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    clean: Option<CleanRule>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    guard: Option<GuardConfig>,
-}
-
-impl From<Strategy> for Table {
-    fn from(strategy: Strategy) -> Self {
-        let own = is_engine(&strategy.name);
-        let options = strategy.prioral;
-        Self {
-            name: strategy.name,
-            label: strategy.label,
-            noise_fraction: own.then_some(options.noise_fraction),
-            joint: own.then_some(options.joint),
-            weight: own.then_some(options.weight),
-            query: own.then_some(options.query),
-            clean: own.then_some(options.clean),
-            guard: options.guard,
-        }
-    }
-}
-
-impl TryFrom<Table> for Strategy {
-    type Error = Error;
-
-    fn try_from(table: Table) -> Result<Self, Error> {
-        let default = default_options(&table.name);
-        let prioral = PriorAlConfig {
-            noise_fraction: table.noise_fraction.unwrap_or(default.noise_fraction),
-            joint: table.joint.unwrap_or(default.joint),
-            weight: table.weight.unwrap_or(default.weight),
-            query: table.query.unwrap_or(default.query),
-            clean: table.clean.unwrap_or(default.clean),
-            guard: table.guard.or(default.guard),
+    /// The strategy that a table describes.
+    fn from_table(name: String, mut table: Options) -> Result<Self, Error> {
+        let label = match table.remove("label") {
+            None => None,
+            Some(Value::String(label)) => Some(label),
+            Some(other) => return Err(setting(format!("`label` is {other}: it must be a text"))),
         };
-        let strategy = Self { name: table.name, label: table.label, prioral };
+        let strategy = match default_options(&name) {
+            Some(default) => Self::prioral(with_changes(&default, table)?),
+            None => Self::acquisition(Chosen::from_table(name, table)?),
+        };
+        let strategy = Self { label, ..strategy };
         strategy.check()?;
         Ok(strategy)
     }
 }
 
-impl<'de> Deserialize<'de> for Strategy {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NameOrTable)
+fn default_options(name: &str) -> Option<PriorAlConfig> {
+    match name {
+        PRIORAL => Some(PriorAlConfig::default()),
+        PRIORAL_GUARDED => Some(PriorAlConfig::guarded()),
+        _ => None,
     }
 }
 
-/// Spelled out, because serde's `untagged` would lose the error of the form that was meant.
-struct NameOrTable;
-
-impl<'de> Visitor<'de> for NameOrTable {
-    type Value = Strategy;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a strategy's name or a table with its name and options")
+/// The default options with those of a table in their place.
+fn with_changes(default: &PriorAlConfig, mut table: Options) -> Result<PriorAlConfig, Error> {
+    let wrong = |error: serde_json::Error| setting(error.to_string());
+    if let Some(rho) = table.remove("rho") {
+        table.insert("noise_fraction".into(), rho);
     }
+    let mut options = match serde_json::to_value(default).map_err(wrong)? {
+        Value::Object(options) => options,
+        _ => Options::new(),
+    };
+    options.extend(table);
+    serde_json::from_value(Value::Object(options)).map_err(wrong)
+}
 
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<Strategy, E> {
-        Strategy::named(name).map_err(E::custom)
+/// The registry knows the strategies that need no prior; this crate adds the engine.
+fn with_engines(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => {
+            Error::new(ErrorKind::NotFound, format!("{error}, {PRIORAL}, {PRIORAL_GUARDED}"))
+        }
+        _ => error,
     }
+}
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Strategy, A::Error> {
-        let table = Table::deserialize(MapAccessDeserializer::new(map))?;
-        Strategy::try_from(table).map_err(de::Error::custom)
+/// The table form; PriorAL's has every option spelled out.
+impl Serialize for Strategy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Table<'a, T> {
+            name: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            label: Option<&'a str>,
+            #[serde(flatten)]
+            options: T,
+        }
+        let (name, label) = (self.name(), self.label.as_deref());
+        match &self.rule {
+            Rule::PriorAl(options) => Table { name, label, options }.serialize(serializer),
+            Rule::Acquisition(chosen) => {
+                Table { name, label, options: chosen.written() }.serialize(serializer)
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Strategy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (name, table) = deserializer.deserialize_any(NameOrTable)?;
+        Self::from_table(name, table).map_err(de::Error::custom)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use alfm_kernels::Joint;
+
     use super::*;
 
     fn read(text: &str) -> Result<Strategy, String> {
@@ -248,7 +241,8 @@ mod tests {
     #[test]
     fn what_is_written_reads_back() {
         let config = PriorAlConfig::default().with_joint(Joint::Mixture(0.25)).with_query("badge");
-        for strategy in [Strategy::named("random").unwrap(), Strategy::prioral(config)] {
+        let power = read(r#"{"name": "power-margin", "beta": 2.0, "label": "b2"}"#).unwrap();
+        for strategy in [Strategy::named("random").unwrap(), Strategy::prioral(config), power] {
             let text = serde_json::to_string(&strategy).unwrap();
             assert_eq!(read(&text), Ok(strategy), "{text}");
         }
@@ -261,7 +255,10 @@ mod tests {
             (r#""bdage""#, ", prioral"),
             (r#"{"name": "prioral", "rho": 2.0}"#, "noise_fraction (rho) is 2"),
             (r#"{"name": "prioral", "rh0": 0.5}"#, "unknown field `rh0`"),
-            (r#"{"name": "badge", "rho": 0.7}"#, "takes no options"),
+            (r#"{"name": "badge", "rho": 0.7}"#, "has no option `rho`"),
+            (r#"{"name": "prioral", "query": {"name": "badge", "rho": 1}}"#, "has no option `rho`"),
+            (r#"{"name": "mine", "own": true}"#, "is one of your own: give it again"),
+            (r#"{"label": "x"}"#, "missing field `name`"),
         ];
         for (text, expected) in cases {
             let error = read(text).unwrap_err();

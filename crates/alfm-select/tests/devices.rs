@@ -6,7 +6,7 @@
 use alfm_kernels::device::open_device;
 use alfm_select::core::{Matrix, ScoreKind, SeedTree};
 use alfm_select::{
-    ClassId, ClassSchema, LabelsOnly, MatrixView, PoolState, Predictions, Round, SampleId,
+    ClassId, ClassSchema, Inputs, Items, LabelLog, LabelsOnly, MatrixView, Predictions, Round,
     Selector, Strategy,
 };
 use rand::RngExt;
@@ -32,14 +32,13 @@ fn predictions(matrix: &Matrix) -> Predictions<'_> {
     Predictions::new(matrix.view(), ScoreKind::Probabilities).unwrap()
 }
 
-fn round(strategy: &str, state: &PoolState<'_>) -> Round {
-    let id = |item: usize| SampleId::from(item.to_string());
-    let schema = ClassSchema::numbered(CLASSES).unwrap();
-    let strategy = Strategy::named(strategy).unwrap();
-    let mut selector = Selector::new(strategy, schema, (0..ITEMS).map(id), 5).unwrap();
-    let labels = (0..LABELLED).map(|item| (id(item), ClassId::from_index(item % CLASSES)));
-    selector.tell_random(&labels.collect::<Vec<_>>()).unwrap();
-    selector.suggest(state, 20).unwrap()
+fn round(strategy: &str, state: &Inputs<'_>) -> Round {
+    let items = Items::numbered(ITEMS);
+    let mut log = LabelLog::new(ClassSchema::numbered(CLASSES).unwrap());
+    let labels = (0..LABELLED).map(|item| (items.id(item), ClassId::from_index(item % CLASSES)));
+    log.tell_random(&labels.collect::<Vec<_>>()).unwrap();
+    let selector = Selector::new(Strategy::named(strategy).unwrap(), 5).unwrap();
+    selector.suggest(&items, &log, state, 20).unwrap()
 }
 
 #[test]
@@ -48,7 +47,7 @@ fn every_strategy_with_a_path_of_its_own_chooses_the_same() {
     let held_out = model.view().gather(0..LABELLED);
     let mut rng = SeedTree::new(11).child("embeddings").rng();
     let embeddings: Vec<f32> = (0..ITEMS * COLUMNS).map(|_| rng.random()).collect();
-    let state = PoolState::default()
+    let state = Inputs::default()
         .with_prior(predictions(&prior))
         .with_model(predictions(&model))
         .with_embeddings(MatrixView::new(&embeddings, ITEMS, COLUMNS).unwrap())
@@ -66,11 +65,11 @@ fn every_strategy_with_a_path_of_its_own_chooses_the_same() {
             let got = round(strategy, &state.with_device(&*device));
             let case = format!("{strategy} on {name}");
             let asked = |round: &Round| -> Vec<(usize, Option<ClassId>)> {
-                round.queries.iter().map(|query| (query.row, query.prior_label)).collect()
+                round.queries.iter().map(|query| (query.id.clone(), query.prior_label)).collect()
             };
             assert_eq!(asked(&got), asked(&expected), "{case}");
             let free = |round: &Round| -> Vec<(usize, ClassId)> {
-                round.clean.iter().map(|item| (item.row, item.class)).collect()
+                round.clean.iter().map(|item| (item.id, item.class)).collect()
             };
             assert_eq!(free(&got), free(&expected), "{case}");
             for (got, expected) in got.queries.iter().zip(&expected.queries) {

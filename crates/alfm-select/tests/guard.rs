@@ -4,8 +4,8 @@
 
 use alfm_select::core::{Matrix, ScoreKind, SeedTree};
 use alfm_select::{
-    ClassId, ClassSchema, Error, GuardConfig, LabelsOnly, PoolState, Predictions, PriorAlConfig,
-    Round, SampleId, Selector, Strategy,
+    ClassId, ClassSchema, CleanItem, Error, GuardConfig, Inputs, Items, LabelLog, LabelsOnly,
+    Predictions, PriorAlConfig, Round, SampleId, Selector, Strategy,
 };
 
 const CLASSES: usize = 3;
@@ -47,10 +47,20 @@ fn predictions(matrix: &Matrix) -> Predictions<'_> {
     Predictions::new(matrix.view(), ScoreKind::Probabilities).unwrap()
 }
 
+/// A selector, its pool and what it was told.
+struct Campaign {
+    selector: Selector,
+    items: Items,
+    log: LabelLog,
+}
+
 impl World {
-    fn selector(&self, strategy: Strategy) -> Selector {
-        let ids = (0..ITEMS).map(id);
-        Selector::new(strategy, ClassSchema::numbered(CLASSES).unwrap(), ids, 3).unwrap()
+    fn campaign(&self, strategy: Strategy) -> Campaign {
+        Campaign {
+            selector: Selector::new(strategy, 3).unwrap(),
+            items: Items::numbered(ITEMS),
+            log: LabelLog::new(ClassSchema::numbered(CLASSES).unwrap()),
+        }
     }
 
     fn answers(&self, items: impl Iterator<Item = usize>) -> Vec<(SampleId, ClassId)> {
@@ -59,21 +69,35 @@ impl World {
 
     /// Labels the first `count` items, as drawn at random, and asks for a batch.
     fn round(&self, strategy: Strategy, count: usize, budget: usize) -> Round {
-        let mut selector = self.selector(strategy);
-        selector.tell_random(&self.answers(0..count)).unwrap();
-        self.suggest(&mut selector, budget).unwrap()
+        let mut campaign = self.campaign(strategy);
+        campaign.log.tell_random(&self.answers(0..count)).unwrap();
+        self.suggest(&campaign, budget).unwrap()
     }
 
-    fn suggest(&self, selector: &mut Selector, budget: usize) -> Result<Round, Error> {
+    fn suggest(&self, campaign: &Campaign, budget: usize) -> Result<Round, Error> {
         let labelled: Vec<usize> =
-            (0..ITEMS).filter(|item| selector.labels().class(&id(*item)).is_some()).collect();
+            (0..ITEMS).filter(|item| campaign.log.class(&id(*item)).is_some()).collect();
         let held_out = self.model.view().gather(labelled);
-        let state = PoolState::default()
+        let inputs = Inputs::default()
             .with_prior(predictions(&self.prior))
             .with_model(predictions(&self.model))
             .with_labels_only(LabelsOnly::new(predictions(&self.model), predictions(&held_out)));
-        selector.suggest(&state, budget)
+        campaign.suggest(&inputs, budget)
     }
+
+    fn is_wrong(&self, item: &CleanItem) -> bool {
+        item.class.index() != self.truth[row(&item.id)]
+    }
+}
+
+impl Campaign {
+    fn suggest(&self, inputs: &Inputs<'_>, budget: usize) -> Result<Round, Error> {
+        self.selector.suggest(&self.items, &self.log, inputs, budget)
+    }
+}
+
+fn row(id: &SampleId) -> usize {
+    id.as_str().parse().unwrap()
 }
 
 fn id(item: usize) -> SampleId {
@@ -87,7 +111,7 @@ fn guarded(change: impl FnOnce(&mut GuardConfig)) -> Strategy {
 }
 
 fn wrong(world: &World, round: &Round) -> f64 {
-    let wrong = round.clean.iter().filter(|item| item.class.index() != world.truth[item.row]);
+    let wrong = round.clean.iter().filter(|item| world.is_wrong(item));
     wrong.count() as f64 / round.clean.len() as f64
 }
 
@@ -135,15 +159,15 @@ fn the_student_speaks_on_free_labels_but_not_on_the_prior() {
     let world = World { model: expert(&world(70).truth, 90, 5), ..world(70) };
     let own = expert(&world.truth, 50, 2);
     let round = |student: bool| {
-        let mut selector = world.selector(guarded(|guard| guard.student = student));
-        selector.tell_random(&world.answers(0..60)).unwrap();
+        let mut campaign = world.campaign(guarded(|guard| guard.student = student));
+        campaign.log.tell_random(&world.answers(0..60)).unwrap();
         let held_out = own.view().gather(0..60);
         let own = LabelsOnly::new(predictions(&own), predictions(&held_out));
-        let state = PoolState::default()
+        let state = Inputs::default()
             .with_prior(predictions(&world.prior))
             .with_model(predictions(&world.model))
             .with_labels_only(own);
-        selector.suggest(&state, 20).unwrap()
+        campaign.suggest(&state, 20).unwrap()
     };
     let (with, without) = (round(true), round(false));
     assert!(wrong(&world, &with) + 0.05 < wrong(&world, &without));
@@ -158,9 +182,9 @@ fn a_useless_prior_leaves_the_query_rule_alone() {
     assert!(round.clean.is_empty(), "{:?}", round.trust);
     assert_eq!(round.noise_size, ITEMS - 90);
     let margin = world.round(Strategy::named("margin").unwrap(), 90, 20);
-    let rows = |round: &Round| round.queries.iter().map(|query| query.row).collect::<Vec<_>>();
+    let rows = |round: &Round| round.queries.iter().map(|query| row(&query.id)).collect::<Vec<_>>();
     assert_eq!(rows(&round), rows(&margin));
-    assert!(round.queries.iter().all(|query| !query.explored));
+    assert!(round.queries.iter().all(|query| !query.at_random));
 }
 
 /// Items 0, 3, 6 and so on are of class 0: a prior that always says 0 is right about all of them.
@@ -168,9 +192,9 @@ fn a_useless_prior_leaves_the_query_rule_alone() {
 fn labels_of_one_class_do_not_vouch_for_a_prior() {
     let mut world = world(60);
     world.prior = Matrix::from_rows(&vec![[0.9, 0.05, 0.05]; ITEMS]).unwrap();
-    let mut selector = world.selector(guarded(|_| ()));
-    selector.tell_random(&world.answers((0..60).step_by(3))).unwrap();
-    let round = world.suggest(&mut selector, 10).unwrap();
+    let mut campaign = world.campaign(guarded(|_| ()));
+    campaign.log.tell_random(&world.answers((0..60).step_by(3))).unwrap();
+    let round = world.suggest(&campaign, 10).unwrap();
     assert!(round.clean.is_empty(), "{:?}", round.trust);
 }
 
@@ -178,11 +202,11 @@ fn labels_of_one_class_do_not_vouch_for_a_prior() {
 fn a_tenth_of_a_batch_is_drawn_at_random_and_nothing_is_asked_that_is_free() {
     let world = world(90);
     let round = world.round(guarded(|_| ()), 60, 20);
-    let explored: Vec<bool> = round.queries.iter().map(|query| query.explored).collect();
+    let explored: Vec<bool> = round.queries.iter().map(|query| query.at_random).collect();
     assert_eq!(explored.iter().filter(|explored| **explored).count(), 2);
     assert!(explored[18..].iter().all(|explored| *explored), "they come last: {explored:?}");
-    let mut asked: Vec<usize> = round.queries.iter().map(|query| query.row).collect();
-    assert!(round.clean.iter().all(|item| !asked.contains(&item.row)));
+    let mut asked: Vec<usize> = round.queries.iter().map(|query| row(&query.id)).collect();
+    assert!(round.clean.iter().all(|item| !asked.contains(&row(&item.id))));
     asked.sort_unstable();
     asked.dedup();
     assert_eq!(asked.len(), 20);
@@ -206,33 +230,33 @@ fn free_labels_are_certified_by_random_labels_alone() {
     let certified = many.clean.iter().filter(|item| item.certified).count();
     assert!(certified > 250 && certified <= trust.certified, "{certified}");
 
-    let mut selector = world.selector(guarded(|_| ()));
-    selector.tell_seed(&world.answers(0..300)).unwrap();
-    let chosen = world.suggest(&mut selector, 10).unwrap().trust.unwrap();
+    let mut campaign = world.campaign(guarded(|_| ()));
+    campaign.log.tell_seed(&world.answers(0..300)).unwrap();
+    let chosen = world.suggest(&campaign, 10).unwrap().trust.unwrap();
     assert_eq!((chosen.stated.labels, chosen.stated.bound, chosen.certified), (0, 1.0, 0));
 }
 
 /// 200 labels of which every fifth is wrong; both experts are nearly always right.
-fn with_wrong_labels(relabel: f64) -> (World, Selector, Round) {
+fn with_wrong_labels(relabel: f64) -> (World, Campaign, Round) {
     let truth: Vec<usize> = (0..ITEMS).map(|item| item % CLASSES).collect();
     let world = World { prior: expert(&truth, 97, 1), model: expert(&truth, 97, 2), truth };
-    let mut selector = world.selector(guarded(|guard| guard.relabel = relabel));
+    let mut campaign = world.campaign(guarded(|guard| guard.relabel = relabel));
     let mut answers = world.answers(0..200);
     for (_, class) in answers.iter_mut().step_by(5) {
         *class = ClassId::from_index((class.index() + 1) % CLASSES);
     }
-    selector.tell_random(&answers).unwrap();
-    let round = world.suggest(&mut selector, 20).unwrap();
-    (world, selector, round)
+    campaign.log.tell_random(&answers).unwrap();
+    let round = world.suggest(&campaign, 20).unwrap();
+    (world, campaign, round)
 }
 
 #[test]
 fn labels_that_both_experts_contradict_weigh_less_and_are_listed() {
-    let (world, selector, round) = with_wrong_labels(0.0);
+    let (world, campaign, round) = with_wrong_labels(0.0);
     assert!(round.trust.as_ref().unwrap().noise_rate > 0.1, "{:?}", round.trust);
     let weight = |item: usize| {
-        let class = selector.labels().class(&id(item)).unwrap();
-        round.label_weight(item, class)
+        let class = campaign.log.class(&id(item)).unwrap();
+        round.label_weight(&id(item), class)
     };
     let mean = |items: &mut dyn Iterator<Item = usize>| {
         let weights: Vec<f32> = items.map(weight).collect();
@@ -241,16 +265,13 @@ fn labels_that_both_experts_contradict_weigh_less_and_are_listed() {
     let wrong = mean(&mut (0..200).step_by(5));
     let right = mean(&mut (0..200).filter(|item| item % 5 != 0));
     assert!(wrong < 0.4 && right > 0.9, "{wrong} {right}");
-    let truly_wrong = round
-        .suspects
-        .iter()
-        .filter(|suspect| suspect.id.as_str().parse::<usize>().unwrap() % 5 == 0);
+    let truly_wrong = round.suspects.iter().filter(|suspect| row(&suspect.id) % 5 == 0);
     assert!(truly_wrong.count() * 10 > round.suspects.len() * 8, "{:?}", round.suspects);
     assert!(round.suspects.is_sorted_by(|a, b| a.credence <= b.credence));
     // A row that is neither labelled nor asked is not known, and asked rows are.
     let query = &round.queries[0];
-    let true_class = ClassId::from_index(world.truth[query.row]);
-    assert!(round.label_weight(query.row, true_class) > 0.5);
+    let true_class = ClassId::from_index(world.truth[row(&query.id)]);
+    assert!(round.label_weight(&query.id, true_class) > 0.5);
 }
 
 /// The prior says nothing but of every eighth item, and that is wrong; every fifth label is wrong, too.
@@ -263,55 +284,55 @@ fn a_prior_that_is_given_up_casts_no_doubt_on_labels() {
         if (item / CLASSES).is_multiple_of(8) { row } else { [1.0 / 3.0; CLASSES] }
     };
     world.prior = Matrix::from_rows(&(0..ITEMS).map(says).collect::<Vec<_>>()).unwrap();
-    let mut selector = world.selector(guarded(|_| ()));
+    let mut campaign = world.campaign(guarded(|_| ()));
     let mut answers = world.answers(0..60);
     for (_, class) in answers.iter_mut().step_by(5) {
         *class = ClassId::from_index((class.index() + 1) % CLASSES);
     }
-    selector.tell_random(&answers).unwrap();
-    let round = world.suggest(&mut selector, 20).unwrap();
+    campaign.log.tell_random(&answers).unwrap();
+    let round = world.suggest(&campaign, 20).unwrap();
     assert!(round.clean.is_empty() && round.suspects.len() > 10, "{:?}", round.trust);
     let model = predictions(&world.model);
     for suspect in &round.suspects {
-        assert_ne!(model.argmax(suspect.id.as_str().parse().unwrap()), suspect.label);
+        assert_ne!(model.argmax(row(&suspect.id)), suspect.label);
     }
 }
 
 #[test]
 fn suspects_are_asked_again_once() {
-    let (world, mut selector, round) = with_wrong_labels(0.25);
+    let (world, mut campaign, round) = with_wrong_labels(0.25);
     let again: Vec<usize> =
-        round.queries.iter().filter(|query| query.again).map(|query| query.row).collect();
+        round.queries.iter().filter(|query| query.again).map(|query| row(&query.id)).collect();
     assert_eq!(again.len(), 5);
     assert_eq!(round.queries.len(), 20);
-    assert!(again.iter().all(|row| selector.labels().class(&id(*row)).is_some()));
-    selector.tell(&world.answers(again.iter().copied())).unwrap();
-    let next = world.suggest(&mut selector, 20).unwrap();
+    assert!(again.iter().all(|row| campaign.log.class(&id(*row)).is_some()));
+    campaign.log.tell(&world.answers(again.iter().copied())).unwrap();
+    let next = world.suggest(&campaign, 20).unwrap();
     let asked = next.queries.iter().filter(|query| query.again);
     assert!(asked.clone().count() > 0);
-    assert!(asked.clone().all(|query| !again.contains(&query.row)));
+    assert!(asked.clone().all(|query| !again.contains(&row(&query.id))));
 }
 
 #[test]
 fn before_the_first_label_it_draws_at_random() {
     let world = world(90);
-    let mut selector = world.selector(guarded(|_| ()));
-    let state = PoolState::default()
+    let campaign = world.campaign(guarded(|_| ()));
+    let state = Inputs::default()
         .with_prior(predictions(&world.prior))
         .with_model(predictions(&world.model));
-    let round = selector.suggest(&state, 7).unwrap();
+    let round = campaign.suggest(&state, 7).unwrap();
     assert!(round.cold_start && round.queries.len() == 7 && round.trust.is_none());
 }
 
 #[test]
 fn saved_and_resumed_it_knows_which_labels_were_random() {
     let world = world(90);
-    let mut selector = world.selector(guarded(|_| ()));
-    selector.tell_random(&world.answers(0..60)).unwrap();
-    let text = serde_json::to_string(&selector).unwrap();
-    let mut resumed: Selector = serde_json::from_str(&text).unwrap();
-    let (a, b) =
-        (world.suggest(&mut selector, 9).unwrap(), world.suggest(&mut resumed, 9).unwrap());
+    let mut campaign = world.campaign(guarded(|_| ()));
+    campaign.log.tell_random(&world.answers(0..60)).unwrap();
+    let text = serde_json::to_string(&campaign.log).unwrap();
+    let log: LabelLog = serde_json::from_str(&text).unwrap();
+    let resumed = Campaign { log, ..world.campaign(guarded(|_| ())) };
+    let (a, b) = (world.suggest(&campaign, 9).unwrap(), world.suggest(&resumed, 9).unwrap());
     assert_eq!(a.trust, b.trust);
     assert_eq!(a.queries, b.queries);
     assert!(a.trust.unwrap().stated.labels > 0);
@@ -320,17 +341,17 @@ fn saved_and_resumed_it_knows_which_labels_were_random() {
 #[test]
 fn what_is_missing_or_out_of_range_is_named() {
     let world = world(90);
-    let mut selector = world.selector(guarded(|_| ()));
-    selector.tell(&world.answers(0..30)).unwrap();
-    let state = PoolState::default()
+    let mut campaign = world.campaign(guarded(|_| ()));
+    campaign.log.tell(&world.answers(0..30)).unwrap();
+    let state = Inputs::default()
         .with_prior(predictions(&world.prior))
         .with_model(predictions(&world.model));
-    let error = selector.suggest(&state, 5).unwrap_err().to_string();
+    let error = campaign.suggest(&state, 5).unwrap_err().to_string();
     assert!(error.contains("out-of-fold predictions"), "{error}");
 
     let short = world.model.view().gather(0..29);
     let own = LabelsOnly::new(predictions(&world.model), predictions(&short));
-    let error = selector.suggest(&state.with_labels_only(own), 5).unwrap_err();
+    let error = campaign.suggest(&state.with_labels_only(own), 5).unwrap_err();
     let expected = Error::row_count("out-of-fold predictions", 30, 29);
     assert_eq!(error, expected);
 

@@ -1,59 +1,48 @@
 //! Strategies that ask within the batch (`galaxy`, `direct`), and every other in the same way.
 
-use alfm_acquire::{Interactive, select_with_oracle};
-use alfm_core::{ClassId, SampleId};
+use alfm_acquire::{Inputs, Interactive, one_answer_each, select_with_oracle};
+use alfm_core::{ClassId, Items, LabelLog, SampleId};
 
 use super::Selector;
 use crate::strategy::Engine;
-use crate::{Error, PoolState, Round};
+use crate::{Error, Round};
 
 impl Selector {
-    /// The next batch, answered: [`suggest`](Selector::suggest), the oracle, [`tell`](Selector::tell).
+    /// The next batch, answered: a strategy that asks within the batch (`galaxy`, `direct`) is told after every
+    /// `annotators` answers, and its next questions depend on them; any other strategy asks the whole batch at once.
     ///
-    /// A strategy that asks within the batch (`galaxy`, `direct`) is told after every `annotators` answers,
-    /// and its next questions depend on them; any other strategy asks the whole batch at once. The oracle is
-    /// asked for each item once. What it has answered is recorded even where it fails later.
+    /// The oracle is asked for each item once. What it answers is for the caller to record, best where the oracle
+    /// is: then nothing is lost where it fails later.
     ///
     /// # Errors
-    /// As [`suggest`](Selector::suggest) and [`tell`](Selector::tell), and whatever the oracle returns.
+    /// As [`suggest`](Selector::suggest), whatever the oracle returns, and if it gives more or fewer answers than it
+    /// was asked for.
     pub fn suggest_and_ask<E: From<Error>>(
-        &mut self,
-        state: &PoolState<'_>,
+        &self,
+        items: &Items,
+        log: &LabelLog,
+        inputs: &Inputs<'_>,
         budget: usize,
         annotators: usize,
         mut oracle: impl FnMut(&[SampleId]) -> Result<Vec<ClassId>, E>,
     ) -> Result<Round, E> {
-        let Some(strategy) = self.interactive(state) else {
-            let round = self.suggest(state, budget)?;
+        let Some(strategy) = self.interactive(log, inputs) else {
+            let round = self.suggest(items, log, inputs, budget)?;
             let asked: Vec<SampleId> = round.queries.iter().map(|query| query.id.clone()).collect();
-            let answers = oracle(&asked)?;
-            self.tell(&asked.into_iter().zip(answers).collect::<Vec<_>>())?;
+            one_answer_each(asked.len(), oracle(&asked)?.len())?;
             return Ok(round);
         };
-        let (number, seed) = self.begin(state)?;
-        let pool = self.pool(state)?;
-        let mut answered: Vec<(SampleId, ClassId)> = Vec::new();
+        let (state, number, seed) = self.begin(items, log, inputs)?;
+        let pool = state.pool(*inputs)?;
         let mut failed = None;
         let mut ask = |rows: &[usize]| {
-            let asked: Vec<SampleId> = rows.iter().map(|row| self.ids[*row].clone()).collect();
-            match oracle(&asked) {
-                Ok(classes) => {
-                    answered.extend(asked.into_iter().zip(classes.iter().copied()));
-                    Some(classes)
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    None
-                }
-            }
+            let asked: Vec<SampleId> = rows.iter().map(|row| items.id(*row)).collect();
+            oracle(&asked).map_err(|error| failed = Some(error)).ok()
         };
         let picks = select_with_oracle(strategy, &pool, budget, annotators, &seed, &mut ask);
-        let round = picks.map(|picks| Round { number, ..self.asking(&picks, state, &pool) });
-        (self.round, self.told) = (number, false);
-        self.tell(&answered)?;
         match failed {
             Some(error) => Err(error),
-            None => Ok(round.map_err(Error::from)?),
+            None => Ok(Round { number, ..self.asked(&picks?, inputs, &state, &pool) }),
         }
     }
 
@@ -65,26 +54,28 @@ impl Selector {
     /// # Errors
     /// As [`suggest`](Selector::suggest).
     pub fn suggest_part(
-        &mut self,
-        state: &PoolState<'_>,
+        &self,
+        items: &Items,
+        log: &LabelLog,
+        inputs: &Inputs<'_>,
         budget: usize,
         annotators: usize,
     ) -> Result<Round, Error> {
-        let Some(strategy) = self.interactive(state) else {
-            return self.suggest(state, budget.min(annotators));
+        let Some(strategy) = self.interactive(log, inputs) else {
+            return self.suggest(items, log, inputs, budget.min(annotators));
         };
-        let (number, seed) = self.begin(state)?;
-        let pool = self.pool(state)?;
+        let (state, number, seed) = self.begin(items, log, inputs)?;
+        let pool = state.pool(*inputs)?;
         let mut silent = |_: &[usize]| None;
         let picks = select_with_oracle(strategy, &pool, budget, annotators, &seed, &mut silent)?;
-        let round = Round { number, ..self.asking(&picks, state, &pool) };
-        (self.round, self.told) = (number, false);
-        Ok(round)
+        Ok(Round { number, ..self.asked(&picks, inputs, &state, &pool) })
     }
 
-    fn interactive(&self, state: &PoolState<'_>) -> Option<&dyn Interactive> {
+    fn interactive(&self, log: &LabelLog, inputs: &Inputs<'_>) -> Option<&dyn Interactive> {
         match &self.engine {
-            Engine::Acquisition(acquisition) if !self.is_cold(state) => acquisition.interactive(),
+            Engine::Acquisition(acquisition) if !self.is_cold(log, inputs) => {
+                acquisition.interactive()
+            }
             _ => None,
         }
     }
