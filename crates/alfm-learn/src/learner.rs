@@ -1,6 +1,8 @@
 use std::cmp::Ordering;
 
 use alfm_core::{Matrix, MatrixView, SeedTree};
+use rand::RngExt;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Examples};
@@ -12,9 +14,29 @@ pub trait Learner: Send + Sync {
     /// # Errors
     /// As [`Examples::check`].
     fn fit(&self, examples: &Examples<'_>, seed: &SeedTree) -> Result<Box<dyn Classifier>, Error>;
+
+    /// What it makes use of; callers give it no more, see [`Examples::reduced`]. All of it by default.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
 }
 
-/// A fitted model.
+/// What a learner makes use of beside embeddings and classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Distributions over the classes as targets.
+    pub soft: bool,
+    /// A weight for each example.
+    pub weights: bool,
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self { soft: true, weights: true }
+    }
+}
+
+/// A fitted model. One of the user's own needs [`predict`](Classifier::predict) alone.
 pub trait Classifier: Send + Sync {
     /// Class probabilities `N x K` of `N x D` embeddings: every entry above 0, rows sum to one.
     ///
@@ -37,13 +59,40 @@ pub trait Classifier: Send + Sync {
         embeddings: MatrixView<'_>,
         rate: f64,
         seed: &SeedTree,
-    ) -> Result<Matrix, Error>;
+    ) -> Result<Matrix, Error> {
+        self.predict(dropped(embeddings, rate, seed)?.view())
+    }
 
     /// The model as one linear layer, `z = W x + c`; `None` where it has hidden layers.
-    fn linear_layer(&self) -> Option<LinearLayer>;
+    fn linear_layer(&self) -> Option<LinearLayer> {
+        None
+    }
 
-    /// How the fit went.
-    fn fit_summary(&self) -> &Fit;
+    /// How the fit went, if the model knows.
+    fn fit_summary(&self) -> Option<&Fit> {
+        None
+    }
+}
+
+/// Rows that share a stream of random numbers, whatever the number of threads.
+const BLOCK: usize = 1024;
+
+/// The embeddings, each feature dropped with probability `rate`.
+#[expect(clippy::cast_possible_truncation, reason = "a scale of features")]
+fn dropped(embeddings: MatrixView<'_>, rate: f64, seed: &SeedTree) -> Result<Matrix, Error> {
+    if !(0.0..1.0).contains(&rate) {
+        return Err(Error::setting("rate", rate, "a dropout rate is at least 0 and below 1"));
+    }
+    let mut values = embeddings.values().to_vec();
+    let scale = (1.0 / (1.0 - rate)) as f32;
+    // A stream a block: the mask of a row depends on the seed and its place alone.
+    values.par_chunks_mut(BLOCK * embeddings.columns()).enumerate().for_each(|(block, values)| {
+        let mut rng = seed.index(block as u64).rng();
+        for value in values {
+            *value = if rng.random_bool(rate) { 0.0 } else { *value * scale };
+        }
+    });
+    Matrix::new(values, embeddings.rows(), embeddings.columns())
 }
 
 /// A linear layer over all classes.

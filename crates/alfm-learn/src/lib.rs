@@ -45,12 +45,12 @@ mod trained;
 
 pub use alfm_core::{Error, ErrorKind};
 pub use config::LearnerConfig;
-pub use examples::Examples;
+pub use examples::{Examples, Reduced};
 #[cfg(feature = "fine-tune")]
 pub use fine_tune::{FineTuneStep, FineTuneSummary, FineTuned, ItemExamples};
 pub use fine_tune_config::{FineTune, FineTuneConfig};
 pub use label_quality::{LabelQuality, Suspect};
-pub use learner::{Classifier, Fit, Learner, LinearLayer, Stop};
+pub use learner::{Capabilities, Classifier, Fit, Learner, LinearLayer, Stop};
 pub use logistic::{LogisticRegression, LogisticRegressionConfig};
 pub use mlp::{Activation, Mlp, MlpConfig};
-pub use out_of_fold::out_of_fold;
+pub use out_of_fold::{out_of_fold, out_of_fold_by};

@@ -1,4 +1,4 @@
-use alfm_core::{ClassId, Matrix, SeedTree};
+use alfm_core::{ClassId, Matrix, MatrixView, SeedTree};
 use rayon::prelude::*;
 
 use crate::by_class::shuffled_by_class;
@@ -42,6 +42,23 @@ pub fn out_of_fold(
     folds: usize,
     seed: &SeedTree,
 ) -> Result<Matrix, Error> {
+    out_of_fold_by(examples, folds, seed, |kept, held, seed| {
+        let reduced = kept.reduced(learner.capabilities())?;
+        learner.fit(&reduced.examples(), seed)?.predict(held)
+    })
+}
+
+/// As [`out_of_fold`], for whatever fits and predicts: `fit_and_predict` is given the examples to learn from, the
+/// embeddings to predict (`m x D`) and a seed, and returns class probabilities, `m x K`.
+///
+/// # Errors
+/// As [`out_of_fold`], what `fit_and_predict` returns, and predictions of another shape.
+pub fn out_of_fold_by(
+    examples: &Examples<'_>,
+    folds: usize,
+    seed: &SeedTree,
+    fit_and_predict: impl Fn(&Examples<'_>, MatrixView<'_>, &SeedTree) -> Result<Matrix, Error> + Sync,
+) -> Result<Matrix, Error> {
     examples.check()?;
     if folds < 2 {
         let rule = "an item is predicted by the other folds, so there must be at least two";
@@ -62,7 +79,14 @@ pub fn out_of_fold(
             let (held, kept): (Vec<usize>, Vec<usize>) =
                 (0..rows).partition(|row| fold_of[*row] == fold);
             let fold_seed = seed.child("fits").index(fold as u64);
-            Ok((predict(learner, examples, &kept, &held, &fold_seed)?, held))
+            let predicted = with_folds(examples, &kept, &held, |kept, held| {
+                fit_and_predict(kept, held, &fold_seed)
+            })?;
+            if (predicted.rows(), predicted.columns()) != (held.len(), examples.classes) {
+                let (rows, columns) = (held.len(), examples.classes);
+                return Err(Error::shape(rows, columns, predicted.rows() * predicted.columns()));
+            }
+            Ok((predicted, held))
         })
         .collect();
     let classes = examples.classes;
@@ -86,13 +110,12 @@ fn deal(labels: &[ClassId], classes: usize, folds: usize, seed: &SeedTree) -> Ve
     fold_of
 }
 
-/// Predicts the rows `held` by a model of the rows `kept`.
-fn predict(
-    learner: &dyn Learner,
+/// The rows `kept` as examples, beside all soft ones, and the embeddings of the rows `held`.
+fn with_folds(
     examples: &Examples<'_>,
     kept: &[usize],
     held: &[usize],
-    seed: &SeedTree,
+    act: impl FnOnce(&Examples<'_>, MatrixView<'_>) -> Result<Matrix, Error>,
 ) -> Result<Matrix, Error> {
     let labels: Vec<ClassId> = kept.iter().map(|row| examples.labels[*row]).collect();
     let soft = examples.labels.len()..examples.embeddings.rows();
@@ -101,8 +124,7 @@ fn predict(
     let weights: Vec<f32> = rows().map(|row| examples.weights[row]).collect();
     let mut kept = Examples::new(embeddings.view(), &labels, &weights, examples.classes);
     kept.soft = examples.soft;
-    let model = learner.fit(&kept, seed)?;
-    model.predict(examples.embeddings.gather(held.iter().copied()).view())
+    act(&kept, examples.embeddings.gather(held.iter().copied()).view())
 }
 
 #[cfg(test)]

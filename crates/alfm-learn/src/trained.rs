@@ -1,6 +1,5 @@
 use alfm_core::{ClassId, Matrix, MatrixView, SeedTree};
 use ndarray::ArrayView2;
-use rand::RngExt;
 use rayon::prelude::*;
 
 use crate::lbfgs::{Limits, minimise};
@@ -105,31 +104,6 @@ impl Classifier for Trained {
         Ok(Matrix::new(output, embeddings.rows(), self.classes)?)
     }
 
-    fn predict_with_dropout(
-        &self,
-        embeddings: MatrixView<'_>,
-        rate: f64,
-        seed: &SeedTree,
-    ) -> Result<Matrix, Error> {
-        if !(0.0..1.0).contains(&rate) {
-            let rule = "a dropout rate is at least 0 and below 1";
-            return Err(Error::setting("rate", rate, rule));
-        }
-        let mut dropped = embeddings.values().to_vec();
-        let scale = (1.0 / (1.0 - rate)) as f32;
-        // A stream a block: the mask of a row depends on the seed and its place alone.
-        dropped.par_chunks_mut(BLOCK * embeddings.columns()).enumerate().for_each(
-            |(block, values)| {
-                let mut rng = seed.index(block as u64).rng();
-                for value in values {
-                    *value = if rng.random_bool(rate) { 0.0 } else { *value * scale };
-                }
-            },
-        );
-        let dropped = Matrix::new(dropped, embeddings.rows(), embeddings.columns())?;
-        self.predict(dropped.view())
-    }
-
     fn linear_layer(&self) -> Option<LinearLayer> {
         let (weights, intercepts) = self.network.linear()?;
         let mass: f32 = intercepts.iter().map(|c| c.exp()).sum();
@@ -145,8 +119,8 @@ impl Classifier for Trained {
         Some(LinearLayer { weights, bias })
     }
 
-    fn fit_summary(&self) -> &Fit {
-        &self.fit
+    fn fit_summary(&self) -> Option<&Fit> {
+        Some(&self.fit)
     }
 }
 

@@ -49,7 +49,7 @@ fn separable_clusters_are_learned() {
     let (embeddings, labels) = clusters(90, 6, 3);
     for config in learners() {
         let model = fit(&config, &embeddings, &labels, &[1.0; 90], 3).unwrap();
-        let summary = model.fit_summary();
+        let summary = model.fit_summary().unwrap();
         assert!(summary.converged() && !summary.diverged(), "{config:?}: {summary:?}");
         let probabilities = model.predict(embeddings.view()).unwrap();
         for (row, label) in probabilities.view().iter().zip(&labels) {
@@ -69,7 +69,7 @@ fn the_two_point_problem_has_its_closed_form() {
     let other = model.predict(embeddings.view()).unwrap().view().row(0)[1];
     assert!((other - 0.260_649).abs() < 1e-5, "{other}");
     // The start is uniform: the loss per item is ln 2 nats.
-    assert!((model.fit_summary().start_loss - 2f64.ln()).abs() < 1e-6);
+    assert!((model.fit_summary().unwrap().start_loss - 2f64.ln()).abs() < 1e-6);
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn one_seen_class_is_certain_up_to_laplace() {
         let row = model.predict(embeddings.view()).unwrap().view().row(4).to_vec();
         assert_eq!(row[..2], [0.1; 2]);
         assert!((row[2] - 0.8).abs() < 1e-6);
-        assert!(!model.fit_summary().diverged());
+        assert!(!model.fit_summary().unwrap().diverged());
     }
 }
 
@@ -120,7 +120,7 @@ fn weight_two_is_the_row_twice() {
     let config = LearnerConfig::Linear(linear);
     let once = fit(&config, &embeddings, &labels, &weights, 2).unwrap();
     let twice = fit(&config, &twice, &labels_twice, &[1.0; 22], 2).unwrap();
-    let loss = |model: &dyn Classifier| model.fit_summary().final_loss;
+    let loss = |model: &dyn Classifier| model.fit_summary().unwrap().final_loss;
     assert!((loss(&*once) - loss(&*twice)).abs() < 1e-7);
     let once = once.predict(embeddings.view()).unwrap().into_values();
     let twice = twice.predict(embeddings.view()).unwrap().into_values();
@@ -199,7 +199,7 @@ fn an_iteration_limit_is_reported() {
     let (embeddings, labels) = clusters(90, 6, 3);
     let linear = LogisticRegressionConfig::default().with_max_iterations(2);
     let model = fit(&LearnerConfig::Linear(linear), &embeddings, &labels, &[1.0; 90], 3).unwrap();
-    let summary = model.fit_summary();
+    let summary = model.fit_summary().unwrap();
     assert_eq!((summary.iterations, summary.stop), (2, Stop::IterationLimit));
     assert!(!summary.converged() && !summary.diverged());
 }
@@ -248,7 +248,7 @@ fn a_fit_that_overflows_says_so() {
     let labels = [0, 1, 1].map(ClassId::new);
     for config in learners() {
         let model = fit(&config, &embeddings, &labels, &[1.0; 3], 2).unwrap();
-        let summary = model.fit_summary();
+        let summary = model.fit_summary().unwrap();
         // Zero weights keep the linear start finite; the network's random ones do not.
         let finite = matches!(config, LearnerConfig::Linear(_));
         assert_eq!(summary.diverged(), !finite, "{config:?}: {summary:?}");
@@ -274,7 +274,7 @@ proptest! {
         let labels: Vec<ClassId> = labels.into_iter().map(ClassId::new).collect();
         for config in learners() {
             let model = fit(&config, &embeddings, &labels, &weights, 4).unwrap();
-            prop_assert!(!model.fit_summary().diverged(), "{:?}", model.fit_summary());
+            prop_assert!(!model.fit_summary().unwrap().diverged(), "{:?}", model.fit_summary().unwrap());
             for row in model.predict(embeddings.view()).unwrap().view().iter() {
                 prop_assert!(row.iter().all(|p| *p > 0.0));
                 prop_assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-4);

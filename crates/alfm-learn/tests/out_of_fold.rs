@@ -50,23 +50,6 @@ impl Classifier for Seen {
         let rows: Vec<_> = items.iter().map(|item| [*item, self.items.len() as f32]).collect();
         Ok(Matrix::from_rows(&rows)?)
     }
-
-    fn predict_with_dropout(
-        &self,
-        embeddings: MatrixView<'_>,
-        _rate: f64,
-        _seed: &SeedTree,
-    ) -> Result<Matrix, Error> {
-        self.predict(embeddings)
-    }
-
-    fn linear_layer(&self) -> Option<LinearLayer> {
-        None
-    }
-
-    fn fit_summary(&self) -> &Fit {
-        unreachable!("nobody asks")
-    }
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn coefficients_and_loss_are_those_of_scikit_learn() {
             .with_balanced(case.balanced)
             .with_tolerance(1e-6);
         let model = config.check().unwrap().fit(&examples, &SeedTree::new(0)).unwrap();
-        let fit = model.fit_summary();
+        let fit = model.fit_summary().unwrap();
         assert!(fit.converged(), "{fit:?}");
         assert!((fit.final_loss - case.loss).abs() < 1e-6, "{} {}", fit.final_loss, case.loss);
         let found = model.predict(probes(embeddings.columns()).view()).unwrap();

@@ -97,6 +97,68 @@ impl CleanSet {
     }
 }
 
+/// A clean set as arrays, to be stored beside its pool; rows are those of the pool's items.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CleanParts {
+    /// Row of each free label in the pool, ascending.
+    pub rows: Vec<u32>,
+    /// Its class.
+    pub classes: Vec<ClassId>,
+    /// Its confidence.
+    pub confidences: Vec<f32>,
+    /// Whether it is certified; empty where none is.
+    pub certified: Vec<bool>,
+    /// Class probabilities, one row a free label, if they are soft.
+    pub soft: Option<Matrix>,
+    /// What each weighs.
+    pub weight: f32,
+}
+
+impl CleanSet {
+    /// Without its items; it knows what they weighed.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self { weight: self.weight, ..Self::default() }
+    }
+
+    /// The set as arrays.
+    pub fn to_parts(&self) -> CleanParts {
+        CleanParts {
+            rows: self.rows.clone(),
+            classes: self.classes.clone(),
+            confidences: self.confidences.clone(),
+            certified: self.certified.clone(),
+            soft: self.soft.clone(),
+            weight: self.weight,
+        }
+    }
+
+    /// The set of a pool that these arrays are.
+    ///
+    /// # Errors
+    /// Arrays of different lengths, and rows that do not ascend or that the pool does not have.
+    pub fn from_parts(items: &Items, parts: CleanParts) -> Result<Self, Error> {
+        let CleanParts { rows, classes, confidences, certified, soft, weight } = parts;
+        let count = rows.len();
+        let marked = if certified.is_empty() { count } else { certified.len() };
+        for (what, got) in [
+            ("classes", classes.len()),
+            ("confidences", confidences.len()),
+            ("certified", marked),
+            ("soft", soft.as_ref().map_or(count, Matrix::rows)),
+        ] {
+            if got != count {
+                return Err(Error::row_count(what, count, got));
+            }
+        }
+        let ascend = rows.windows(2).all(|pair| pair[0] < pair[1]);
+        if !ascend || rows.last().is_some_and(|row| *row as usize >= items.len()) {
+            return Err(Error::input("the rows of free labels are not those of the pool"));
+        }
+        Ok(Self { items: items.clone(), rows, classes, confidences, soft, weight, certified })
+    }
+}
+
 /// The saved form: ids in place of rows.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -130,26 +192,15 @@ impl TryFrom<Saved> for CleanSet {
 
     fn try_from(saved: Saved) -> Result<Self, Error> {
         let items = saved.ids.len();
-        let certified = if saved.certified.is_empty() { items } else { saved.certified.len() };
-        for (what, got) in [
-            ("classes", saved.classes.len()),
-            ("confidences", saved.confidences.len()),
-            ("certified", certified),
-            ("soft", saved.soft.as_ref().map_or(items, Vec::len)),
-        ] {
-            if got != items {
-                return Err(Error::row_count(what, items, got));
-            }
-        }
         let rows = u32::try_from(items).map_err(|_| Error::input("more than 2^32 free labels"))?;
-        Ok(Self {
-            items: Items::named(saved.ids.iter().map(SampleId::as_str))?,
+        let parts = CleanParts {
             rows: (0..rows).collect(),
             classes: saved.classes,
             confidences: saved.confidences,
+            certified: saved.certified,
             soft: saved.soft.map(|rows| Matrix::from_rows(&rows)).transpose()?,
             weight: saved.weight,
-            certified: saved.certified,
-        })
+        };
+        Self::from_parts(&Items::named(saved.ids.iter().map(SampleId::as_str))?, parts)
     }
 }

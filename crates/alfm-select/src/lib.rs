@@ -17,9 +17,10 @@ pub use alfm_core as core;
 pub use alfm_core::{
     ClassId, ClassSchema, Error, ErrorKind, Items, LabelLog, MatrixView, Predictions, SampleId,
 };
+pub use alfm_kernels as kernels;
 pub use alfm_kernels::Joint;
 pub use chosen::Chosen;
-pub use clean::{CleanItem, CleanSet};
+pub use clean::{CleanItem, CleanParts, CleanSet};
 pub use guard::{GuardConfig, LEAST_TRUST, StatedError, Trust};
 pub use imbalance::ImbalanceWeight;
 pub use prioral::{CleanRule, Decision, PriorAl, PriorAlConfig};

@@ -72,6 +72,21 @@ impl Round {
         self.label_weights.get(id).and_then(|of| of.get(class.index())).copied().unwrap_or(1.0)
     }
 
+    /// The same round without its free labels, but for what they weigh: all of it that is small.
+    #[must_use]
+    pub fn without_clean(&self) -> Self {
+        Self {
+            number: self.number,
+            queries: self.queries.clone(),
+            clean: self.clean.emptied(),
+            noise_size: self.noise_size,
+            cold_start: self.cold_start,
+            trust: self.trust.clone(),
+            suspects: self.suspects.clone(),
+            label_weights: self.label_weights.clone(),
+        }
+    }
+
     /// Number of queries by prior label; `None` without a prior.
     pub fn queries_by_prior_label(&self, classes: usize) -> Option<Vec<usize>> {
         let mut counts = vec![0; classes];

@@ -332,12 +332,12 @@ mod tests {
         let observed = [None, Some(ClassId::new(0))];
         let pool = Pool::new(&observed)
             .and_then(|pool| pool.with_head(head(&W, &[0.0; 2])))
-            .and_then(|pool| pool.with_embeddings(MatrixView::new(&[1.0, 2.0], 2, 1)?))
             .unwrap();
-        let error = AlfaMix::default().select(&pool, 1, &SeedTree::new(0)).unwrap_err();
-        assert!(
-            error.to_string().contains("` has ") && error.to_string().contains(" columns, but")
-        );
+        let narrow = MatrixView::new(&[1.0, 2.0], 2, 1).unwrap();
+        let error = pool.clone().with_embeddings(narrow).unwrap_err().to_string();
+        assert!(error.starts_with("`head` has 2 columns, but there are 1"), "{error}");
+        let wide = MatrixView::new(&[1.0, 2.0, 3.0, 4.0], 2, 2).unwrap();
+        let pool = pool.with_embeddings(wide).unwrap();
         for (step, steps) in [(0.0, 5), (f64::INFINITY, 5), (0.2, 0)] {
             let error = AlfaMix { step, steps }.select(&pool, 1, &SeedTree::new(0)).unwrap_err();
             assert!(error.to_string().starts_with("option `"), "{error}");

@@ -104,6 +104,11 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether it only says what is out with somebody: no label and no class has changed.
+    pub fn is_suggestion(&self) -> bool {
+        matches!(self, Self::Suggested { .. } | Self::Released { .. })
+    }
+
     /// The item that it is about, if it is about one.
     pub fn id(&self) -> Option<&SampleId> {
         match self {

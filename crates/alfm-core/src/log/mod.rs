@@ -377,6 +377,12 @@ impl LabelLog {
         self.records.get(id).is_none_or(|record| record.is_open(round))
     }
 
+    /// Whether an item may have a free label: it has none of people's, and nobody said that it has no class.
+    pub fn is_free(&self, id: &SampleId) -> bool {
+        use ItemState::{Pending, Retracted, Skipped, Unlabelled};
+        matches!(self.state(id), Unlabelled | Pending | Skipped | Retracted)
+    }
+
     /// Whether an item was suggested and neither answered nor released, labelled or not.
     pub fn is_pending(&self, id: &SampleId) -> bool {
         self.records.get(id).is_some_and(|record| record.pending)
@@ -400,6 +406,11 @@ impl LabelLog {
     /// Everything that was ever recorded, in order.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// The classes before the first entry.
+    pub fn first_schema(&self) -> &ClassSchema {
+        &self.first_schema
     }
 
     /// The classes as they are today.
