@@ -148,7 +148,7 @@ mod tests {
         let setting = strategy.select(&pool, 1, &SeedTree::new(0)).unwrap_err();
         assert_eq!(
             setting.to_string(),
-            "option `factor` of strategy `oversampled` is 0: it must be at least 1"
+            "option `factor` of strategy `oversampled` is 0: it must be a whole number of at least 1"
         );
     }
 }
