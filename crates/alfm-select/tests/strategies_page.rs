@@ -33,7 +33,7 @@ const OPTIONS: &str = "
 
 Set where a strategy is named: `{ name = \"badge\", first = \"uniform\" }`, and around another one
 `{ name = \"oversampled\", factor = 10, inner = { name = \"power-margin\", beta = 2.0 } }`. They are checked when the
-strategy is built. An option whose default is `none` is set aside unless it is given.
+strategy is built; `none` means that an option is not set.
 
 ";
 

@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_factor_is_checked_and_both_needs_are_named() {
-        let strategy = Oversampled { factor: 0, ..Oversampled::new(Margin) };
+        let strategy = Oversampled::new(Margin);
         assert_eq!(strategy.needs(), Needs::from([Input::Model, Input::Embeddings]));
         let observed = [None; 2];
         let pool = Pool::new(&observed)
@@ -144,11 +144,10 @@ mod tests {
             .unwrap();
         let missing = strategy.select(&pool, 1, &SeedTree::new(0)).unwrap_err();
         assert!(missing.to_string().contains("embeddings"), "{missing}");
-        let pool = pool.with_embeddings(MatrixView::new(&X[..4], 2, 2).unwrap()).unwrap();
-        let setting = strategy.select(&pool, 1, &SeedTree::new(0)).unwrap_err();
+        let setting = Oversampled { factor: 0, ..strategy }.check().unwrap_err();
         assert_eq!(
             setting.to_string(),
-            "option `factor` of strategy `oversampled` is 0: it must be at least 1"
+            "option `factor` of strategy `oversampled` is 0: it must be a whole number of at least 1"
         );
     }
 }
