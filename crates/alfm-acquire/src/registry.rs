@@ -108,8 +108,8 @@ impl Entry {
     }
 
     /// The strategy with its default options, a wrapper around [`Random`](crate::Random).
-    #[cfg(test)]
-    pub(crate) fn sample(&self) -> Box<dyn Acquisition> {
+    #[must_use]
+    pub fn sample(&self) -> Box<dyn Acquisition> {
         (self.make.sample)()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use alfm_acquire::{Acquisition, Error, Input, Pick, Request};
+use alfm_acquire::{Acquisition, Error, Needs, Pick, Request};
 use alfm_testing::contract;
 
 /// How a strategy goes wrong.
@@ -21,12 +21,12 @@ enum Fault {
 struct Broken(Fault, AtomicU64);
 
 impl Acquisition for Broken {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "broken"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[]
+    fn needs(&self) -> Needs {
+        Needs::NONE
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {

@@ -26,7 +26,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         paper: "Ash et al. 2020, arXiv 1906.03671",
         time: "b N (K + D)",
         memory: "N K",
-        good_for: "uncertain and diverse at once: the safe choice without a prior",
+        good_for: "uncertain and diverse at once: batches without near copies",
         make: Make::with_options::<Badge>(),
     },
     Entry {
