@@ -30,7 +30,7 @@ impl Source {
                 out[class.index()] += p;
             }
         }
-        Ok(Matrix::new(merged, prior.rows(), classes)?)
+        Matrix::new(merged, prior.rows(), classes)
     }
 
     /// The prior over the original classes.
