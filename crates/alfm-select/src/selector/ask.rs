@@ -53,7 +53,7 @@ impl Selector {
         self.tell(&answered)?;
         match failed {
             Some(error) => Err(error),
-            None => Ok(round?),
+            None => Ok(round.map_err(Error::from)?),
         }
     }
 
