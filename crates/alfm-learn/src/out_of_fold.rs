@@ -97,7 +97,7 @@ pub fn out_of_fold_by(
             values[row * classes..][..classes].copy_from_slice(probabilities);
         }
     }
-    Ok(Matrix::new(values, rows, classes)?)
+    Matrix::new(values, rows, classes)
 }
 
 /// The fold of each item.
