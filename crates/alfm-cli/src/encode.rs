@@ -10,6 +10,7 @@ use std::sync::Arc;
 use alfm_core::{Digest, Matrix};
 use alfm_data::arrays::matrix_from_safetensors;
 use alfm_data::{Dataset, Hub, Image, RgbImage, Split};
+use alfm_datasets::SUPPORT_INBOX_EMBEDDINGS;
 use alfm_embed::{
     Backend, BertEncoder, CaptionEncoder, EmbedError, Embedded, EmbeddingCache, MaskedLm, Pictures,
     TextEncoder, VisionEncoder,
@@ -247,9 +248,6 @@ impl Embedder for LazyEncoder<'_> {
     }
 }
 
-/// Embeddings of support-inbox, written by `alfm embed`, so that the demo runs no encoder.
-const BUNDLED: &[u8] = include_bytes!("../../../datasets/support-inbox/embeddings.safetensors");
-
 /// The bundled embeddings, by text.
 pub(crate) struct Bundled {
     by_text: HashMap<String, Vec<f32>>,
@@ -260,8 +258,8 @@ impl Bundled {
         let data = Dataset::load("support-inbox", hub)?;
         let mut by_text = HashMap::new();
         let mut add = |key: &str, texts: &[String]| -> Result<(), Failure> {
-            let matrix =
-                matrix_from_safetensors("support-inbox/embeddings.safetensors", BUNDLED, key)?;
+            let name = "support-inbox/embeddings.safetensors";
+            let matrix = matrix_from_safetensors(name, SUPPORT_INBOX_EMBEDDINGS, key)?;
             for (text, row) in texts.iter().zip(matrix.view().iter()) {
                 by_text.insert(text.clone(), row.to_vec());
             }

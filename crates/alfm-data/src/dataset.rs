@@ -5,8 +5,7 @@ use alfm_core::{ClassId, ClassSchema, Digest};
 
 use crate::split::found_in;
 use crate::{
-    ClassEntry, Columns, DataError, Hub, Manifest, RepoId, Source, Split, bundled, catalog, cells,
-    table,
+    ClassEntry, Columns, DataError, Hub, Manifest, RepoId, Source, Split, catalog, cells, table,
 };
 
 /// A dataset in memory: its classes and its splits.
@@ -142,7 +141,7 @@ impl Dataset {
         let split = &self.manifest.splits[name];
         let Some(path) = self.manifest.path(split, hub)? else {
             let path = Path::new(&split.file);
-            let text = bundled::file(&self.manifest.name, &split.file).unwrap_or_default();
+            let text = alfm_datasets::file(&self.manifest.name, &split.file).unwrap_or_default();
             check_hash(path, text, split.sha256)?;
             let cells = table::read_jsonl(path, text, &Split::wanted(columns, true))?;
             return Split::from_cells(path, name, columns, cells, &self.schema);

@@ -21,7 +21,6 @@
 //! picture.
 
 pub mod arrays;
-mod bundled;
 mod catalog;
 mod cells;
 mod classes;

@@ -5,7 +5,7 @@ use alfm_core::{ClassId, ClassSchema, Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::classes::ClassEntry;
-use crate::{Columns, DataError, Hub, RepoId, bundled, classes};
+use crate::{Columns, DataError, Hub, RepoId, classes};
 
 /// What is known about a dataset: where it comes from, its classes, and how many items each has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,7 +109,7 @@ impl Manifest {
         let mut manifest: Self = toml::from_str(text)
             .map_err(|source| DataError::Manifest { name: name.to_owned(), source })?;
         if manifest.source == Source::Bundled
-            && let Some(text) = bundled::file(&manifest.name, "classes.json")
+            && let Some(text) = alfm_datasets::file(&manifest.name, "classes.json")
         {
             manifest.classes = classes::parse(Path::new("classes.json"), text)?;
         }
@@ -242,18 +242,21 @@ impl Manifest {
 mod tests {
     use super::*;
 
-    const AG_NEWS: &str = include_str!("../../../datasets/ag-news.toml");
+    fn ag_news() -> &'static str {
+        let found = alfm_datasets::MANIFESTS.iter().find(|(name, _)| *name == "ag-news.toml");
+        found.unwrap().1
+    }
 
     #[test]
     fn counts_for_another_number_of_classes_are_refused() {
-        let text = AG_NEWS.replace("[1900, 1900, 1900, 1900]", "[1900, 1900]");
+        let text = ag_news().replace("[1900, 1900, 1900, 1900]", "[1900, 1900]");
         let error = Manifest::parse("x", &text).unwrap_err();
         assert!(matches!(error, DataError::ManifestLength { expected: 4, got: 2, .. }), "{error}");
     }
 
     #[test]
     fn an_unknown_key_is_named() {
-        let error = Manifest::parse("x", &AG_NEWS.replace("licence", "license")).unwrap_err();
+        let error = Manifest::parse("x", &ag_news().replace("licence", "license")).unwrap_err();
         assert!(error.to_string().contains("license"), "{error}");
     }
 }
