@@ -54,3 +54,21 @@ pub fn file(dataset: &str, name: &str) -> Option<&'static str> {
 /// keys `pool`, `test` and `prompts`, 384 numbers a row, by `sentence-transformers/all-MiniLM-L6-v2`.
 pub const SUPPORT_INBOX_EMBEDDINGS: &[u8] =
     include_bytes!("../support-inbox/embeddings.safetensors");
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_manifest_is_left_out() {
+        let mut files: Vec<String> = std::fs::read_dir(env!("CARGO_MANIFEST_DIR"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".toml") && name != "Cargo.toml")
+            .collect();
+        files.sort();
+        let listed: Vec<&str> = MANIFESTS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(files, listed);
+    }
+}

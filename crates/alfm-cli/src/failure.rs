@@ -16,6 +16,8 @@ use alfm_select::acquire::AcquireError;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
+    Other(#[from] alfm_core::Error),
+    #[error(transparent)]
     Core(#[from] alfm_core::CoreError),
     #[error(transparent)]
     Data(#[from] DataError),
@@ -90,6 +92,9 @@ impl Failure {
                 | LlmError::Refused { .. }
                 | LlmError::GaveUp { .. },
             ) => 1.into(),
+            Self::Other(error) | Self::Lab(LabError::Other(error)) if !error.kind().is_usage() => {
+                1.into()
+            }
             Self::Lab(LabError::Stopped { .. } | LabError::File { .. }) => 1.into(),
             _ => 2.into(),
         }

@@ -1,7 +1,7 @@
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use alfm_core::{CoreError, Digest, SampleId};
+use alfm_core::{CoreError, Digest, Error, ErrorKind, SampleId};
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -12,6 +12,9 @@ pub enum DataError {
     /// A check of `alfm-core` failed.
     #[error(transparent)]
     Core(#[from] CoreError),
+    /// A file of a kind that this build does not read; the message names the feature that does.
+    #[error(transparent)]
+    Other(#[from] Error),
     /// A file that cannot be opened, read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {
@@ -239,7 +242,7 @@ pub enum DataError {
         /// Its file, and its row there.
         image: String,
         /// What is wrong with it.
-        source: image::ImageError,
+        source: Cause,
     },
     /// An image with more pixels than are allowed.
     #[error("{image}: {width} x {height} pixels, at most {limit} are decoded: scale it down")]
@@ -304,93 +307,6 @@ pub enum DataError {
     Unlabelled {
         /// The item.
         id: SampleId,
-    },
-    /// A merge into fewer than two or more classes than there are.
-    #[error("cannot merge {available} classes into {classes}: choose 2 to {available}")]
-    MergeClasses {
-        /// Classes asked for.
-        classes: usize,
-        /// Classes there are.
-        available: usize,
-    },
-    /// An imbalance factor below one, or one that empties a class.
-    #[error(
-        "imbalance factor {factor}: it must be at least 1 and, with {smallest} items in the smallest class, at most {smallest}"
-    )]
-    ImbalanceFactor {
-        /// The factor `rho`.
-        factor: f64,
-        /// Items of the smallest class.
-        smallest: usize,
-    },
-    /// A noise rate outside 0 to 1.
-    #[error("noise rate {rate}: it must lie in 0 to 1")]
-    NoiseRate {
-        /// The rate.
-        rate: f64,
-    },
-    /// A transition matrix that is not `K x K` with rows that are distributions.
-    #[error(
-        "noise matrix, row {row}: {values:?}: {classes} probabilities that sum to 1 are expected"
-    )]
-    NoiseMatrix {
-        /// The row.
-        row: usize,
-        /// Its values.
-        values: Vec<f64>,
-        /// Number of classes.
-        classes: usize,
-    },
-    /// Items for which the file of human labels says nothing.
-    #[error(
-        "{path} has no human label for {missing} of {items} items, the first is `{first}`: \
-         label them, leave them out of the pool, or say `missing = \"clean\"`",
-        path = path.display()
-    )]
-    HumanLabels {
-        /// The file.
-        path: PathBuf,
-        /// Items without human label.
-        missing: usize,
-        /// Items of the pool.
-        items: usize,
-        /// The first of them.
-        first: SampleId,
-    },
-    /// Clean labels beside human ones that are not those of the pool.
-    #[error(
-        "{labels}: the clean labels are not those of the data set for {differing} of {items} items, the first is \
-         `{first}`: {found}, not {expected}; rows or classes may be in another order"
-    )]
-    CleanLabel {
-        /// File and column or key.
-        labels: String,
-        /// Items that differ.
-        differing: usize,
-        /// Items of the pool.
-        items: usize,
-        /// The first that differs.
-        first: SampleId,
-        /// Its class in the file, after merging.
-        found: String,
-        /// Its class in the pool.
-        expected: String,
-    },
-    /// Human labels of nobody.
-    #[error("{path}: `label` is an empty list: name the column of at least one annotator", path = path.display())]
-    NoAnnotator {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Two rows for one item that disagree.
-    #[error("{path}: row {row} contradicts an earlier row for `{key}`: keep one", path = path.display())]
-    Contradiction {
-        /// The file.
-        path: PathBuf,
-        /// The later row, from 0.
-        row: usize,
-        /// The item's id or text.
-        key: String,
     },
     /// Text that names no array.
     #[error(
@@ -482,6 +398,14 @@ impl DataError {
         |source| Self::Io { path, source }
     }
 
+    /// A file that only the feature reads.
+    #[allow(dead_code, reason = "builds with every feature read everything")]
+    pub(crate) fn not_built(feature: &'static str, path: &Path) -> Self {
+        let message = format!("this build does not read it: build with `--features {feature}`");
+        Error::new(ErrorKind::Missing, message).in_file(path).into()
+    }
+
+    #[cfg(feature = "parquet")]
     pub(crate) fn parquet<E: Into<Cause>>(path: impl Into<PathBuf>) -> impl FnOnce(E) -> Self {
         let path = path.into();
         |source| Self::Parquet { path, source: source.into() }

@@ -21,57 +21,6 @@ pub enum LabError {
     /// An encoder that could not be trained.
     #[error("the encoder could not be trained")]
     Tuning(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Two inputs that belong together differ in length.
-    #[error("{got} {what} given, {expected} expected: give one per item, in the same order")]
-    Length {
-        /// The input of the wrong length.
-        what: &'static str,
-        /// Length expected.
-        expected: usize,
-        /// Length given.
-        got: usize,
-    },
-    /// A class outside the schema.
-    #[error("row {row}: {what} is class {class}, but there are {classes} classes, numbered from 0")]
-    ClassOutOfRange {
-        /// What kind of class it is.
-        what: &'static str,
-        /// The row.
-        row: usize,
-        /// The class.
-        class: usize,
-        /// Number of classes.
-        classes: usize,
-    },
-    /// The label counts of a curve do not increase.
-    #[error("point {point} of a curve is at {labels} labels, not more than the point before it")]
-    NotIncreasing {
-        /// The point, from 0.
-        point: usize,
-        /// Its number of labels.
-        labels: f64,
-    },
-    /// A value of a curve that is NaN or infinite.
-    #[error("point {point} of a curve is {value}: every value must be finite")]
-    NotFinite {
-        /// The point, from 0.
-        point: usize,
-        /// The value.
-        value: f64,
-    },
-    /// Curves that are averaged or compared were measured at different numbers of labels.
-    #[error(
-        "the curves to combine have different label counts ({first} and {other} at point {point}): \
-         use the same initial size, batch and rounds"
-    )]
-    Misaligned {
-        /// The first point that differs.
-        point: usize,
-        /// Labels there of the first curve (`0` where it has ended).
-        first: f64,
-        /// Labels there of the other (`0` where it has ended).
-        other: f64,
-    },
     /// A file that cannot be read or written.
     #[error("{action} {}: check that the folder exists and may be written", path.display())]
     File {
@@ -82,65 +31,12 @@ pub enum LabError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A line of a records file that is not a record.
-    #[error("{}, line {line}: not a run record of this version; delete the line or run again", path.display())]
-    Record {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What the parser said.
-        source: serde_json::Error,
-    },
     /// A record that cannot be written as JSON.
     #[error("a record cannot be written as JSON")]
     Json(#[from] serde_json::Error),
-    /// A table that cannot be read or written as CSV.
-    #[error("{}: not a table of curves of this version", path.display())]
-    Csv {
-        /// The file.
-        path: PathBuf,
-        /// What the reader said.
-        source: csv::Error,
-    },
-    /// A figure that could not be drawn.
-    #[error("figure `{title}` could not be drawn: {reason}")]
-    Figure {
-        /// Its title.
-        title: String,
-        /// What the drawing library said.
-        reason: String,
-    },
     /// Input that [`alfm_core`] refused.
     #[error(transparent)]
     Core(#[from] alfm_core::CoreError),
-    /// An experiment file that does not read.
-    #[error("the experiment file is wrong{hint}: {source}")]
-    Config {
-        /// The nearest known key, where a key is unknown.
-        hint: String,
-        /// What the parser said, with the line.
-        source: Box<toml::de::Error>,
-    },
-    /// A configuration that cannot be written.
-    #[error("the configuration cannot be written as TOML")]
-    WriteConfig(#[source] toml::ser::Error),
-    /// A number out of range.
-    #[error("`{name}` is {value}: it must be {rule}")]
-    Setting {
-        /// Its key.
-        name: &'static str,
-        /// The value given.
-        value: String,
-        /// What would be right.
-        rule: &'static str,
-    },
-    /// Two strategies that results could not tell apart.
-    #[error("two strategies are called `{label}`: give one of them a `label`")]
-    RepeatedStrategy {
-        /// What both are called.
-        label: String,
-    },
     /// The caller stopped the experiment.
     #[error("stopped after {finished} of {total} runs; the same command with --resume goes on")]
     Stopped {
@@ -158,9 +54,9 @@ pub enum LabError {
     /// The data could not be loaded or changed.
     #[error(transparent)]
     Data(#[from] alfm_data::DataError),
-    /// The oracle was asked for an item that it does not know.
+    /// What a simulation, an oracle, a measure or a file of records refused.
     #[error(transparent)]
-    Oracle(#[from] alfm_data::OracleError),
+    Other(#[from] alfm_core::Error),
     /// The small model could not be trained.
     #[error(transparent)]
     Learn(#[from] alfm_learn::LearnError),

@@ -5,9 +5,9 @@ use alfm_lab::experiment::{
     Embedder, ExperimentConfig, Schedule, Seeds, forget_runs, prepare, run_all,
 };
 use alfm_lab::record::{FinishedRun, RunRecord};
-use alfm_lab::results::write_results;
-use alfm_lab::summary::{Metric, groups};
-use alfm_lab::versus::savings_table;
+use alfm_report::results::write_results;
+use alfm_report::summary::{Metric, groups};
+use alfm_report::versus::savings_table;
 use alfm_select::acquire::compute::{Cpu, Device, open_device};
 use comfy_table::{Table, TableStyle};
 use serde_json::json;
@@ -155,7 +155,7 @@ fn summarise(runs: &[FinishedRun], out: &Path, as_json: bool) -> Result<(), Fail
 }
 
 /// Mean balanced test accuracy of each strategy after each round.
-fn accuracies(group: &alfm_lab::summary::Group<'_>) -> Result<String, Failure> {
+fn accuracies(group: &alfm_report::summary::Group<'_>) -> Result<String, Failure> {
     let mut table = Table::new();
     table.load_style(TableStyle::new());
     for (at, strategy) in group.strategies.iter().enumerate() {

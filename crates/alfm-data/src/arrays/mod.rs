@@ -4,11 +4,15 @@
 //! lists of equal length). Matrices are f16, bf16, f32 or f64 in C order; f32 in `.npy` and `.safetensors` is
 //! used where it lies, by memory map, and so are f16 and bf16 where class predictions are read; everything else
 //! is converted to f32 in memory.
+//!
+//! Safetensors are always read; `.npy`, `.npz` and parquet with the features `npy`, `npz` and `parquet`.
 
 mod element;
 mod ids;
 mod matrix;
+#[cfg(feature = "npy")]
 mod npy;
+#[cfg(feature = "parquet")]
 mod parquet;
 mod raw;
 mod safetensors;
@@ -31,6 +35,7 @@ use std::path::Path;
 use alfm_core::{ClassId, Matrix};
 
 use crate::DataError;
+use raw::RawArray;
 
 /// Reads a matrix of numbers; a memory map where the format allows.
 ///
@@ -52,12 +57,25 @@ use crate::DataError;
 /// [`DataError::ArrayLength`].
 pub fn read_matrix(spec: &ArraySpec) -> Result<FloatMatrix, DataError> {
     match spec {
-        ArraySpec::Npy { path } => FloatMatrix::from_raw(npy::read_npy(path)?),
-        ArraySpec::Npz { path, key } => FloatMatrix::from_raw(npy::read_npz(path, key)?),
-        ArraySpec::Safetensors { path, key } => {
-            FloatMatrix::from_raw(safetensors::read(path, key)?)
-        }
+        #[cfg(feature = "parquet")]
         ArraySpec::Parquet { path, column } => parquet::read_matrix(path, column),
+        other => FloatMatrix::from_raw(raw(other)?),
+    }
+}
+
+/// The array as it lies in its file, without a look at its elements.
+fn raw(spec: &ArraySpec) -> Result<RawArray, DataError> {
+    match spec {
+        ArraySpec::Safetensors { path, key } => safetensors::read(path, key),
+        #[cfg(feature = "npy")]
+        ArraySpec::Npy { path } => npy::read_npy(path),
+        #[cfg(not(feature = "npy"))]
+        ArraySpec::Npy { path } => Err(DataError::not_built("npy", path)),
+        #[cfg(feature = "npz")]
+        ArraySpec::Npz { path, key } => npy::read_npz(path, key),
+        #[cfg(not(feature = "npz"))]
+        ArraySpec::Npz { path, .. } => Err(DataError::not_built("npz", path)),
+        ArraySpec::Parquet { path, .. } => Err(DataError::not_built("parquet", path)),
     }
 }
 
@@ -84,16 +102,15 @@ pub fn read_labels(spec: &ArraySpec) -> Result<Vec<Option<ClassId>>, DataError> 
 /// Reads a vector of whole numbers, with the array's name.
 pub(crate) fn read_integers(spec: &ArraySpec) -> Result<(String, Vec<i64>), DataError> {
     match spec {
-        ArraySpec::Npy { path } => npy::read_npy(path)?.integers(),
-        ArraySpec::Npz { path, key } => npy::read_npz(path, key)?.integers(),
-        ArraySpec::Safetensors { path, key } => safetensors::read(path, key)?.integers(),
+        #[cfg(feature = "parquet")]
         ArraySpec::Parquet { path, column } => parquet::read_integers(path, column),
+        other => raw(other)?.integers(),
     }
 }
 
 /// Reads an array of bytes of a `.npz` file, with its shape.
 pub(crate) fn read_bytes(path: &Path, key: &str) -> Result<(Vec<usize>, Vec<u8>), DataError> {
-    let raw = npy::read_npz(path, key)?;
+    let raw = raw(&ArraySpec::Npz { path: path.into(), key: key.to_owned() })?;
     let bytes = raw.header.element.bytes(&raw.header.name, raw.bytes())?.to_vec();
     Ok((raw.header.shape, bytes))
 }
@@ -116,15 +133,11 @@ pub struct LabelMatrix {
 /// # Errors
 /// As [`read_labels`].
 pub fn read_label_matrix(spec: &ArraySpec) -> Result<LabelMatrix, DataError> {
-    let raw = match spec {
-        ArraySpec::Npy { path } => npy::read_npy(path)?,
-        ArraySpec::Npz { path, key } => npy::read_npz(path, key)?,
-        ArraySpec::Safetensors { path, key } => safetensors::read(path, key)?,
-        ArraySpec::Parquet { .. } => {
-            let labels = read_labels(spec)?;
-            return Ok(LabelMatrix { rows: labels.len(), labels, columns: 1 });
-        }
-    };
+    if let ArraySpec::Parquet { .. } = spec {
+        let labels = read_labels(spec)?;
+        return Ok(LabelMatrix { rows: labels.len(), labels, columns: 1 });
+    }
+    let raw = raw(spec)?;
     let (rows, columns) = raw.header.matrix_shape()?;
     let (name, numbers) = raw.numbers()?;
     Ok(LabelMatrix { labels: labels(&name, &numbers, columns)?, rows, columns })

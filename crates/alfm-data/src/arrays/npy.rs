@@ -1,6 +1,8 @@
+#[cfg(feature = "npz")]
 use std::io::Read;
 use std::path::Path;
 
+#[cfg(feature = "npz")]
 use npyz::npz::NpzArchive;
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 
@@ -21,6 +23,7 @@ pub(super) fn read_npy(path: &Path) -> Result<RawArray, DataError> {
 }
 
 /// Reads one array of a `.npz` file, which may be compressed, into memory.
+#[cfg(feature = "npz")]
 pub(super) fn read_npz(path: &Path, key: &str) -> Result<RawArray, DataError> {
     let failed = |source| DataError::Npy { path: path.into(), source };
     let mut archive = NpzArchive::open(path).map_err(failed)?;

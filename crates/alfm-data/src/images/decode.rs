@@ -11,7 +11,8 @@ use crate::DataError;
 
 /// Decodes a file's content; its first bytes, not its name, tell the format.
 pub(super) fn encoded(image: &Image, bytes: &[u8], max_pixels: u64) -> Result<RgbImage, DataError> {
-    let failed = |source| DataError::Image { image: image.to_string(), source };
+    let failed =
+        |source: ImageError| DataError::Image { image: image.to_string(), source: source.into() };
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|source| failed(source.into()))?;

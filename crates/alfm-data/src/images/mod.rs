@@ -1,8 +1,11 @@
 //! Images, kept encoded and decoded on demand.
 
+#[cfg(feature = "images")]
 mod decode;
 mod folder;
 mod npz;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod table;
 
 use std::fmt;
@@ -10,7 +13,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alfm_core::Digest;
+#[cfg(feature = "images")]
 use image::RgbImage;
+#[cfg(feature = "images")]
 use rayon::prelude::*;
 
 pub(crate) use folder::{Found, walk};
@@ -47,10 +52,11 @@ impl Image {
     /// An encoded image in memory; `origin` and `row` are what errors call it.
     ///
     /// ```
-    /// use alfm_data::{DataError, Image};
+    /// use alfm_data::Image;
     /// let image = Image::encoded("train.parquet", Some(3), *b"no image");
-    /// let error = image.decode().unwrap_err();
-    /// assert!(error.to_string().starts_with("train.parquet, row 3: not a readable image"));
+    /// assert_eq!(image.to_string(), "train.parquet, row 3");
+    /// # #[cfg(feature = "images")]
+    /// assert!(image.decode().unwrap_err().to_string().contains("row 3: not a readable image"));
     /// ```
     pub fn encoded(
         origin: impl AsRef<Path>,
@@ -116,6 +122,7 @@ impl Image {
     /// [`DataError::Image`] for what is no image or a truncated one, [`DataError::ImageSize`] for more than
     /// [`MAX_PIXELS`], before any of them is allocated. Files: [`DataError::Io`], and
     /// [`DataError::ContentHash`] if it is not the file that was loaded.
+    #[cfg(feature = "images")]
     pub fn decode(&self) -> Result<RgbImage, DataError> {
         self.decode_within(MAX_PIXELS)
     }
@@ -124,6 +131,7 @@ impl Image {
     ///
     /// # Errors
     /// As [`Image::decode`].
+    #[cfg(feature = "images")]
     pub fn decode_within(&self, max_pixels: u64) -> Result<RgbImage, DataError> {
         match &self.content {
             Content::Encoded(bytes) => decode::encoded(self, bytes, max_pixels),
@@ -135,12 +143,14 @@ impl Image {
     }
 
     /// Which of these cannot be decoded, and why, in their order: decodes every one, in parallel.
+    #[cfg(feature = "images")]
     pub fn unreadable(images: &[Self]) -> Vec<(usize, DataError)> {
         let check = |(row, image): (usize, &Self)| Some((row, image.decode().err()?));
         images.par_iter().enumerate().filter_map(check).collect()
     }
 
     /// The file's bytes, if they are still those that were hashed.
+    #[cfg(feature = "images")]
     fn read(&self) -> Result<Vec<u8>, DataError> {
         let path = &*self.origin;
         let bytes = std::fs::read(path).map_err(DataError::io(path))?;
@@ -150,6 +160,11 @@ impl Image {
             false => Err(DataError::ContentHash { path: path.into(), expected, got }),
         }
     }
+}
+
+/// Fails where this build cannot decode images, so that none is loaded.
+pub(crate) fn supported(path: &Path) -> Result<(), DataError> {
+    if cfg!(feature = "images") { Ok(()) } else { Err(DataError::not_built("images", path)) }
 }
 
 /// File and row, as errors call an image.

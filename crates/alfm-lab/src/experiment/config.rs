@@ -1,8 +1,9 @@
 //! The experiment file: `alfm run CONFIG.toml`.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
-use alfm_data::simulate::{Imbalance, Noise};
+use alfm_core::{Error, ErrorKind};
 use alfm_learn::LearnerConfig;
 use alfm_select::Strategy;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::one_or_many::one_or_many;
 use super::prior::PriorConfig;
 use crate::LabError;
+use crate::failure::none_of;
+use crate::simulate::{Imbalance, Noise};
 
 /// A simulation: the product of everything that is listed.
 ///
@@ -186,9 +189,9 @@ impl Seeds {
             Self::List(seeds) => seeds.len() as u64,
             Self::Range { count, .. } => *count,
         };
-        let wrong = |value, rule| Err(LabError::Setting { name: "seeds", value, rule });
+        let wrong = |value: String, rule| Err(setting("seeds", value, rule).into());
         match count {
-            0 => return Err(LabError::Empty { what: "seeds" }),
+            0 => return Err(none_of("seeds").into()),
             1..=MOST_SEEDS => {}
             count => return wrong(format!("{count} numbers"), "10000 at the most"),
         }
@@ -205,12 +208,12 @@ impl ExperimentConfig {
     /// Reads an experiment file.
     ///
     /// # Errors
-    /// [`LabError::Config`], which names the key that is wrong and the nearest known one, and as
-    /// [`ExperimentConfig::check`].
+    /// [`ErrorKind::Setting`] for a file that does not read, with the nearest known key for an unknown one and the
+    /// parser's message as its source, and as [`ExperimentConfig::check`].
     pub fn from_toml(text: &str) -> Result<Self, LabError> {
-        let config: Self = toml::from_str(text).map_err(|source| LabError::Config {
-            hint: nearest_key(source.message()),
-            source: Box::new(source),
+        let config: Self = toml::from_str(text).map_err(|source| {
+            let message = format!("the experiment file is wrong{}", nearest_key(source.message()));
+            Error::new(ErrorKind::Setting, message).because(source)
         })?;
         config.check()?;
         Ok(config)
@@ -219,16 +222,18 @@ impl ExperimentConfig {
     /// The whole configuration, defaults included, as a file that reads back.
     ///
     /// # Errors
-    /// [`LabError::WriteConfig`] for a value that TOML cannot hold.
-    pub fn to_toml(&self) -> Result<String, LabError> {
-        toml::to_string(self).map_err(LabError::WriteConfig)
+    /// [`ErrorKind::Setting`] for a value that TOML cannot hold.
+    pub fn to_toml(&self) -> Result<String, Error> {
+        let message = "the configuration cannot be written as TOML";
+        toml::to_string(self)
+            .map_err(|source| Error::new(ErrorKind::Setting, message).because(source))
     }
 
     /// Checks what the types cannot.
     ///
     /// # Errors
-    /// [`LabError::Empty`] for an empty list, [`LabError::Setting`] for a number out of range or a seed given twice,
-    /// [`LabError::RepeatedStrategy`] for two strategies under one label.
+    /// [`ErrorKind::Missing`] for an empty list; [`ErrorKind::Setting`] for a number out of range, a seed given twice or
+    /// two strategies under one label.
     pub fn check(&self) -> Result<(), LabError> {
         self.seeds.check()?;
         let lists = [
@@ -238,7 +243,7 @@ impl ExperimentConfig {
             ("learners", self.learner.len()),
         ];
         if let Some((what, _)) = lists.into_iter().find(|(_, length)| *length == 0) {
-            return Err(LabError::Empty { what });
+            return Err(none_of(what).into());
         }
         for (name, value) in [
             ("initial", self.initial),
@@ -247,27 +252,37 @@ impl ExperimentConfig {
             ("annotators", self.annotators),
         ] {
             if value == 0 {
-                return Err(LabError::Setting { name, value: "0".into(), rule: "at least 1" });
+                return Err(setting(name, "0", "at least 1").into());
             }
         }
         let weight = self.pseudo_label_weight;
         if !(weight.is_finite() && weight > 0.0) {
-            let (name, rule) = ("pseudo_label_weight", "a finite number above 0");
-            return Err(LabError::Setting { name, value: weight.to_string(), rule });
+            let rule = "a finite number above 0";
+            return Err(setting("pseudo_label_weight", weight, rule).into());
         }
         self.learner.iter().try_for_each(LearnerConfig::check)?;
         let Dropout { passes, rate } = self.dropout;
         if passes == 0 || !(0.0..1.0).contains(&rate) {
-            let (name, value) = ("dropout", format!("{passes} passes at {rate}"));
-            return Err(LabError::Setting { name, value, rule: "some passes at a rate in [0, 1)" });
+            let value = format!("{passes} passes at {rate}");
+            return Err(setting("dropout", value, "some passes at a rate in [0, 1)").into());
         }
         let mut labels: Vec<&str> = self.strategies.iter().map(Strategy::label).collect();
         labels.sort_unstable();
         match labels.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(LabError::RepeatedStrategy { label: pair[0].into() }),
+            Some(pair) => {
+                let label = pair[0];
+                let message =
+                    format!("two strategies are called `{label}`: give one of them a `label`");
+                Err(Error::new(ErrorKind::Setting, message).into())
+            }
             None => Ok(()),
         }
     }
+}
+
+/// A number that is out of range.
+fn setting(name: &str, value: impl Display, rule: &str) -> Error {
+    Error::new(ErrorKind::Setting, format!("`{name}` is {value}: it must be {rule}"))
 }
 
 /// The known key that is most like the unknown one of a parser's message.

@@ -5,7 +5,6 @@ use std::time::Instant;
 use alfm_core::{
     ClassId, CoreError, Label, Matrix, MatrixView, Predictions, SampleId, ScoreKind, SeedTree,
 };
-use alfm_data::{Oracle, SimulatedOracle};
 use alfm_learn::{Classifier, Learner, LearnerConfig, LinearLayer, out_of_fold};
 use alfm_select::acquire::compute::Device;
 use alfm_select::acquire::{Input, LinearHead};
@@ -19,6 +18,7 @@ use super::training::Training;
 use super::tuning::{PoolExamples, Tuned};
 use crate::LabError;
 use crate::metrics::{Scores, class_counts, diverged, majority_class, minority_labels};
+use crate::oracle::{Oracle, SimulatedOracle};
 use crate::record::{FinishedRun, FreeLabels, LabelsOnlyAccuracy, RoundRecord, RunRecord, Seconds};
 
 /// Runs one strategy with one seed (protocol section 1).
@@ -298,7 +298,7 @@ impl<'a> Run<'a> {
     ) -> Result<RoundRecord, LabError> {
         let classes = self.classes();
         let scores = |predicted: &Matrix, clean: &[ClassId]| {
-            Scores::measure(&probabilities(predicted)?, clean, self.majority)
+            Ok::<_, LabError>(Scores::measure(&probabilities(predicted)?, clean, self.majority)?)
         };
         let rows = self.labelled_rows();
         let clean: Vec<ClassId> = rows.iter().map(|(row, _)| self.task.clean[*row]).collect();

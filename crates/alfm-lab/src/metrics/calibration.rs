@@ -1,6 +1,6 @@
-use alfm_core::{ClassId, Predictions};
+use alfm_core::{ClassId, Error, Predictions};
 
-use crate::LabError;
+use crate::failure::{length, none_of};
 
 /// Bins of equal width on `(0, 1]` for the calibration error.
 const BINS: usize = 15;
@@ -13,11 +13,12 @@ const FLOOR: f64 = 1e-30;
 /// Probabilities are floored at `1e-30`, so that one certain mistake does not make the mean infinite.
 ///
 /// # Errors
-/// [`LabError::Length`] or [`LabError::ClassOutOfRange`] if `clean` does not fit, [`LabError::Empty`].
+/// [`ErrorKind::Input`](alfm_core::ErrorKind) if `clean` does not fit, [`ErrorKind::Missing`](alfm_core::ErrorKind)
+/// without items.
 pub fn negative_log_likelihood(
     predictions: &Predictions<'_>,
     clean: &[ClassId],
-) -> Result<f64, LabError> {
+) -> Result<f64, Error> {
     check(predictions, clean)?;
     let mut buffer = Vec::new();
     let sum: f64 = clean
@@ -39,7 +40,7 @@ pub fn negative_log_likelihood(
 pub fn expected_calibration_error(
     predictions: &Predictions<'_>,
     clean: &[ClassId],
-) -> Result<f64, LabError> {
+) -> Result<f64, Error> {
     check(predictions, clean)?;
     // Of each bin: sum of confidences minus number of right items. Its absolute value is |B| |acc - conf|.
     let mut gaps = [0.0f64; BINS];
@@ -53,13 +54,12 @@ pub fn expected_calibration_error(
     Ok(gaps.iter().map(|gap| gap.abs()).sum::<f64>() / clean.len() as f64)
 }
 
-fn check(predictions: &Predictions<'_>, clean: &[ClassId]) -> Result<(), LabError> {
+fn check(predictions: &Predictions<'_>, clean: &[ClassId]) -> Result<(), Error> {
     if clean.is_empty() {
-        return Err(LabError::Empty { what: "items to measure" });
+        return Err(none_of("items to measure"));
     }
     if clean.len() != predictions.rows() {
-        let (expected, got) = (clean.len(), predictions.rows());
-        return Err(LabError::Length { what: "predictions", expected, got });
+        return Err(length("predictions", clean.len(), predictions.rows()));
     }
     super::class_counts(clean, predictions.classes()).map(drop)
 }

@@ -1,7 +1,7 @@
-use alfm_core::{ClassId, CoreError};
+use alfm_core::{ClassId, CoreError, Error, ErrorKind};
 
 use super::class_counts;
-use crate::LabError;
+use crate::failure::{length, none_of};
 
 /// What a class without items in the set does to balanced accuracy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -22,7 +22,7 @@ pub enum BalancedMode {
 /// let confusion = Confusion::new(&classes([0, 0, 0, 1]), &classes([0, 0, 1, 1]), 2)?;
 /// assert_eq!(confusion.accuracy(), 0.75);
 /// assert!((confusion.balanced_accuracy(BalancedMode::Present) - (2.0 / 3.0 + 1.0) / 2.0).abs() < 1e-12);
-/// # Ok::<(), alfm_lab::LabError>(())
+/// # Ok::<(), alfm_lab::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confusion {
@@ -35,18 +35,14 @@ impl Confusion {
     /// Counts `N` items. `O(N)` time, `O(K^2)` memory.
     ///
     /// # Errors
-    /// [`LabError::Empty`] without items, [`LabError::Length`] if the two differ in length,
-    /// [`LabError::ClassOutOfRange`] for the first class that is none of the `classes`.
-    pub fn new(clean: &[ClassId], predicted: &[ClassId], classes: usize) -> Result<Self, LabError> {
+    /// [`ErrorKind::Missing`] without items; [`ErrorKind::Input`] if the two differ in length, and for the first class
+    /// that is none of the `classes`.
+    pub fn new(clean: &[ClassId], predicted: &[ClassId], classes: usize) -> Result<Self, Error> {
         if clean.is_empty() {
-            return Err(LabError::Empty { what: "items to measure" });
+            return Err(none_of("items to measure"));
         }
         if clean.len() != predicted.len() {
-            return Err(LabError::Length {
-                what: "predictions",
-                expected: clean.len(),
-                got: predicted.len(),
-            });
+            return Err(length("predictions", clean.len(), predicted.len()));
         }
         class_counts(clean, classes)?;
         class_counts(predicted, classes)?;
@@ -108,12 +104,13 @@ impl Confusion {
     /// A side without items is left out, so that the number stays the accuracy of the side that is there.
     ///
     /// # Errors
-    /// [`LabError::Core`] if `majority` is no class.
-    pub fn galaxy_accuracy(&self, majority: ClassId) -> Result<f64, LabError> {
+    /// [`ErrorKind::Input`] if `majority` is no class.
+    pub fn galaxy_accuracy(&self, majority: ClassId) -> Result<f64, Error> {
         let majority = majority.index();
         if majority >= self.classes {
             let class = ClassId::from_index(majority);
-            return Err(CoreError::UnknownClass { class, classes: self.classes }.into());
+            let unknown = CoreError::UnknownClass { class, classes: self.classes };
+            return Err(Error::new(ErrorKind::Input, unknown.to_string()));
         }
         let minorities = || (0..self.classes).filter(|class| *class != majority);
         let right = minorities().map(|class| self.right(class)).sum();
@@ -206,11 +203,15 @@ mod tests {
 
     #[test]
     fn bad_input_is_refused() {
-        assert!(matches!(Confusion::new(&[], &[], 2), Err(LabError::Empty { .. })));
+        let none = Confusion::new(&[], &[], 2).unwrap_err();
+        assert_eq!(none.kind(), ErrorKind::Missing);
         let short = Confusion::new(&ids(&[0, 1]), &ids(&[0]), 2);
-        assert!(matches!(short, Err(LabError::Length { expected: 2, got: 1, .. })));
+        let short = short.unwrap_err().to_string();
+        assert!(short.starts_with("1 predictions given, 2 expected"), "{short}");
         let outside = Confusion::new(&ids(&[0, 1]), &ids(&[0, 2]), 2);
-        assert!(matches!(outside, Err(LabError::ClassOutOfRange { row: 1, class: 2, .. })));
+        let outside = outside.unwrap_err();
+        assert_eq!(outside.row(), Some(1));
+        assert!(outside.to_string().contains("class 2, but there are 2 classes"), "{outside}");
         assert!(protocol(3).galaxy_accuracy(ClassId::new(3)).is_err());
     }
 

@@ -6,13 +6,11 @@
 mod calibration;
 mod confusion;
 
-use alfm_core::{ClassId, Predictions};
+use alfm_core::{ClassId, Error, ErrorKind, Predictions};
 use serde::{Deserialize, Serialize};
 
 pub use calibration::{expected_calibration_error, negative_log_likelihood};
 pub use confusion::{BalancedMode, Confusion};
-
-use crate::LabError;
 
 /// All metrics of one set of items, as they are recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,12 +46,12 @@ impl Scores {
     /// `O(N K)` time, `O(K^2)` memory.
     ///
     /// # Errors
-    /// As [`Confusion::new`], and [`LabError::Core`] for a `majority` outside the classes.
+    /// As [`Confusion::new`], and [`ErrorKind::Input`] for a `majority` outside the classes.
     pub fn measure(
         predictions: &Predictions<'_>,
         clean: &[ClassId],
         majority: ClassId,
-    ) -> Result<Self, LabError> {
+    ) -> Result<Self, Error> {
         let predicted: Vec<ClassId> =
             (0..predictions.rows()).map(|row| predictions.argmax(row)).collect();
         let confusion = Confusion::new(clean, &predicted, predictions.classes())?;
@@ -76,17 +74,18 @@ impl Scores {
 /// Items of each class: `counts[k] = #{i : y_i = k}`.
 ///
 /// # Errors
-/// [`LabError::ClassOutOfRange`] for the first label that is no class.
-pub fn class_counts(labels: &[ClassId], classes: usize) -> Result<Vec<usize>, LabError> {
+/// [`ErrorKind::Input`] for the first label that is no class.
+pub fn class_counts(labels: &[ClassId], classes: usize) -> Result<Vec<usize>, Error> {
     let mut counts = vec![0; classes];
     for (row, label) in labels.iter().enumerate() {
         let class = label.index();
-        *counts.get_mut(class).ok_or(LabError::ClassOutOfRange {
-            what: "label",
-            row,
-            class,
-            classes,
-        })? += 1;
+        let outside = || {
+            let message = format!(
+                "row {row}: label is class {class}, but there are {classes} classes, numbered from 0"
+            );
+            Error::new(ErrorKind::Input, message).at_row(row)
+        };
+        *counts.get_mut(class).ok_or_else(outside)? += 1;
     }
     Ok(counts)
 }

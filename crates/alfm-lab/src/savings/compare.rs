@@ -1,9 +1,9 @@
 use std::fmt;
 
-use alfm_core::SeedTree;
+use alfm_core::{Error, SeedTree};
 
 use super::{Curve, Interval, Reach, bootstrap, mean};
-use crate::LabError;
+use crate::failure::{length, none_of};
 
 /// The quality at which labels are compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,24 +85,24 @@ pub struct Comparison {
 /// `O(R S T)` for `R` resamples of `S` trials with `T` points (`T^2` for [`Target::Largest`]).
 ///
 /// ```
-/// use alfm_core::SeedTree;
+/// use alfm_core::{Error, SeedTree};
 /// use alfm_lab::savings::{Curve, Saving, Target, compare};
 /// let n: Vec<f64> = (1..=5).map(|point| 100.0 * f64::from(point)).collect();
 /// let ours = Curve::new(n.clone(), vec![0.50, 0.70, 0.82, 0.81, 0.85])?;
 /// let theirs = Curve::new(n, vec![0.50, 0.60, 0.58, 0.70, 0.80])?;
 /// let got = compare(&[ours], &[theirs], Target::TheirBest, &SeedTree::new(0))?;
 /// assert_eq!(got.saving.to_string(), "43 %"); // 1 - 283.33 / 500
-/// # Ok::<(), alfm_lab::LabError>(())
+/// # Ok::<(), alfm_core::Error>(())
 /// ```
 ///
 /// # Errors
-/// [`LabError::Length`] if the numbers of trials differ, otherwise as [`Curve::mean`].
+/// [`ErrorKind::Input`](alfm_core::ErrorKind) if the numbers of trials differ, otherwise as [`Curve::mean`].
 pub fn compare(
     ours: &[Curve],
     theirs: &[Curve],
     target: Target,
     seed: &SeedTree,
-) -> Result<Comparison, LabError> {
+) -> Result<Comparison, Error> {
     paired(ours, theirs)?;
     let (level, a, b) = reach(&Curve::mean(ours)?, &Curve::mean(theirs)?, target);
     let interval = bootstrap(ours.len(), seed, |drawn| {
@@ -126,7 +126,7 @@ pub fn area_difference(
     ours: &[Curve],
     theirs: &[Curve],
     seed: &SeedTree,
-) -> Result<(f64, Option<Interval>), LabError> {
+) -> Result<(f64, Option<Interval>), Error> {
     paired(ours, theirs)?;
     let differences: Vec<f64> = ours.iter().zip(theirs).map(|(a, b)| a.area() - b.area()).collect();
     let interval = bootstrap(differences.len(), seed, |drawn| {
@@ -135,18 +135,17 @@ pub fn area_difference(
     Ok((mean(&differences), interval))
 }
 
-fn paired(ours: &[Curve], theirs: &[Curve]) -> Result<(), LabError> {
+fn paired(ours: &[Curve], theirs: &[Curve]) -> Result<(), Error> {
     if ours.is_empty() {
-        return Err(LabError::Empty { what: "trials to compare" });
+        return Err(none_of("trials to compare"));
     }
     if ours.len() != theirs.len() {
-        let (expected, got) = (ours.len(), theirs.len());
-        return Err(LabError::Length { what: "trials of the other strategy", expected, got });
+        return Err(length("trials of the other strategy", ours.len(), theirs.len()));
     }
     Ok(())
 }
 
-fn resample(trials: &[Curve], drawn: &[usize]) -> Result<Curve, LabError> {
+fn resample(trials: &[Curve], drawn: &[usize]) -> Result<Curve, Error> {
     Curve::mean(&drawn.iter().map(|trial| trials[*trial].clone()).collect::<Vec<_>>())
 }
 

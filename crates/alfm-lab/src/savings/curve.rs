@@ -1,7 +1,9 @@
 use std::fmt;
 
+use alfm_core::{Error, ErrorKind};
+
 use super::mean;
-use crate::LabError;
+use crate::failure::{length, none_of};
 
 /// A learning curve: a metric at increasing numbers of labels.
 ///
@@ -11,7 +13,7 @@ use crate::LabError;
 /// assert_eq!(curve.labels_to(0.6), Reach::At(150.0));
 /// assert_eq!(curve.labels_to(0.8), Reach::Beyond(300.0));
 /// assert!((curve.area() - 0.625).abs() < 1e-12);
-/// # Ok::<(), alfm_lab::LabError>(())
+/// # Ok::<(), alfm_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
@@ -41,22 +43,27 @@ impl Curve {
     /// Checks a curve of at least one point.
     ///
     /// # Errors
-    /// [`LabError::Empty`], [`LabError::Length`], [`LabError::NotIncreasing`] or [`LabError::NotFinite`].
-    pub fn new(labels: Vec<f64>, values: Vec<f64>) -> Result<Self, LabError> {
+    /// [`ErrorKind::Missing`] without points; [`ErrorKind::Input`] for another number of values than of labels, labels
+    /// that do not increase, or a value that is not finite.
+    pub fn new(labels: Vec<f64>, values: Vec<f64>) -> Result<Self, Error> {
         if labels.is_empty() {
-            return Err(LabError::Empty { what: "points of a curve" });
+            return Err(none_of("points of a curve"));
         }
         if labels.len() != values.len() {
-            let (expected, got) = (labels.len(), values.len());
-            return Err(LabError::Length { what: "values of a curve", expected, got });
+            return Err(length("values of a curve", labels.len(), values.len()));
         }
         for (point, value) in values.iter().enumerate() {
             if !value.is_finite() {
-                return Err(LabError::NotFinite { point, value: *value });
+                let message =
+                    format!("point {point} of a curve is {value}: every value must be finite");
+                return Err(Error::new(ErrorKind::Input, message).at_row(point));
             }
             let labels_here = labels[point];
             if !labels_here.is_finite() || (point > 0 && labels_here <= labels[point - 1]) {
-                return Err(LabError::NotIncreasing { point, labels: labels_here });
+                let message = format!(
+                    "point {point} of a curve is at {labels_here} labels, not more than the point before it"
+                );
+                return Err(Error::new(ErrorKind::Input, message).at_row(point));
             }
         }
         Ok(Self { labels, values })
@@ -143,8 +150,8 @@ impl Curve {
     /// The mean curve over trials.
     ///
     /// # Errors
-    /// [`LabError::Empty`] without curves, [`LabError::Misaligned`] if their label counts differ.
-    pub fn mean(trials: &[Self]) -> Result<Self, LabError> {
+    /// [`ErrorKind::Missing`] without curves, [`ErrorKind::Input`] if their label counts differ.
+    pub fn mean(trials: &[Self]) -> Result<Self, Error> {
         Self::combine(trials, |values| mean(values))
     }
 
@@ -152,7 +159,7 @@ impl Curve {
     ///
     /// # Errors
     /// As [`Curve::mean`].
-    pub fn median(trials: &[Self]) -> Result<Self, LabError> {
+    pub fn median(trials: &[Self]) -> Result<Self, Error> {
         Self::combine(trials, |values| {
             values.sort_by(f64::total_cmp);
             let upper = values.len() / 2;
@@ -165,7 +172,7 @@ impl Curve {
     ///
     /// # Errors
     /// As [`Curve::mean`].
-    pub fn standard_errors(trials: &[Self]) -> Result<Option<Vec<f64>>, LabError> {
+    pub fn standard_errors(trials: &[Self]) -> Result<Option<Vec<f64>>, Error> {
         if trials.len() < 2 {
             return Ok(None);
         }
@@ -176,9 +183,9 @@ impl Curve {
     fn combine(
         trials: &[Self],
         mut of_point: impl FnMut(&mut [f64]) -> f64,
-    ) -> Result<Self, LabError> {
+    ) -> Result<Self, Error> {
         let Some(first) = trials.first() else {
-            return Err(LabError::Empty { what: "curves to combine" });
+            return Err(none_of("curves to combine"));
         };
         trials.iter().try_for_each(|other| first.aligned(other))?;
         let mut column = vec![0.0; trials.len()];
@@ -192,13 +199,18 @@ impl Curve {
     }
 
     /// Whether two curves were measured at the same label counts.
-    fn aligned(&self, other: &Self) -> Result<(), LabError> {
+    fn aligned(&self, other: &Self) -> Result<(), Error> {
         let points = self.labels.len().max(other.labels.len());
         let at = |curve: &Self, point: usize| curve.labels.get(point).copied().unwrap_or(0.0);
         match (0..points).find(|point| at(self, *point) != at(other, *point)) {
             None => Ok(()),
             Some(point) => {
-                Err(LabError::Misaligned { point, first: at(self, point), other: at(other, point) })
+                let (first, other) = (at(self, point), at(other, point));
+                let message = format!(
+                    "the curves to combine have different label counts ({first} and {other} at point {point}): use the \
+                     same initial size, batch and rounds"
+                );
+                Err(Error::new(ErrorKind::Input, message).at_row(point))
             }
         }
     }
@@ -257,14 +269,15 @@ mod tests {
 
     #[test]
     fn bad_curves_are_refused() {
-        assert!(matches!(Curve::new(vec![], vec![]), Err(LabError::Empty { .. })));
-        assert!(matches!(Curve::new(vec![1.0], vec![]), Err(LabError::Length { .. })));
+        let refused = |curve: Result<Curve, Error>| curve.unwrap_err().to_string();
+        assert!(refused(Curve::new(vec![], vec![])).starts_with("there are no points"));
+        assert!(refused(Curve::new(vec![1.0], vec![])).starts_with("0 values of a curve given, 1"));
         let flat = Curve::new(vec![2.0, 2.0], vec![0.1, 0.2]);
-        assert!(matches!(flat, Err(LabError::NotIncreasing { point: 1, .. })));
+        assert!(refused(flat).starts_with("point 1 of a curve is at"));
         let missing = Curve::new(vec![1.0], vec![f64::NAN]);
-        assert!(matches!(missing, Err(LabError::NotFinite { point: 0, .. })));
+        assert!(refused(missing).starts_with("point 0 of a curve is NaN"));
         let misaligned = Curve::mean(&[curve(&[0.1, 0.2]), curve(&[0.1])]);
-        assert!(matches!(misaligned, Err(LabError::Misaligned { point: 1, .. })));
+        assert!(refused(misaligned).contains("at point 1"));
         assert!(Curve::mean(&[]).is_err());
     }
 

@@ -1,7 +1,6 @@
 use alfm_core::{Matrix, ScoreKind};
 use alfm_data::arrays::{read_label_matrix, read_matrix};
 use alfm_data::read_label_column;
-use alfm_data::simulate::Construction;
 use alfm_prior::weak_labels::Votes;
 use alfm_prior::{
     Calibrator, LabelShift, Reliability, ensemble, from_hard_labels, from_matrix, rotated, uniform,
@@ -11,6 +10,7 @@ use alfm_prior::{
 use super::source::Source;
 use crate::LabError;
 use crate::experiment::prior::PriorConfig;
+use crate::simulate::Construction;
 
 impl Source {
     /// The prior, summed over classes that were merged.
