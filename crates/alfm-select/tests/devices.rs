@@ -3,7 +3,7 @@
 #![cfg(any(feature = "wgpu", feature = "cuda"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use alfm_select::acquire::compute::open_device;
+use alfm_kernels::device::open_device;
 use alfm_select::core::{Matrix, ScoreKind, SeedTree};
 use alfm_select::{
     ClassId, ClassSchema, LabelsOnly, MatrixView, PoolState, Predictions, Round, SampleId,
