@@ -12,7 +12,7 @@
 use alfm_core::{ClassId, MatrixView, Predictions, SampleId, ScoreKind, SeedTree};
 use alfm_data::{Dataset, Hub};
 use alfm_embed::{BertEncoder, TextEncoder};
-use alfm_learn::{Classifier, Examples, LearnError, LearnerConfig};
+use alfm_learn::{Classifier, Error, Examples, LearnerConfig};
 use alfm_prior::{ClassPrompts, DEFAULT_TEMPERATURE, zero_shot};
 use alfm_select::{CleanSet, PoolState, Selector, Strategy};
 
@@ -81,7 +81,7 @@ fn train(
     embeddings: MatrixView<'_>,
     classes: usize,
     round: u64,
-) -> Result<Box<dyn Classifier>, LearnError> {
+) -> Result<Box<dyn Classifier>, Error> {
     let told = selector.ids().iter().enumerate();
     let told = told.filter_map(|(row, id)| Some((row, selector.labels().class(id)?)));
     let (rows, labels): (Vec<usize>, Vec<ClassId>) =

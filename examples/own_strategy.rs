@@ -6,12 +6,11 @@
 
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
-use std::error::Error;
 use std::sync::Arc;
 
-use alfm_core::{CoreError, Predictions, SeedTree};
+use alfm_core::{Predictions, SeedTree};
 use alfm_select::acquire::{
-    AcquireError, Acquisition, Input, Needs, Options, Pick, Pool, Request, build_among,
+    Acquisition, Error, Input, Needs, Options, Pick, Pool, Request, build_among,
 };
 
 /// Doubt times length: `(1 - max_k p_k) sqrt(words)`.
@@ -32,11 +31,11 @@ impl Acquisition for LongAndDoubtful {
     }
 
     // `budget` is at least 1 and at most the number of candidates: the rows without a label.
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let expected = request.pool.rows();
         let got = self.words.len();
         if expected != got {
-            return Err(CoreError::RowCount { what: "words", expected, got }.into());
+            return Err(Error::row_count("words", expected, got));
         }
         let model = request.model()?;
         let mut buffer = Vec::new();
@@ -53,7 +52,7 @@ impl Acquisition for LongAndDoubtful {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let texts = ["no", "it depends on what you want", "yes, if it rains", "never on a Sunday"];
     let words = texts.iter().map(|text| text.split_whitespace().count()).collect();
     let model = Predictions::probabilities(&[0.6, 0.4, 0.7, 0.3, 0.2, 0.8, 0.5, 0.5], 4, 2)?;

@@ -1,12 +1,11 @@
 //! A synthetic pool as `.npy` files, for this program and for others.
 
-use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Result};
 use std::path::Path;
 
 use alfm_core::ClassId;
-use alfm_data::DataError;
+use alfm_data::Error;
 use alfm_data::arrays::{ArraySpec, FloatMatrix, read_labels, read_matrix};
 use npyz::{AutoSerialize, WriteOptions, WriterBuilder};
 
@@ -49,7 +48,7 @@ fn save<T: AutoSerialize>(
 ///
 /// # Errors
 /// As [`read_matrix`].
-pub fn model(folder: &Path) -> std::result::Result<FloatMatrix, DataError> {
+pub fn model(folder: &Path) -> std::result::Result<FloatMatrix, Error> {
     read_matrix(&spec(folder, MODEL))
 }
 
@@ -57,7 +56,7 @@ pub fn model(folder: &Path) -> std::result::Result<FloatMatrix, DataError> {
 ///
 /// # Errors
 /// As [`read_matrix`].
-pub fn embeddings(folder: &Path) -> std::result::Result<FloatMatrix, DataError> {
+pub fn embeddings(folder: &Path) -> std::result::Result<FloatMatrix, Error> {
     read_matrix(&spec(folder, EMBEDDINGS))
 }
 
@@ -65,7 +64,7 @@ pub fn embeddings(folder: &Path) -> std::result::Result<FloatMatrix, DataError> 
 ///
 /// # Errors
 /// As [`read_labels`].
-pub fn observed(folder: &Path) -> std::result::Result<Vec<Option<ClassId>>, DataError> {
+pub fn observed(folder: &Path) -> std::result::Result<Vec<Option<ClassId>>, Error> {
     read_labels(&spec(folder, LABELS))
 }
 
@@ -73,7 +72,7 @@ pub fn observed(folder: &Path) -> std::result::Result<Vec<Option<ClassId>>, Data
 ///
 /// # Errors
 /// As [`read_labels`], and for a row without a class.
-pub fn truth(folder: &Path) -> std::result::Result<Vec<ClassId>, Box<dyn Error>> {
+pub fn truth(folder: &Path) -> std::result::Result<Vec<ClassId>, Box<dyn std::error::Error>> {
     let classes: Option<Vec<ClassId>> = read_labels(&spec(folder, TRUTH))?.into_iter().collect();
     classes.ok_or_else(|| format!("{TRUTH} has a row without a class").into())
 }

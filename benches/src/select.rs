@@ -1,4 +1,4 @@
-use alfm_acquire::{AcquireError, Acquisition, Pick, Pool, select_with_oracle};
+use alfm_acquire::{Acquisition, Error, Pick, Pool, select_with_oracle};
 use alfm_core::{ClassId, SeedTree};
 
 /// One batch; a strategy that asks within the batch gets one answer at a time, out of `truth`.
@@ -10,7 +10,7 @@ pub fn select(
     pool: &Pool<'_>,
     budget: usize,
     truth: &[ClassId],
-) -> Result<Vec<Pick>, AcquireError> {
+) -> Result<Vec<Pick>, Error> {
     let seed = SeedTree::new(0);
     let mut oracle = |rows: &[usize]| Some(rows.iter().map(|row| truth[*row]).collect());
     match strategy.interactive() {

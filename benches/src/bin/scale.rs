@@ -2,12 +2,11 @@
 //!
 //! Files that `scale make` writes are what the programs in `benches/peers` read, too.
 
-use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use alfm_acquire::{AcquireError, Acquisition, Input, Pick, Pool, find};
+use alfm_acquire::{Acquisition, Error, Input, Pick, Pool, find};
 use alfm_benches::{Shape, files, memory, select};
 use alfm_core::{ClassId, Digest, MatrixView, Predictions};
 use alfm_kernels::device::open_device;
@@ -73,12 +72,12 @@ struct Task {
 }
 
 impl Task {
-    fn strategies(&self) -> Result<Vec<Box<dyn Acquisition>>, AcquireError> {
+    fn strategies(&self) -> Result<Vec<Box<dyn Acquisition>>, Error> {
         self.strategy.iter().map(|name| find(name)).collect()
     }
 
     /// Whether any of the strategies needs it.
-    fn needs(&self, input: Input) -> Result<bool, AcquireError> {
+    fn needs(&self, input: Input) -> Result<bool, Error> {
         Ok(self.strategies()?.iter().any(|strategy| strategy.needs().contains(input)))
     }
 }
@@ -100,7 +99,7 @@ struct Line<'a> {
     picks: String,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     match Args::parse().command {
         Command::Make { folder, shape } => Ok(files::write(&folder, &shape)?),
         Command::Run { folder, task } => run(&folder, &task),
@@ -114,7 +113,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Only what the strategy needs is read, as a user would.
-fn run(folder: &Path, task: &Task) -> Result<(), Box<dyn Error>> {
+fn run(folder: &Path, task: &Task) -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let (observed, truth) = (files::observed(folder)?, files::truth(folder)?);
     let model = task.needs(Input::Model)?.then(|| files::model(folder)).transpose()?;
@@ -131,7 +130,7 @@ fn run(folder: &Path, task: &Task) -> Result<(), Box<dyn Error>> {
     measure(task, &pool, &truth, start.elapsed().as_secs_f64())
 }
 
-fn grow(task: &Task, shape: &Shape) -> Result<(), Box<dyn Error>> {
+fn grow(task: &Task, shape: &Shape) -> Result<(), Box<dyn std::error::Error>> {
     let truth = shape.truth();
     let observed = shape.observed(&truth);
     let model = task.needs(Input::Model)?.then(|| shape.probabilities(&truth));
@@ -154,7 +153,7 @@ fn measure(
     pool: &Pool<'_>,
     truth: &[ClassId],
     load_seconds: f64,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<(), Box<dyn std::error::Error>> {
     let mut out = task.picks.as_ref().map(std::fs::File::create).transpose()?;
     for strategy in task.strategies()? {
         for name in &task.device {
@@ -175,7 +174,7 @@ fn measure_one(
     budget: usize,
     truth: &[ClassId],
     load_seconds: f64,
-) -> Result<Vec<Pick>, Box<dyn Error>> {
+) -> Result<Vec<Pick>, Box<dyn std::error::Error>> {
     let start = Instant::now();
     let picks = select(strategy, pool, budget, truth)?;
     let select_seconds = start.elapsed().as_secs_f64();

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use alfm_core::SeedTree;
 
-use crate::{AcquireError, Interactive, Needs, Pick, Pool, Request};
+use crate::{Error, Interactive, Needs, Pick, Pool, Request};
 
 /// An acquisition function.
 ///
@@ -19,8 +19,8 @@ pub trait Acquisition: fmt::Debug + Send + Sync {
     /// Checks its options, whatever the pool. The registry calls it when it builds a strategy.
     ///
     /// # Errors
-    /// [`AcquireError::Setting`] if an option is out of range.
-    fn check(&self) -> Result<(), AcquireError> {
+    /// If an option is out of range.
+    fn check(&self) -> Result<(), Error> {
         Ok(())
     }
 
@@ -29,8 +29,8 @@ pub trait Acquisition: fmt::Debug + Send + Sync {
     /// Called with `1 <= budget <= candidates`, with every needed input present and options that hold.
     ///
     /// # Errors
-    /// [`AcquireError::Input`] if an input does not fit what the strategy makes of it.
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError>;
+    /// If an input does not fit what the strategy makes of it.
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error>;
 
     /// The strategy as one that asks within the batch, if it is one.
     fn interactive(&self) -> Option<&dyn Interactive> {
@@ -41,13 +41,8 @@ pub trait Acquisition: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`check`](Acquisition::check) and [`acquire`](Acquisition::acquire);
-    /// [`AcquireError::MissingInput`] if the pool lacks an input that the strategy needs.
-    fn select(
-        &self,
-        pool: &Pool<'_>,
-        budget: usize,
-        seed: &SeedTree,
-    ) -> Result<Vec<Pick>, AcquireError> {
+    /// If the pool lacks an input that the strategy needs.
+    fn select(&self, pool: &Pool<'_>, budget: usize, seed: &SeedTree) -> Result<Vec<Pick>, Error> {
         self.check()?;
         match Request::new(self.name(), self.needs(), pool, budget, seed)? {
             None => Ok(Vec::new()),
@@ -68,11 +63,11 @@ macro_rules! behind {
                 (**self).needs()
             }
 
-            fn check(&self) -> Result<(), AcquireError> {
+            fn check(&self) -> Result<(), Error> {
                 (**self).check()
             }
 
-            fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+            fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
                 (**self).acquire(request)
             }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use alfm_core::{CoreError, MatrixView, Predictions};
+use alfm_core::{Error, ErrorKind, MatrixView, Predictions};
 use serde::{Deserialize, Serialize};
 
 /// A kind of input that a strategy cannot do without.
@@ -27,6 +27,15 @@ pub enum Input {
     /// What the small model says when it is trained on the oracle's labels alone: of the pool, `N x K`, and
     /// of the `n` labelled items out of fold, `n x K`.
     LabelsOnly,
+}
+
+impl Input {
+    /// The error of a strategy that needs it where it is not given.
+    pub fn missing_for(self, strategy: &str) -> Error {
+        let remedy = "give them, or choose a strategy that does without";
+        let message = format!("strategy `{strategy}` needs {self}: {remedy}");
+        Error::new(ErrorKind::Missing, message)
+    }
 }
 
 impl fmt::Display for Input {
@@ -55,20 +64,15 @@ impl<'a> LinearHead<'a> {
     /// A head of `weights` (`K x D`) and `bias` (`K`).
     ///
     /// # Errors
-    /// [`CoreError::TooFewClasses`] below two rows, [`CoreError::ColumnCount`] if there is not one bias a
-    /// class, [`CoreError::NotFinite`] for the first bias that is not finite.
-    pub fn new(weights: MatrixView<'a>, bias: &'a [f32]) -> Result<Self, CoreError> {
+    /// Below two rows, if there is not one bias a class, and for the first bias that is not finite.
+    pub fn new(weights: MatrixView<'a>, bias: &'a [f32]) -> Result<Self, Error> {
         let classes = weights.rows();
         if classes < 2 {
-            return Err(CoreError::TooFewClasses { got: classes });
+            return Err(Error::too_few_classes(classes));
         }
         MatrixView::new(bias, 1, bias.len())?;
         if bias.len() != classes {
-            return Err(CoreError::ColumnCount {
-                what: "bias",
-                expected: classes,
-                got: bias.len(),
-            });
+            return Err(Error::column_count("bias", classes, bias.len()));
         }
         Ok(Self { weights, bias })
     }

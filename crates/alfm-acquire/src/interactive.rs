@@ -2,7 +2,8 @@
 
 use alfm_core::{ClassId, SeedTree};
 
-use crate::{AcquireError, Acquisition, Pick, Pool, Request};
+use crate::error::bad_option;
+use crate::{Acquisition, Error, Pick, Pool, Request};
 
 /// A strategy whose next question depends on the answers to the ones before it in the same batch.
 ///
@@ -13,7 +14,7 @@ pub trait Interactive: Acquisition {
     ///
     /// # Errors
     /// As [`Acquisition::acquire`].
-    fn begin<'a>(&self, request: &Request<'a>) -> Result<Box<dyn Session + 'a>, AcquireError>;
+    fn begin<'a>(&self, request: &Request<'a>) -> Result<Box<dyn Session + 'a>, Error>;
 }
 
 /// A batch in the making.
@@ -27,9 +28,9 @@ pub trait Session: Send {
     /// What the oracle said of a row that was asked.
     ///
     /// # Errors
-    /// [`AcquireError::NotAsked`] for a row that waits for no answer,
-    /// [`AcquireError::Input`] for a class that the model does not know.
-    fn tell(&mut self, row: usize, class: ClassId) -> Result<(), AcquireError>;
+    /// For a row that waits for no answer,
+    /// For a class that the model does not know.
+    fn tell(&mut self, row: usize, class: ClassId) -> Result<(), Error>;
 }
 
 /// An oracle: the classes of the rows it is asked for, or `None` if it will not answer.
@@ -42,7 +43,7 @@ pub type RowOracle<'o> = dyn FnMut(&[usize]) -> Option<Vec<ClassId>> + 'o;
 /// rows come back, in the order in which they were asked.
 ///
 /// # Errors
-/// As [`Acquisition::select`]; [`AcquireError::Setting`] without an annotator.
+/// As [`Acquisition::select`], and without an annotator.
 pub fn select_with_oracle(
     strategy: &dyn Interactive,
     pool: &Pool<'_>,
@@ -50,15 +51,10 @@ pub fn select_with_oracle(
     annotators: usize,
     seed: &SeedTree,
     oracle: &mut RowOracle<'_>,
-) -> Result<Vec<Pick>, AcquireError> {
+) -> Result<Vec<Pick>, Error> {
     let name = strategy.name();
     if annotators == 0 {
-        return Err(AcquireError::Setting {
-            strategy: name.to_owned(),
-            option: "annotators".to_owned(),
-            value: "0".to_owned(),
-            rule: "at least 1",
-        });
+        return Err(bad_option(name, "annotators", 0, "at least 1"));
     }
     let Some(request) = Request::new(name, strategy.needs(), pool, budget, seed)? else {
         return Ok(Vec::new());

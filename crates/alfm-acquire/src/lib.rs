@@ -28,6 +28,7 @@ mod uncertainty;
 mod wrap;
 
 pub use acquisition::Acquisition;
+pub use alfm_core::{Error, ErrorKind};
 pub use alfm_kernels as kernels;
 pub use alfm_kernels::Pick;
 pub use boundary::{Base, DeepFoolStep, Dfal, Mase, deep_fool_step};
@@ -35,7 +36,6 @@ pub use diversity::{
     Alps, FacilityLocation, FfActive, KCenterGreedy, KCenterState, ProbCover, Random, Similarity,
     TypiClust,
 };
-pub use error::AcquireError;
 pub use graph::{Direct, Galaxy, LineSchedule, PhaseSplit, Shrink, TieBreak};
 pub use hybrid::{AlfaMix, Badge, Bait, ClusterMargin, DropQuery, FirstCentre, Lhd, MemberOrder};
 pub use input::{Averaged, Input, LinearHead};

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::{AcquireError, Acquisition};
+use crate::error::{bad_option, unknown_option};
+use crate::{Acquisition, Error};
 
 /// Options by name, as they stand in a file.
 pub type Options = Map<String, Value>;
@@ -82,15 +83,12 @@ pub(crate) trait HasOptions: Acquisition {
     const OPTIONS: &'static [Opt];
 
     /// Refuses a value unless it `holds` to the range that is listed.
-    ///
-    /// # Errors
-    /// [`AcquireError::Setting`].
     fn require(
         &self,
         option: &'static str,
         value: impl fmt::Display,
         holds: bool,
-    ) -> Result<(), AcquireError> {
+    ) -> Result<(), Error> {
         if holds { Ok(()) } else { Err(out_of_range(self.name(), Self::OPTIONS, option, value)) }
     }
 }
@@ -101,14 +99,9 @@ pub(crate) fn out_of_range(
     known: &[Opt],
     option: &str,
     value: impl fmt::Display,
-) -> AcquireError {
+) -> Error {
     let rule = known.iter().find(|known| known.name == option).map_or("", |known| known.range);
-    AcquireError::Setting {
-        strategy: strategy.to_owned(),
-        option: option.to_owned(),
-        value: value.to_string(),
-        rule,
-    }
+    bad_option(strategy, option, value, rule)
 }
 
 /// The values of the options of `strategy`.
@@ -123,8 +116,8 @@ pub(crate) fn values<S: Serialize>(strategy: &S) -> Options {
 /// A strategy with these options, the others at their defaults.
 ///
 /// # Errors
-/// [`AcquireError::UnknownOption`], [`AcquireError::Setting`] for a value of another kind or out of range.
-pub(crate) fn configured<S>(options: &Options) -> Result<S, AcquireError>
+/// For an unknown option, and a value of another kind or out of range.
+pub(crate) fn configured<S>(options: &Options) -> Result<S, Error>
 where
     S: HasOptions + Default + Serialize + DeserializeOwned,
 {
@@ -133,7 +126,7 @@ where
     for (option, value) in options {
         let name = strategy.name();
         let Some(field) = all.get_mut(option) else {
-            return Err(AcquireError::unknown_option(name, option, S::OPTIONS));
+            return Err(unknown_option(name, option, S::OPTIONS));
         };
         field.clone_from(value);
         // One after the other, so that an error is that of this option.

@@ -1,7 +1,7 @@
-use alfm_core::{ClassId, CoreError, MatrixView, Predictions};
+use alfm_core::{ClassId, MatrixView, Predictions};
 use alfm_kernels::device::{Cpu, Device};
 
-use crate::{AcquireError, Averaged, Input, LinearHead};
+use crate::{Averaged, Error, ErrorKind, Input, LinearHead};
 
 /// What a strategy may see of the pool in one round.
 ///
@@ -31,11 +31,12 @@ impl<'a> Pool<'a> {
     /// A pool of `observed.len()` rows; the rows without an observed label are the candidates.
     ///
     /// # Errors
-    /// [`AcquireError::PoolTooLarge`] above 2^32 rows.
-    pub fn new(observed: &'a [Option<ClassId>]) -> Result<Self, AcquireError> {
+    /// Above 2^32 rows.
+    pub fn new(observed: &'a [Option<ClassId>]) -> Result<Self, Error> {
         let rows = observed.len();
         if u32::try_from(rows).is_err() {
-            return Err(AcquireError::PoolTooLarge { rows });
+            let remedy = "split it into parts of at most 2^32";
+            return Err(Error::input(format!("{rows} rows are too many for one pool: {remedy}")));
         }
         let candidates = (0..rows).filter(|row| observed[*row].is_none()).collect();
         Ok(Self { observed, candidates, given: Given::default() })
@@ -44,8 +45,8 @@ impl<'a> Pool<'a> {
     /// Adds the small model's class predictions `p_f`, `N x K`.
     ///
     /// # Errors
-    /// [`CoreError::RowCount`] if there is not one row an item.
-    pub fn with_model(mut self, model: Predictions<'a>) -> Result<Self, AcquireError> {
+    /// If there is not one row an item.
+    pub fn with_model(mut self, model: Predictions<'a>) -> Result<Self, Error> {
         self.check_rows("model", model.rows())?;
         self.given.model = Some(model);
         Ok(self)
@@ -54,8 +55,8 @@ impl<'a> Pool<'a> {
     /// Adds embeddings, `N x D`.
     ///
     /// # Errors
-    /// [`CoreError::RowCount`] if there is not one row an item.
-    pub fn with_embeddings(mut self, embeddings: MatrixView<'a>) -> Result<Self, AcquireError> {
+    /// If there is not one row an item.
+    pub fn with_embeddings(mut self, embeddings: MatrixView<'a>) -> Result<Self, Error> {
         self.check_rows("embeddings", embeddings.rows())?;
         self.given.embeddings = Some(embeddings);
         Ok(self)
@@ -64,8 +65,8 @@ impl<'a> Pool<'a> {
     /// Adds the foundation model's class probabilities `p_L`, `N x K`.
     ///
     /// # Errors
-    /// [`CoreError::RowCount`] if there is not one row an item.
-    pub fn with_prior(mut self, prior: Predictions<'a>) -> Result<Self, AcquireError> {
+    /// If there is not one row an item.
+    pub fn with_prior(mut self, prior: Predictions<'a>) -> Result<Self, Error> {
         self.check_rows("prior", prior.rows())?;
         self.given.prior = Some(prior);
         Ok(self)
@@ -74,15 +75,15 @@ impl<'a> Pool<'a> {
     /// Adds the small model's last layer. Give the embeddings that it works on first.
     ///
     /// # Errors
-    /// [`CoreError::ColumnCount`] if it does not fit the embeddings or the model's classes.
-    pub fn with_head(mut self, head: LinearHead<'a>) -> Result<Self, AcquireError> {
+    /// If it does not fit the embeddings or the model's classes.
+    pub fn with_head(mut self, head: LinearHead<'a>) -> Result<Self, Error> {
         let widths = [
             ("head", self.given.embeddings.map(|x| x.columns()), head.weights().columns()),
             ("head", self.given.model.map(|model| model.classes()), head.classes()),
         ];
         for (what, expected, got) in widths {
             if let Some(expected) = expected.filter(|expected| *expected != got) {
-                return Err(CoreError::ColumnCount { what, expected, got }.into());
+                return Err(Error::column_count(what, expected, got));
             }
         }
         self.given.head = Some(head);
@@ -92,15 +93,17 @@ impl<'a> Pool<'a> {
     /// Adds class predictions of `M` stochastic passes, each `N x K`. They may lie in mapped files.
     ///
     /// # Errors
-    /// [`CoreError::RowCount`] or [`CoreError::ColumnCount`] for a pass of another shape;
-    /// [`AcquireError::NoPasses`] for an empty list.
-    pub fn with_passes(mut self, passes: &'a [Predictions<'a>]) -> Result<Self, AcquireError> {
-        let first = passes.first().ok_or(AcquireError::NoPasses)?;
+    /// For a pass of another shape, and an empty list.
+    pub fn with_passes(mut self, passes: &'a [Predictions<'a>]) -> Result<Self, Error> {
+        let first = passes.first().ok_or_else(|| {
+            let message = "no stochastic pass is given: give at least one, usually about 20";
+            Error::new(ErrorKind::Missing, message)
+        })?;
         for pass in passes {
             self.check_rows("passes", pass.rows())?;
             let (expected, got) = (first.classes(), pass.classes());
             if got != expected {
-                return Err(CoreError::ColumnCount { what: "passes", expected, got }.into());
+                return Err(Error::column_count("passes", expected, got));
             }
         }
         self.given.passes = Some(passes);
@@ -110,14 +113,14 @@ impl<'a> Pool<'a> {
     /// Adds the small model's running average.
     ///
     /// # Errors
-    /// [`CoreError::RowCount`] or [`CoreError::ColumnCount`] where a part has another shape.
-    pub fn with_averaged(mut self, averaged: Averaged<'a>) -> Result<Self, AcquireError> {
+    /// Where a part has another shape.
+    pub fn with_averaged(mut self, averaged: Averaged<'a>) -> Result<Self, Error> {
         self.check_rows("averaged model", averaged.model.rows())?;
         self.check_rows("hidden", averaged.hidden.rows())?;
         self.check_rows("online hidden", averaged.online_hidden.rows())?;
         let (expected, got) = (averaged.hidden.columns(), averaged.online_hidden.columns());
         if got != expected {
-            return Err(CoreError::ColumnCount { what: "online hidden", expected, got }.into());
+            return Err(Error::column_count("online hidden", expected, got));
         }
         self.given.averaged = Some(averaged);
         Ok(self)
@@ -126,8 +129,8 @@ impl<'a> Pool<'a> {
     /// Adds a language model's surprisal, `N x T`: nats at every token position, 0 where there is no token.
     ///
     /// # Errors
-    /// [`CoreError::RowCount`] if there is not one row an item.
-    pub fn with_surprisal(mut self, surprisal: MatrixView<'a>) -> Result<Self, AcquireError> {
+    /// If there is not one row an item.
+    pub fn with_surprisal(mut self, surprisal: MatrixView<'a>) -> Result<Self, Error> {
         self.check_rows("surprisal", surprisal.rows())?;
         self.given.surprisal = Some(surprisal);
         Ok(self)
@@ -170,11 +173,11 @@ impl<'a> Pool<'a> {
     /// How many labels of each of `classes` classes the oracle has returned.
     ///
     /// # Errors
-    /// [`CoreError::UnknownClass`] for a label that is none of them.
-    pub(crate) fn class_counts(&self, classes: usize) -> Result<Vec<usize>, AcquireError> {
+    /// For a label that is none of them.
+    pub(crate) fn class_counts(&self, classes: usize) -> Result<Vec<usize>, Error> {
         let mut counts = vec![0; classes];
         for (_, class) in self.labelled() {
-            *counts.get_mut(class.index()).ok_or(CoreError::UnknownClass { class, classes })? += 1;
+            *counts.get_mut(class.index()).ok_or(Error::unknown_class(class, classes))? += 1;
         }
         Ok(counts)
     }
@@ -239,9 +242,9 @@ impl<'a> Pool<'a> {
         self.observed
     }
 
-    fn check_rows(&self, what: &'static str, got: usize) -> Result<(), CoreError> {
+    fn check_rows(&self, what: &'static str, got: usize) -> Result<(), Error> {
         let expected = self.rows();
-        if got == expected { Ok(()) } else { Err(CoreError::RowCount { what, expected, got }) }
+        if got == expected { Ok(()) } else { Err(Error::row_count(what, expected, got)) }
     }
 }
 

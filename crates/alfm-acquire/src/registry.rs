@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::error::unknown_option;
 use crate::options::{HasOptions, INNER, Opt, configured, out_of_range, values};
-use crate::{AcquireError, Acquisition, Input, Needs, OptionInfo, Options};
+use crate::{Acquisition, Error, ErrorKind, Input, Needs, OptionInfo, Options};
 
 /// A strategy of the registry.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +103,7 @@ impl Entry {
     ///
     /// # Errors
     /// As [`build`].
-    pub fn build(&self, options: &Options) -> Result<Box<dyn Acquisition>, AcquireError> {
+    pub fn build(&self, options: &Options) -> Result<Box<dyn Acquisition>, Error> {
         (self.make.build)(&[], options)
     }
 
@@ -125,7 +126,7 @@ pub(crate) struct Make {
     build: Build,
 }
 
-type Build = fn(&[Arc<dyn Acquisition>], &Options) -> Result<Box<dyn Acquisition>, AcquireError>;
+type Build = fn(&[Arc<dyn Acquisition>], &Options) -> Result<Box<dyn Acquisition>, Error>;
 
 /// A strategy around another one.
 pub(crate) trait Wrapper: HasOptions {
@@ -176,10 +177,10 @@ impl Make {
 
 fn plain<S: Acquisition + Default + 'static>(
     options: &Options,
-) -> Result<Box<dyn Acquisition>, AcquireError> {
+) -> Result<Box<dyn Acquisition>, Error> {
     let strategy = S::default();
     match options.keys().next() {
-        Some(option) => Err(AcquireError::unknown_option(strategy.name(), option, &[])),
+        Some(option) => Err(unknown_option(strategy.name(), option, &[])),
         None => Ok(Box::new(strategy)),
     }
 }
@@ -187,7 +188,7 @@ fn plain<S: Acquisition + Default + 'static>(
 fn wrapped<W>(
     own: &[Arc<dyn Acquisition>],
     options: &Options,
-) -> Result<Box<dyn Acquisition>, AcquireError>
+) -> Result<Box<dyn Acquisition>, Error>
 where
     W: Wrapper + Default + Serialize + DeserializeOwned + 'static,
 {
@@ -224,15 +225,14 @@ pub fn registry() -> impl Iterator<Item = &'static Entry> {
 /// The strategy called `name`, with its default options.
 ///
 /// # Errors
-/// [`AcquireError::UnknownStrategy`], which lists the known names; [`AcquireError::Setting`] for a wrapper,
-/// which needs a strategy inside: see [`build`].
+/// For an unknown name, with the known ones; for a wrapper, which needs a strategy inside: see [`build`].
 ///
 /// ```
 /// assert_eq!(alfm_acquire::find("badge")?.name(), "badge");
 /// assert!(alfm_acquire::find("bdage").is_err());
-/// # Ok::<(), alfm_acquire::AcquireError>(())
+/// # Ok::<(), alfm_acquire::Error>(())
 /// ```
-pub fn find(name: &str) -> Result<Box<dyn Acquisition>, AcquireError> {
+pub fn find(name: &str) -> Result<Box<dyn Acquisition>, Error> {
     build(name, &Options::new())
 }
 
@@ -241,17 +241,16 @@ pub fn find(name: &str) -> Result<Box<dyn Acquisition>, AcquireError> {
 /// A wrapper has the strategy inside as its option `inner`: a name, or a table of a name and options.
 ///
 /// # Errors
-/// [`AcquireError::UnknownStrategy`] and [`AcquireError::UnknownOption`], which list what is known;
-/// [`AcquireError::Setting`] for a value of another kind or out of range, which names the range.
+/// For an unknown name or option, with what is known; for a value of another kind or out of range, with the range.
 ///
 /// ```
 /// use serde_json::json;
 /// let options = json!({ "inner": { "name": "power-margin", "beta": 2.0 }, "factor": 10 });
 /// let spread = alfm_acquire::build("oversampled", options.as_object().unwrap())?;
 /// assert_eq!(spread.needs().len(), 2);
-/// # Ok::<(), alfm_acquire::AcquireError>(())
+/// # Ok::<(), alfm_acquire::Error>(())
 /// ```
-pub fn build(name: &str, options: &Options) -> Result<Box<dyn Acquisition>, AcquireError> {
+pub fn build(name: &str, options: &Options) -> Result<Box<dyn Acquisition>, Error> {
     build_among(&[], name, options)
 }
 
@@ -265,10 +264,10 @@ pub fn build_among(
     own: &[Arc<dyn Acquisition>],
     name: &str,
     options: &Options,
-) -> Result<Box<dyn Acquisition>, AcquireError> {
+) -> Result<Box<dyn Acquisition>, Error> {
     if let Some(strategy) = own.iter().find(|strategy| strategy.name() == name) {
         if let Some(option) = options.keys().next() {
-            return Err(AcquireError::unknown_option(name, option, &[]));
+            return Err(unknown_option(name, option, &[]));
         }
         strategy.check()?;
         return Ok(Box::new(Arc::clone(strategy)));
@@ -276,7 +275,9 @@ pub fn build_among(
     let Some(entry) = registry().find(|entry| entry.name == name) else {
         let known = own.iter().map(|strategy| strategy.name());
         let known: Vec<&str> = known.chain(registry().map(|entry| entry.name)).collect();
-        return Err(AcquireError::UnknownStrategy { name: name.into(), known: known.join(", ") });
+        let known = known.join(", ");
+        let message = format!("no strategy is called `{name}`; the known ones are {known}");
+        return Err(Error::new(ErrorKind::NotFound, message));
     };
     (entry.make.build)(own, options)
 }
@@ -287,6 +288,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::error::bad_option;
     use crate::{Pick, Pool, Request};
 
     fn options(value: Value) -> Options {
@@ -385,11 +387,10 @@ mod tests {
             ("power-bald", "beta", json!(-0.5)),
         ] {
             let error = build(name, &options(json!({ option: value }))).unwrap_err();
-            let AcquireError::Setting { strategy, option: named, rule, .. } = &error else {
-                panic!("{error}")
-            };
-            assert_eq!((strategy.as_str(), named.as_str()), (name, option));
-            assert!(!rule.is_empty(), "{error}");
+            assert_eq!(error.kind(), ErrorKind::Setting);
+            let (said, rule) = (error.to_string(), ": it must be ");
+            assert!(said.starts_with(&format!("option `{option}` of strategy `{name}` is ")));
+            assert!(said.split_once(rule).is_some_and(|(_, rule)| !rule.is_empty()), "{said}");
         }
         let error = refused("oversampled", json!({ "inner": "margin", "factor": 0 }));
         assert_eq!(
@@ -446,19 +447,14 @@ mod tests {
             Needs::NONE
         }
 
-        fn check(&self) -> Result<(), AcquireError> {
+        fn check(&self) -> Result<(), Error> {
             if self.step > 0 {
                 return Ok(());
             }
-            Err(AcquireError::Setting {
-                strategy: self.name().to_owned(),
-                option: "step".to_owned(),
-                value: "0".to_owned(),
-                rule: "at least 1",
-            })
+            Err(bad_option(self.name(), "step", 0, "at least 1"))
         }
 
-        fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+        fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
             let rows = request.candidates().iter().rev().take(request.budget);
             Ok(rows.map(|row| Pick { row: *row, score: *row as f64 }).collect())
         }
@@ -478,11 +474,14 @@ mod tests {
         let error = build_among(&own, "backwrads", &Options::new()).unwrap_err().to_string();
         assert!(error.contains("the known ones are backwards, least-confident"), "{error}");
         let error = build_among(&own, "backwards", &options(json!({ "step": 2 }))).unwrap_err();
-        assert!(matches!(error, AcquireError::UnknownOption { .. }), "{error}");
+        let expected = "strategy `backwards` has no option `step`: it takes none";
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Setting, expected));
         let own: [Arc<dyn Acquisition>; 1] = [Arc::new(Backwards { step: 0 })];
         let error = build_among(&own, "backwards", &Options::new()).unwrap_err();
-        assert!(matches!(error, AcquireError::Setting { .. }), "{error}");
+        let expected = "option `step` of strategy `backwards` is 0: it must be at least 1";
+        assert_eq!(error.to_string(), expected);
         let error = build_among(&own, "class-quota", &around).unwrap_err();
-        assert!(matches!(error, AcquireError::Setting { .. }), "{error}");
+        let expected = "option `step` of strategy `backwards` is 0: it must be at least 1";
+        assert_eq!(error.to_string(), expected);
     }
 }

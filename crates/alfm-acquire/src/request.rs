@@ -1,6 +1,6 @@
 use alfm_core::{MatrixView, Predictions, SeedTree};
 
-use crate::{AcquireError, Averaged, Input, LinearHead, Needs, Pool};
+use crate::{Averaged, Error, Input, LinearHead, Needs, Pool};
 
 /// One call of a strategy: how many rows, out of what.
 #[derive(Clone, Debug)]
@@ -19,16 +19,16 @@ impl<'a> Request<'a> {
     /// What `strategy` is asked for, its budget cut to the candidates; `None` where nothing is left to choose.
     ///
     /// # Errors
-    /// [`AcquireError::MissingInput`] if the pool lacks an input that the strategy needs.
+    /// If the pool lacks an input that the strategy needs.
     pub(crate) fn new(
         strategy: &'a str,
         needs: Needs,
         pool: &'a Pool<'a>,
         budget: usize,
         seed: &SeedTree,
-    ) -> Result<Option<Self>, AcquireError> {
+    ) -> Result<Option<Self>, Error> {
         if let Some(input) = needs.iter().find(|input| !pool.has(*input)) {
-            return Err(AcquireError::MissingInput { strategy: strategy.to_owned(), input });
+            return Err(input.missing_for(strategy));
         }
         let budget = budget.min(pool.candidates().len());
         Ok((budget > 0).then(|| Self { pool, budget, seed: seed.child(strategy), strategy }))
@@ -42,44 +42,44 @@ impl<'a> Request<'a> {
     /// The small model's predictions.
     ///
     /// # Errors
-    /// [`AcquireError::MissingInput`] if the pool has none; likewise below.
-    pub fn model(&self) -> Result<Predictions<'a>, AcquireError> {
+    /// If the pool has none; likewise below.
+    pub fn model(&self) -> Result<Predictions<'a>, Error> {
         self.needed(Input::Model, self.pool.model())
     }
 
     /// The embeddings.
     #[expect(clippy::missing_errors_doc, reason = "as `model`")]
-    pub fn embeddings(&self) -> Result<MatrixView<'a>, AcquireError> {
+    pub fn embeddings(&self) -> Result<MatrixView<'a>, Error> {
         self.needed(Input::Embeddings, self.pool.embeddings())
     }
 
     /// The foundation model's class probabilities.
     #[expect(clippy::missing_errors_doc, reason = "as `model`")]
-    pub fn prior(&self) -> Result<Predictions<'a>, AcquireError> {
+    pub fn prior(&self) -> Result<Predictions<'a>, Error> {
         self.needed(Input::Prior, self.pool.prior())
     }
 
     /// The small model's last layer.
     #[expect(clippy::missing_errors_doc, reason = "as `model`")]
-    pub fn head(&self) -> Result<LinearHead<'a>, AcquireError> {
+    pub fn head(&self) -> Result<LinearHead<'a>, Error> {
         self.needed(Input::Head, self.pool.head())
     }
 
     /// The stochastic passes, at least one.
     #[expect(clippy::missing_errors_doc, reason = "as `model`")]
-    pub fn passes(&self) -> Result<&'a [Predictions<'a>], AcquireError> {
+    pub fn passes(&self) -> Result<&'a [Predictions<'a>], Error> {
         self.needed(Input::Passes, self.pool.passes())
     }
 
     /// The small model's running average.
     #[expect(clippy::missing_errors_doc, reason = "as `model`")]
-    pub fn averaged(&self) -> Result<Averaged<'a>, AcquireError> {
+    pub fn averaged(&self) -> Result<Averaged<'a>, Error> {
         self.needed(Input::Averaged, self.pool.averaged())
     }
 
     /// The language model's surprisal, `N x T`.
     #[expect(clippy::missing_errors_doc, reason = "as `model`")]
-    pub fn surprisal(&self) -> Result<MatrixView<'a>, AcquireError> {
+    pub fn surprisal(&self) -> Result<MatrixView<'a>, Error> {
         self.needed(Input::Surprisal, self.pool.surprisal())
     }
 
@@ -91,8 +91,7 @@ impl<'a> Request<'a> {
         rows
     }
 
-    fn needed<T>(&self, input: Input, given: Option<T>) -> Result<T, AcquireError> {
-        given
-            .ok_or_else(|| AcquireError::MissingInput { strategy: self.strategy.to_owned(), input })
+    fn needed<T>(&self, input: Input, given: Option<T>) -> Result<T, Error> {
+        given.ok_or_else(|| input.missing_for(self.strategy))
     }
 }

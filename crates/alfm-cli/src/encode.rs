@@ -3,22 +3,21 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::error::Error;
+use std::error::Error as StdError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alfm_core::{Digest, Matrix};
+use alfm_core::{Digest, Error, Matrix};
 use alfm_data::arrays::matrix_from_safetensors;
 use alfm_data::{Dataset, Hub, Image, RgbImage, Split};
 use alfm_datasets::SUPPORT_INBOX_EMBEDDINGS;
 use alfm_embed::{
-    Backend, BertEncoder, CaptionEncoder, EmbedError, Embedded, EmbeddingCache, MaskedLm, Pictures,
+    Backend, BertEncoder, CaptionEncoder, Embedded, EmbeddingCache, MaskedLm, ModelFiles, Pictures,
     TextEncoder, VisionEncoder,
 };
 use alfm_lab::experiment::{Embedder, Tuner};
 use alfm_prior::Head;
 
-use crate::failure::Failure;
 use crate::output::{Progress, say};
 use crate::tune::FolderTuner;
 
@@ -28,6 +27,7 @@ pub(crate) const MINILM: &str = "sentence-transformers/all-MiniLM-L6-v2";
 /// A model's encoders, loaded when the first text and the first image come to them, with their cache.
 pub(crate) struct Encoder {
     model: String,
+    takes: ModelFiles,
     folder: PathBuf,
     cache: EmbeddingCache,
     image_size: Option<usize>,
@@ -49,14 +49,14 @@ impl Encoder {
         image_size: Option<usize>,
         hub: &Hub,
         cache: &Path,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Error> {
         let config = hub.model_files(model, &["config.json"], &[])?.folder.join("config.json");
         let needed = alfm_embed::model_files(&config)?;
         let files = hub.model_files(model, needed.required, needed.optional)?;
         let cache = EmbeddingCache::new(cache, model, files.revision).with_image_size(image_size);
         let (texts, images) = (OnceCell::new(), OnceCell::new());
         let (model, folder, device) = (model.to_owned(), files.folder, Backend::Cpu);
-        Ok(Self { model, folder, cache, image_size, device, texts, images })
+        Ok(Self { model, takes: needed, folder, cache, image_size, device, texts, images })
     }
 
     /// Encodes on this device.
@@ -66,16 +66,16 @@ impl Encoder {
         self
     }
 
-    fn texts(&self) -> Result<&Texts, Failure> {
-        loaded(&self.texts, || Texts::load(&self.model, &self.folder, self.device))
+    fn texts(&self) -> Result<&Texts, Error> {
+        loaded(&self.texts, || Texts::load(&self.model, self.takes, &self.folder, self.device))
     }
 
     /// The model's own way from cosines to class probabilities.
-    pub(crate) fn head(&self) -> Result<Option<Head>, Failure> {
+    pub(crate) fn head(&self) -> Result<Option<Head>, Error> {
         Ok(self.texts()?.head)
     }
 
-    pub(crate) fn embed_texts(&self, texts: &[&str]) -> Result<Matrix, Failure> {
+    pub(crate) fn embed_texts(&self, texts: &[&str]) -> Result<Matrix, Error> {
         let Texts { encoder, .. } = self.texts()?;
         let bar = Progress::new("embedding");
         let mut progress = |done, total| bar.show(done, total);
@@ -85,16 +85,21 @@ impl Encoder {
     }
 
     /// Its type is known when its files are found: if not to this encoder, then to that of texts.
-    fn load_images(&self) -> Result<VisionEncoder, Failure> {
+    fn load_images(&self) -> Result<VisionEncoder, Error> {
         match VisionEncoder::load_on(&self.folder, self.image_size, self.device) {
-            Err(EmbedError::UnknownModelType { known, .. }) => {
-                Err(Failure::TextsOnly { model: self.model.clone(), known })
+            // The error says which are known.
+            Err(source) if !self.takes.images => {
+                let (model, remedy) =
+                    (&self.model, "give texts without --images, or name an encoder of images");
+                let message =
+                    format!("the items are images, and `{model}` encodes texts only: {remedy}");
+                Err(Error::input(message).because(source))
             }
-            loaded => Ok(loaded?),
+            loaded => loaded,
         }
     }
 
-    pub(crate) fn embed_images(&self, images: &[Image]) -> Result<Matrix, Failure> {
+    pub(crate) fn embed_images(&self, images: &[Image]) -> Result<Matrix, Error> {
         let encoder = loaded(&self.images, || self.load_images())?;
         let bar = Progress::new("embedding");
         let mut progress = |done, total| bar.show(done, total);
@@ -105,24 +110,35 @@ impl Encoder {
 }
 
 /// The error with the names of the images: of all that cannot be read, at once, not one a run.
-fn at_fault(error: EmbedError, images: &[Image]) -> Failure {
-    match error {
-        EmbedError::Picture { .. } => {
-            let damaged = Image::unreadable(images).into_iter().map(|(_, error)| error);
-            Failure::Damaged { damaged: damaged.collect(), items: images.len() }
+fn at_fault(error: Error, images: &[Image]) -> Error {
+    match error.row().map(|row| &images[row]) {
+        Some(image) if image.decode().is_err() => {
+            let damaged = Image::unreadable(images);
+            let lines = first_lines(&damaged);
+            Error::input(format!(
+                "{} of {} images cannot be used: mend them, or take them out of the data\n{lines}",
+                damaged.len(),
+                images.len(),
+            ))
         }
-        EmbedError::EmptyImage { row }
-        | EmbedError::SmallImage { row, .. }
-        | EmbedError::ThinImage { row, .. }
-        | EmbedError::Resize { row, .. } => {
-            Failure::Unfit { image: images[row].to_string(), source: error }
-        }
-        error => error.into(),
+        Some(image) => error.in_file(image.to_string()),
+        None => error,
     }
 }
 
+/// One a line; of many, the first twenty.
+fn first_lines(errors: &[(usize, Error)]) -> String {
+    const SHOWN: usize = 20;
+    let mut lines: Vec<String> =
+        errors.iter().take(SHOWN).map(|(_, error)| format!("  {}", error.report())).collect();
+    if errors.len() > SHOWN {
+        lines.push(format!("  and {} more", errors.len() - SHOWN));
+    }
+    lines.join("\n")
+}
+
 /// What is in the cell, loaded if it is empty.
-fn loaded<T>(cell: &OnceCell<T>, load: impl FnOnce() -> Result<T, Failure>) -> Result<&T, Failure> {
+fn loaded<T>(cell: &OnceCell<T>, load: impl FnOnce() -> Result<T, Error>) -> Result<&T, Error> {
     match cell.get() {
         Some(value) => Ok(value),
         None => {
@@ -134,18 +150,21 @@ fn loaded<T>(cell: &OnceCell<T>, load: impl FnOnce() -> Result<T, Failure>) -> R
 
 impl Texts {
     /// A sentence encoder, or the text tower of a model of images and texts.
-    fn load(model: &str, folder: &Path, device: Backend) -> Result<Self, Failure> {
-        let known = match BertEncoder::load_on(folder, device) {
-            Ok(encoder) => return Ok(Self { encoder: Box::new(encoder), head: None }),
-            Err(EmbedError::UnknownModelType { known, .. }) => known,
-            Err(error) => return Err(error.into()),
-        };
-        match CaptionEncoder::load_on(folder, device) {
-            Ok(encoder) => Ok(Self::of_captions(encoder)),
-            Err(EmbedError::Setting { field: "model_type", .. }) => {
-                Err(Failure::ImagesOnly { model: model.to_owned(), known })
+    fn load(model: &str, takes: ModelFiles, folder: &Path, device: Backend) -> Result<Self, Error> {
+        if takes.texts && takes.images {
+            return Ok(Self::of_captions(CaptionEncoder::load_on(folder, device)?));
+        }
+        match BertEncoder::load_on(folder, device) {
+            // The error says which are known.
+            Err(source) if !takes.texts => {
+                let message = format!(
+                    "there are texts to embed (items, or prompts of classes), and `{model}` encodes images only: give \
+                     images, and a prior that asks for no prompts, or name an encoder of texts, clip and siglip among \
+                     them"
+                );
+                Err(Error::input(message).because(source))
             }
-            Err(error) => Err(error.into()),
+            loaded => Ok(Self { encoder: Box::new(loaded?), head: None }),
         }
     }
 
@@ -177,7 +196,7 @@ impl Pictures for Encoded<'_> {
         self.0.len()
     }
 
-    fn decode(&self, row: usize) -> Result<RgbImage, Box<dyn Error + Send + Sync>> {
+    fn decode(&self, row: usize) -> Result<RgbImage, Box<dyn StdError + Send + Sync>> {
         Ok(self.0[row].decode()?)
     }
 
@@ -190,12 +209,12 @@ impl Pictures for Encoded<'_> {
 pub(crate) struct LanguageModel(MaskedLm);
 
 impl LanguageModel {
-    pub(crate) fn load(model: &str, hub: &Hub) -> Result<Self, Failure> {
+    pub(crate) fn load(model: &str, hub: &Hub) -> Result<Self, Error> {
         Ok(Self(MaskedLm::load(&hub.model(model)?.folder)?))
     }
 
     /// Its surprisal at every token, `texts x 128`.
-    pub(crate) fn surprisal(&self, texts: &[&str]) -> Result<Matrix, Failure> {
+    pub(crate) fn surprisal(&self, texts: &[&str]) -> Result<Matrix, Error> {
         let bar = Progress::new("surprisal");
         let matrix = self.0.surprisal(texts, &mut |done, total| bar.show(done, total))?;
         bar.finish();
@@ -214,7 +233,7 @@ pub(crate) struct LazyEncoder<'a> {
 }
 
 impl LazyEncoder<'_> {
-    fn encoder(&mut self) -> Result<&Encoder, Failure> {
+    fn encoder(&mut self) -> Result<&Encoder, Error> {
         let encoder = match self.found.take() {
             Some(encoder) => encoder,
             None => Encoder::find(&self.model, self.image_size, self.hub, &self.cache)?
@@ -225,15 +244,18 @@ impl LazyEncoder<'_> {
 }
 
 impl Embedder for LazyEncoder<'_> {
-    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn StdError + Send + Sync>> {
         Ok(self.encoder()?.embed_texts(texts)?)
     }
 
-    fn embed_images(&mut self, images: &[Image]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+    fn embed_images(
+        &mut self,
+        images: &[Image],
+    ) -> Result<Matrix, Box<dyn StdError + Send + Sync>> {
         Ok(self.encoder()?.embed_images(images)?)
     }
 
-    fn head(&mut self) -> Result<Option<Head>, Box<dyn Error + Send + Sync>> {
+    fn head(&mut self) -> Result<Option<Head>, Box<dyn StdError + Send + Sync>> {
         Ok(self.encoder()?.head()?)
     }
 
@@ -241,7 +263,7 @@ impl Embedder for LazyEncoder<'_> {
         &mut self,
         pool: &Split,
         test: &Split,
-    ) -> Result<Arc<dyn Tuner>, Box<dyn Error + Send + Sync>> {
+    ) -> Result<Arc<dyn Tuner>, Box<dyn StdError + Send + Sync>> {
         let (folder, image_size) = (self.encoder()?.folder.clone(), self.image_size);
         let (pool, test) = (pool.clone(), test.clone());
         Ok(Arc::new(FolderTuner { folder, image_size, pool, test }))
@@ -254,12 +276,15 @@ pub(crate) struct Bundled {
 }
 
 impl Bundled {
-    pub(crate) fn load(hub: &Hub) -> Result<Self, Failure> {
+    pub(crate) fn load(hub: &Hub) -> Result<Self, Error> {
         let data = Dataset::load("support-inbox", hub)?;
         let mut by_text = HashMap::new();
-        let mut add = |key: &str, texts: &[String]| -> Result<(), Failure> {
-            let name = "support-inbox/embeddings.safetensors";
-            let matrix = matrix_from_safetensors(name, SUPPORT_INBOX_EMBEDDINGS, key)?;
+        let mut add = |key: &str, texts: &[String]| -> Result<(), Error> {
+            let matrix = matrix_from_safetensors(
+                "support-inbox/embeddings.safetensors",
+                SUPPORT_INBOX_EMBEDDINGS,
+                key,
+            )?;
             for (text, row) in texts.iter().zip(matrix.view().iter()) {
                 by_text.insert(text.clone(), row.to_vec());
             }
@@ -274,7 +299,7 @@ impl Bundled {
 }
 
 impl Embedder for Bundled {
-    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn StdError + Send + Sync>> {
         let found = |text: &&str| {
             self.by_text.get(*text).ok_or_else(|| format!("no bundled embedding of `{text}`"))
         };

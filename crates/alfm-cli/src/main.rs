@@ -18,12 +18,9 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     match commands::run(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            output::say(&format!("error: {failure}"));
-            for cause in failure.causes() {
-                output::say(&format!("  because: {cause}"));
-            }
-            failure.code()
+        Err(error) => {
+            output::say(&format!("error: {}", error.report()));
+            failure::code(&error)
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
+use alfm_core::{Error, ErrorKind};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::failure::no_output;
 
 /// A line for people.
 pub(crate) fn say(line: &str) {
@@ -15,14 +16,16 @@ pub(crate) fn say(line: &str) {
 }
 
 /// The result for programs, as one JSON value.
-pub(crate) fn result(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string(value)?;
-    writeln!(io::stdout(), "{text}").map_err(Failure::Output)
+pub(crate) fn result(value: &impl Serialize) -> Result<(), Error> {
+    let text = serde_json::to_string(value).map_err(|source| {
+        Error::new(ErrorKind::System, "the result cannot be written as JSON").because(source)
+    })?;
+    writeln!(io::stdout(), "{text}").map_err(no_output)
 }
 
 /// Lines of text as the result.
-pub(crate) fn lines(text: &str) -> Result<(), Failure> {
-    writeln!(io::stdout(), "{text}").map_err(Failure::Output)
+pub(crate) fn lines(text: &str) -> Result<(), Error> {
+    writeln!(io::stdout(), "{text}").map_err(no_output)
 }
 
 /// A bar with rate and time left; plain lines where stderr is no terminal.

@@ -1,11 +1,11 @@
 //! Training of the encoder itself within an experiment.
 
-use std::error::Error;
+use std::error::Error as StdError;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use alfm_core::SeedTree;
-use alfm_data::{DataError, Items, Split};
+use alfm_core::{Error, SeedTree};
+use alfm_data::{Items, Split};
 use alfm_embed::{Prepared, Trunk};
 use alfm_lab::experiment::{PoolExamples, Tuned, Tuner};
 use alfm_learn::{FineTuneConfig, ItemExamples};
@@ -27,7 +27,7 @@ impl Tuner for FolderTuner {
         config: &FineTuneConfig,
         examples: &PoolExamples<'_>,
         seed: &SeedTree,
-    ) -> Result<Tuned, Box<dyn Error + Send + Sync>> {
+    ) -> Result<Tuned, Box<dyn StdError + Send + Sync>> {
         let trunk = Trunk::load(&self.folder, self.image_size)?;
         let (pool, test) = (Content::of(&self.pool)?, Content::of(&self.test)?);
         let (pool, test) = (trunk.prepare(pool.items())?, trunk.prepare(test.items())?);
@@ -52,7 +52,7 @@ enum Content<'a> {
 }
 
 impl<'a> Content<'a> {
-    fn of(split: &'a Split) -> Result<Self, DataError> {
+    fn of(split: &'a Split) -> Result<Self, Error> {
         Ok(match split.items() {
             Items::Images(images) => Self::Images(Encoded(images)),
             _ => Self::Texts(split.texts()?.iter().map(String::as_str).collect()),

@@ -4,14 +4,14 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use crate::CoreError;
+use crate::Error;
 use crate::element::Elements;
 
 /// Floats of a block.
 const BLOCK: usize = 8192;
 
 /// The first value that is not finite; a constant memory a thread.
-pub(crate) fn finite(values: Elements<'_>, columns: usize) -> Result<(), CoreError> {
+pub(crate) fn finite(values: Elements<'_>, columns: usize) -> Result<(), Error> {
     first_fault(values, columns, |block, start| match all_finite(block) {
         true => Ok(()),
         false => (start..).zip(block.chunks(columns)).try_for_each(|(row, x)| finite_row(x, row)),
@@ -23,7 +23,7 @@ pub(crate) fn distributions(
     values: Elements<'_>,
     columns: usize,
     tolerance: f64,
-) -> Result<(), CoreError> {
+) -> Result<(), Error> {
     first_fault(values, columns, |block, start| {
         match all_distributions(block, columns, tolerance) {
             true => Ok(()),
@@ -38,8 +38,8 @@ pub(crate) fn distributions(
 fn first_fault(
     values: Elements<'_>,
     columns: usize,
-    test: impl Fn(&[f32], usize) -> Result<(), CoreError> + Sync,
-) -> Result<(), CoreError> {
+    test: impl Fn(&[f32], usize) -> Result<(), Error> + Sync,
+) -> Result<(), Error> {
     let rows = values.len() / columns;
     let block = (BLOCK / columns).max(1);
     let fault = (0..rows.div_ceil(block))
@@ -99,21 +99,27 @@ fn rough_sum(row: &[f32]) -> f32 {
     sum
 }
 
-fn finite_row(values: &[f32], row: usize) -> Result<(), CoreError> {
+fn finite_row(values: &[f32], row: usize) -> Result<(), Error> {
     match values.iter().position(|value| !value.is_finite()) {
-        Some(column) => Err(CoreError::NotFinite { row, column, value: values[column] }),
+        Some(column) => Err(Error::not_finite(row, column, values[column])),
         None => Ok(()),
     }
 }
 
-fn distribution(values: &[f32], row: usize, tolerance: f64) -> Result<(), CoreError> {
+fn distribution(values: &[f32], row: usize, tolerance: f64) -> Result<(), Error> {
     finite_row(values, row)?;
     if let Some(column) = values.iter().position(|value| *value < 0.0) {
-        return Err(CoreError::NegativeProbability { row, column, value: values[column] });
+        let value = values[column];
+        let message =
+            format!("row {row}, column {column} is {value}: a probability cannot be negative");
+        return Err(Error::input(message).at_row(row));
     }
     let sum: f64 = values.iter().copied().map(f64::from).sum();
     match (sum - 1.0).abs() <= tolerance {
         true => Ok(()),
-        false => Err(CoreError::RowSum { row, sum, tolerance }),
+        false => Err(Error::input(format!(
+            "row {row} sums to {sum:.4}, not to 1 within {tolerance}: normalise it, or pass logits as logits"
+        ))
+        .at_row(row)),
     }
 }

@@ -4,6 +4,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
+use crate::Error;
+
 /// A SHA-256 hash: names data by its content, in caches, manifests and run records.
 ///
 /// ```
@@ -50,18 +52,14 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Text that is not a SHA-256 hash.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a SHA-256 hash: 64 hexadecimal digits are expected")]
-pub struct ParseDigestError {
-    text: String,
-}
-
 impl FromStr for Digest {
-    type Err = ParseDigestError;
+    type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse = || ParseDigestError { text: text.to_owned() };
+        let refuse = || {
+            let rule = "64 hexadecimal digits are expected";
+            Error::input(format!("`{text}` is not a SHA-256 hash: {rule}"))
+        };
         if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(refuse());
         }
@@ -74,7 +72,7 @@ impl FromStr for Digest {
 }
 
 impl TryFrom<String> for Digest {
-    type Error = ParseDigestError;
+    type Error = Error;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()

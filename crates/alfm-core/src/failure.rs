@@ -15,7 +15,7 @@ pub enum ErrorKind {
     Setting,
     /// Something is needed that was not given.
     Missing,
-    /// Something is named that is not there: an item, a class, a strategy, a file.
+    /// Something is named that is not there: an item, a class, a strategy, a file, a device.
     NotFound,
     /// It can't be done now: nothing is left to ask, an answer to a question that was not asked.
     State,
@@ -25,7 +25,7 @@ pub enum ErrorKind {
     System,
     /// Another machine refused, or was not to be reached.
     Network,
-    /// A device that is not there, or that failed.
+    /// A device that failed.
     Device,
 }
 
@@ -56,6 +56,8 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     message: String,
+    /// What the row is of, where the sentence begins with both.
+    item: Option<&'static str>,
     path: Option<PathBuf>,
     row: Option<usize>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -65,7 +67,17 @@ impl Error {
     /// An error of this kind; `message` names the value and the remedy.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self(Box::new(Inner { kind, message, path: None, row: None, source: None }))
+        Self(Box::new(Inner { kind, message, item: None, path: None, row: None, source: None }))
+    }
+
+    /// Of [`ErrorKind::Input`].
+    pub fn input(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Input, message)
+    }
+
+    /// Of [`ErrorKind::Setting`]: a setting outside its range, and what it must be.
+    pub fn setting(name: &str, value: impl fmt::Display, rule: &str) -> Self {
+        Self::new(ErrorKind::Setting, format!("`{name}` is {value}: {rule}"))
     }
 
     /// Says in which file; the innermost file that was named stays.
@@ -79,6 +91,21 @@ impl Error {
     #[must_use]
     pub fn at_row(mut self, row: usize) -> Self {
         self.0.row.get_or_insert(row);
+        self
+    }
+
+    /// Says that it is about one of several items, from 0: the sentence goes on behind `what` and the row, as in
+    /// "text 3 has no tokens".
+    #[must_use]
+    pub fn of_item(mut self, what: &'static str, row: usize) -> Self {
+        (self.0.item, self.0.row) = (Some(what), Some(row));
+        self
+    }
+
+    /// The same error, with the row by another count: of the whole instead of a part.
+    #[must_use]
+    pub fn renumbered(mut self, place: impl FnOnce(usize) -> usize) -> Self {
+        self.0.row = self.0.row.map(place);
         self
     }
 
@@ -122,6 +149,10 @@ impl fmt::Display for Error {
         if let Some(path) = &self.0.path {
             write!(f, "{}: ", path.display())?;
         }
+        if let (Some(item), Some(row)) = (self.0.item, self.0.row) {
+            let gap = if self.0.message.starts_with(':') { "" } else { " " };
+            write!(f, "{item} {row}{gap}")?;
+        }
         f.write_str(&self.0.message)
     }
 }
@@ -149,6 +180,14 @@ mod tests {
         let error = Error::new(ErrorKind::Input, "it is wrong").in_file("a").in_file("b");
         assert_eq!(error.path(), Some(Path::new("a")));
         assert_eq!(error.at_row(1).at_row(2).row(), Some(1));
+    }
+
+    #[test]
+    fn items_of_a_part_are_counted_in_the_whole() {
+        let error = Error::input("has no tokens").of_item("text", 3).renumbered(|row| row + 10);
+        assert_eq!((error.row(), error.to_string().as_str()), (Some(13), "text 13 has no tokens"));
+        let error = Error::input(": token 7 is unknown").of_item("text", 0);
+        assert_eq!(error.to_string(), "text 0: token 7 is unknown");
     }
 
     #[test]

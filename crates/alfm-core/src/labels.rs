@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClassId, ClassSchema, CoreError, SampleId};
+use crate::{ClassId, ClassSchema, Error, ErrorKind, SampleId};
 
 /// Who gave a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub struct Label {
 /// store.record(Label { id: "a".into(), class, provenance: Provenance::Human, round: 1 })?;
 /// assert_eq!(store.class(&"a".into()), Some(class));
 /// assert_eq!(store.counts(), [0, 1]);
-/// # Ok::<(), alfm_core::CoreError>(())
+/// # Ok::<(), alfm_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Log", into = "Log")]
@@ -60,13 +60,16 @@ impl LabelStore {
     /// Appends a label. On an error nothing has changed.
     ///
     /// # Errors
-    /// [`CoreError::UnknownClass`] or [`CoreError::PseudoOverOracle`].
-    pub fn record(&mut self, label: Label) -> Result<(), CoreError> {
+    /// For a class outside the schema, or a pseudo-label for an item that has an oracle label.
+    pub fn record(&mut self, label: Label) -> Result<(), Error> {
         self.schema.check(label.class)?;
         if label.provenance == Provenance::Pseudo
             && self.get(&label.id).is_some_and(|old| old.provenance != Provenance::Pseudo)
         {
-            return Err(CoreError::PseudoOverOracle { id: label.id });
+            let id = &label.id;
+            let message =
+                format!("item `{id}` has an oracle label: a pseudo-label may not replace it");
+            return Err(Error::new(ErrorKind::State, message));
         }
         self.newest.insert(label.id.clone(), self.log.len());
         self.log.push(label);
@@ -130,9 +133,9 @@ struct Log {
 }
 
 impl TryFrom<Log> for LabelStore {
-    type Error = CoreError;
+    type Error = Error;
 
-    fn try_from(saved: Log) -> Result<Self, CoreError> {
+    fn try_from(saved: Log) -> Result<Self, Error> {
         let mut store = Self::new(saved.schema);
         for label in saved.log {
             store.record(label)?;
@@ -178,7 +181,8 @@ mod tests {
         store.record(label("x", 0, Provenance::Pseudo)).unwrap();
         store.record(label("x", 0, Provenance::Human)).unwrap();
         let error = store.record(label("x", 1, Provenance::Pseudo)).unwrap_err();
-        assert_eq!(error, CoreError::PseudoOverOracle { id: "x".into() });
+        assert_eq!(error.kind(), ErrorKind::State);
+        assert!(error.to_string().starts_with("item `x` has an oracle label: "), "{error}");
         assert_eq!(store.class(&"x".into()), Some(ClassId::new(0)));
     }
 

@@ -22,7 +22,6 @@ mod seed;
 mod softmax;
 
 pub use digest::Digest;
-pub use error::CoreError;
 pub use failure::{Error, ErrorKind};
 pub use labels::{Label, LabelStore, Provenance};
 pub use matrix::{Matrix, MatrixView};

@@ -1,5 +1,5 @@
 use crate::element::Elements;
-use crate::{CoreError, check};
+use crate::{Error, check};
 
 /// A row-major matrix of `f32` that somebody else owns: shape checked, every value finite.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,10 +13,10 @@ impl<'a> MatrixView<'a> {
     /// Checks shape and finiteness, in parallel over rows: `O(rows * columns)` time, no memory.
     ///
     /// # Errors
-    /// [`CoreError::Shape`], or [`CoreError::NotFinite`] for the first offending value.
-    pub fn new(values: &'a [f32], rows: usize, columns: usize) -> Result<Self, CoreError> {
+    /// For another number of values, and for the first one that is not finite.
+    pub fn new(values: &'a [f32], rows: usize, columns: usize) -> Result<Self, Error> {
         if rows.checked_mul(columns) != Some(values.len()) || columns == 0 {
-            return Err(CoreError::Shape { rows, columns, got: values.len() });
+            return Err(Error::shape(rows, columns, values.len()));
         }
         check::finite(Elements::Single(values), columns)?;
         Ok(Self { values, rows, columns })
@@ -60,7 +60,7 @@ impl<'a> MatrixView<'a> {
 /// ```
 /// let matrix = alfm_core::Matrix::new(vec![1.0, 2.0, 3.0, 4.0], 2, 2)?;
 /// assert_eq!(matrix.view().row(1), [3.0, 4.0]);
-/// # Ok::<(), alfm_core::CoreError>(())
+/// # Ok::<(), alfm_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matrix {
@@ -73,8 +73,8 @@ impl Matrix {
     /// Checks as [`MatrixView::new`] does.
     ///
     /// # Errors
-    /// [`CoreError::Shape`], or [`CoreError::NotFinite`] for the first offending value.
-    pub fn new(values: Vec<f32>, rows: usize, columns: usize) -> Result<Self, CoreError> {
+    /// For another number of values, and for the first one that is not finite.
+    pub fn new(values: Vec<f32>, rows: usize, columns: usize) -> Result<Self, Error> {
         MatrixView::new(&values, rows, columns)?;
         Ok(Self { values, rows, columns })
     }
@@ -82,14 +82,16 @@ impl Matrix {
     /// A matrix from rows of equal length.
     ///
     /// # Errors
-    /// [`CoreError::RaggedRow`] for the first row of another length, and as [`Matrix::new`].
-    pub fn from_rows<R: AsRef<[f32]>>(rows: &[R]) -> Result<Self, CoreError> {
+    /// For the first row of another length, and as [`Matrix::new`].
+    pub fn from_rows<R: AsRef<[f32]>>(rows: &[R]) -> Result<Self, Error> {
         let columns = rows.first().map_or(0, |row| row.as_ref().len());
         let mut values = Vec::with_capacity(rows.len() * columns);
         for (row, content) in rows.iter().enumerate() {
             let got = content.as_ref().len();
             if got != columns {
-                return Err(CoreError::RaggedRow { row, expected: columns, got });
+                let message =
+                    format!("row {row} has {got} values, the rows before it have {columns}");
+                return Err(Error::input(message).at_row(row));
             }
             values.extend_from_slice(content.as_ref());
         }
@@ -124,7 +126,7 @@ mod tests {
     #[test]
     fn a_wrong_shape_is_refused() {
         let error = MatrixView::new(&[0.0; 5], 2, 3).unwrap_err();
-        assert_eq!(error, CoreError::Shape { rows: 2, columns: 3, got: 5 });
+        assert_eq!(error, Error::shape(2, 3, 5));
         assert!(MatrixView::new(&[], usize::MAX, 2).is_err());
         assert!(MatrixView::new(&[], 0, 0).is_err());
     }
@@ -147,6 +149,7 @@ mod tests {
     #[test]
     fn ragged_rows_are_refused() {
         let error = Matrix::from_rows(&[vec![0.0, 1.0], vec![2.0]]).unwrap_err();
-        assert_eq!(error, CoreError::RaggedRow { row: 1, expected: 2, got: 1 });
+        assert_eq!(error.row(), Some(1));
+        assert_eq!(error.to_string(), "row 1 has 1 values, the rows before it have 2");
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::element::Elements;
 use crate::softmax::softmax_rows;
-use crate::{CoreError, MatrixView, check};
+use crate::{Error, MatrixView, check};
 
 /// How far the sum of a row of `f32` probabilities may be from one.
 ///
@@ -35,7 +35,7 @@ pub enum ScoreKind {
 ///
 /// let error = Predictions::probabilities(&[0.75, 0.5, 0.2, 0.8], 2, 2).unwrap_err();
 /// assert!(error.to_string().starts_with("row 0 sums to 1.25"));
-/// # Ok::<(), alfm_core::CoreError>(())
+/// # Ok::<(), alfm_core::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Predictions<'a> {
@@ -49,21 +49,16 @@ impl<'a> Predictions<'a> {
     /// Checks a row-major matrix of probabilities: `O(rows * classes)` time, no memory.
     ///
     /// # Errors
-    /// [`CoreError::Shape`], [`CoreError::TooFewClasses`], [`CoreError::NotFinite`],
-    /// [`CoreError::NegativeProbability`] or [`CoreError::RowSum`], for the first row that is wrong.
-    pub fn probabilities(
-        values: &'a [f32],
-        rows: usize,
-        classes: usize,
-    ) -> Result<Self, CoreError> {
+    /// For another number of values, fewer than two classes, and the first row that is no distribution.
+    pub fn probabilities(values: &'a [f32], rows: usize, classes: usize) -> Result<Self, Error> {
         Self::checked(Elements::Single(values), rows, classes, ScoreKind::Probabilities)
     }
 
     /// Checks a row-major matrix of logits.
     ///
     /// # Errors
-    /// [`CoreError::Shape`], [`CoreError::TooFewClasses`] or [`CoreError::NotFinite`].
-    pub fn logits(values: &'a [f32], rows: usize, classes: usize) -> Result<Self, CoreError> {
+    /// For another number of values, fewer than two classes, and the first value that is not finite.
+    pub fn logits(values: &'a [f32], rows: usize, classes: usize) -> Result<Self, Error> {
         Self::checked(Elements::Single(values), rows, classes, ScoreKind::Logits)
     }
 
@@ -77,14 +72,14 @@ impl<'a> Predictions<'a> {
     /// let values = [0.7, 0.3].map(half::f16::from_f32);
     /// let model = Predictions::half(&values, 1, 2, ScoreKind::Probabilities)?;
     /// assert_eq!(model.read(0..1, &mut Vec::new())[0], values[0].to_f32());
-    /// # Ok::<(), alfm_core::CoreError>(())
+    /// # Ok::<(), alfm_core::Error>(())
     /// ```
     pub fn half(
         values: &'a [f16],
         rows: usize,
         classes: usize,
         kind: ScoreKind,
-    ) -> Result<Self, CoreError> {
+    ) -> Result<Self, Error> {
         Self::checked(Elements::Half(values), rows, classes, kind)
     }
 
@@ -97,7 +92,7 @@ impl<'a> Predictions<'a> {
         rows: usize,
         classes: usize,
         kind: ScoreKind,
-    ) -> Result<Self, CoreError> {
+    ) -> Result<Self, Error> {
         Self::checked(Elements::Brain(values), rows, classes, kind)
     }
 
@@ -105,7 +100,7 @@ impl<'a> Predictions<'a> {
     ///
     /// # Errors
     /// As [`Predictions::probabilities`] and [`Predictions::logits`].
-    pub fn new(matrix: MatrixView<'a>, kind: ScoreKind) -> Result<Self, CoreError> {
+    pub fn new(matrix: MatrixView<'a>, kind: ScoreKind) -> Result<Self, Error> {
         let values = Elements::Single(matrix.values());
         let given = Self { values, rows: matrix.rows(), classes: matrix.columns(), kind };
         match kind {
@@ -120,20 +115,20 @@ impl<'a> Predictions<'a> {
         rows: usize,
         classes: usize,
         kind: ScoreKind,
-    ) -> Result<Self, CoreError> {
+    ) -> Result<Self, Error> {
         if rows.checked_mul(classes) != Some(values.len()) || classes == 0 {
-            return Err(CoreError::Shape { rows, columns: classes, got: values.len() });
+            return Err(Error::shape(rows, classes, values.len()));
         }
         let given = Self { values, rows, classes, kind };
         given.check_values()?;
         Ok(given)
     }
 
-    fn check_classes(&self) -> Result<(), CoreError> {
-        if self.classes < 2 { Err(CoreError::TooFewClasses { got: self.classes }) } else { Ok(()) }
+    fn check_classes(&self) -> Result<(), Error> {
+        if self.classes < 2 { Err(Error::too_few_classes(self.classes)) } else { Ok(()) }
     }
 
-    fn check_values(&self) -> Result<(), CoreError> {
+    fn check_values(&self) -> Result<(), Error> {
         self.check_classes()?;
         match self.kind {
             ScoreKind::Logits => check::finite(self.values, self.classes),
@@ -226,7 +221,7 @@ mod tests {
             assert!(message.starts_with(expected), "{message}");
         }
         let error = Predictions::probabilities(&[1.0, 1.0], 2, 1).unwrap_err();
-        assert_eq!(error, CoreError::TooFewClasses { got: 1 });
+        assert_eq!(error, Error::too_few_classes(1));
     }
 
     #[test]
@@ -244,7 +239,8 @@ mod tests {
         assert!(error.to_string().starts_with("row 7000, column 2 is NaN"), "{error}");
         values[4 * 7_000 + 2] = 0.25;
         let error = Predictions::probabilities(&values, 10_000, 4).unwrap_err();
-        assert_eq!(error, CoreError::RowSum { row: 9_000, sum: 1.25, tolerance: 1e-3 });
+        assert_eq!(error.row(), Some(9_000));
+        assert!(error.to_string().starts_with("row 9000 sums to 1.2500, not to 1 within 0.001: "));
     }
 
     #[test]
@@ -257,7 +253,7 @@ mod tests {
         // 1 + 1.46e-3: half precision may have made that of 1 + 1e-3.
         let sum = [0.75f32, 0.251_464_84];
         let single = Predictions::probabilities(&sum, 1, 2);
-        assert!(matches!(single, Err(CoreError::RowSum { .. })));
+        assert!(single.unwrap_err().to_string().starts_with("row 0 sums to 1.0015, not to 1"));
         let half = sum.map(f16::from_f32);
         assert_eq!(half.map(f16::to_f32), sum);
         assert!(Predictions::half(&half, 1, 2, ScoreKind::Probabilities).is_ok());

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::CoreError;
+use crate::{Error, ErrorKind};
 
 /// The number of a class: its column in every probability matrix.
 #[derive(
@@ -35,7 +35,7 @@ impl ClassId {
 /// let schema = ClassSchema::new(["ham", "spam"])?;
 /// assert_eq!(schema.id("spam")?, ClassId::new(1));
 /// assert_eq!(schema.name(ClassId::new(0))?, "ham");
-/// # Ok::<(), alfm_core::CoreError>(())
+/// # Ok::<(), alfm_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
@@ -47,16 +47,16 @@ impl ClassSchema {
     /// A schema of the given names, in column order.
     ///
     /// # Errors
-    /// [`CoreError::TooFewClasses`] below two names, [`CoreError::Duplicate`] for a repeated one.
-    pub fn new<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Result<Self, CoreError> {
+    /// Below two names, and for a repeated one.
+    pub fn new<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Result<Self, Error> {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
         if names.len() < 2 {
-            return Err(CoreError::TooFewClasses { got: names.len() });
+            return Err(Error::too_few_classes(names.len()));
         }
         let mut sorted: Vec<&String> = names.iter().collect();
         sorted.sort();
         if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(CoreError::Duplicate { what: "class", name: pair[0].clone() });
+            return Err(Error::duplicate("class", pair[0]));
         }
         Ok(Self { names })
     }
@@ -64,8 +64,8 @@ impl ClassSchema {
     /// A schema of `classes` unnamed classes: `0`, `1`, ...
     ///
     /// # Errors
-    /// [`CoreError::TooFewClasses`] if `classes < 2`.
-    pub fn numbered(classes: usize) -> Result<Self, CoreError> {
+    /// If `classes < 2`.
+    pub fn numbered(classes: usize) -> Result<Self, Error> {
         Self::new((0..classes).map(|class| class.to_string()))
     }
 
@@ -88,38 +88,42 @@ impl ClassSchema {
     /// The name of a class.
     ///
     /// # Errors
-    /// [`CoreError::UnknownClass`] if the schema has no such column.
-    pub fn name(&self, class: ClassId) -> Result<&str, CoreError> {
+    /// If the schema has no such column.
+    pub fn name(&self, class: ClassId) -> Result<&str, Error> {
         self.check(class).map(|class| self.names[class.index()].as_str())
     }
 
     /// The class of a name.
     ///
     /// # Errors
-    /// [`CoreError::UnknownClassName`], which lists the known names.
-    pub fn id(&self, name: &str) -> Result<ClassId, CoreError> {
+    /// For an unknown name, with the known ones.
+    pub fn id(&self, name: &str) -> Result<ClassId, Error> {
         self.names.iter().position(|known| known == name).map(ClassId::from_index).ok_or_else(
-            || CoreError::UnknownClassName { name: name.into(), known: self.names.join(", ") },
+            || {
+                let known = self.names.join(", ");
+                let message = format!("class name `{name}` is unknown: the schema has {known}");
+                Error::new(ErrorKind::NotFound, message)
+            },
         )
     }
 
     /// Passes a class of this schema through.
     ///
     /// # Errors
-    /// [`CoreError::UnknownClass`] if the schema has no such column.
-    pub fn check(&self, class: ClassId) -> Result<ClassId, CoreError> {
+    /// If the schema has no such column.
+    pub fn check(&self, class: ClassId) -> Result<ClassId, Error> {
         if class.index() < self.names.len() {
             Ok(class)
         } else {
-            Err(CoreError::UnknownClass { class, classes: self.names.len() })
+            Err(Error::unknown_class(class, self.names.len()))
         }
     }
 }
 
 impl TryFrom<Vec<String>> for ClassSchema {
-    type Error = CoreError;
+    type Error = Error;
 
-    fn try_from(names: Vec<String>) -> Result<Self, CoreError> {
+    fn try_from(names: Vec<String>) -> Result<Self, Error> {
         Self::new(names)
     }
 }
@@ -136,13 +140,13 @@ mod tests {
 
     #[test]
     fn one_class_is_refused() {
-        assert_eq!(ClassSchema::new(["only"]), Err(CoreError::TooFewClasses { got: 1 }));
+        assert_eq!(ClassSchema::new(["only"]), Err(Error::too_few_classes(1)));
     }
 
     #[test]
     fn a_repeated_name_is_refused() {
         let error = ClassSchema::new(["a", "b", "a"]).unwrap_err();
-        assert_eq!(error, CoreError::Duplicate { what: "class", name: "a".into() });
+        assert_eq!(error, Error::duplicate("class", "a".into()));
     }
 
     #[test]

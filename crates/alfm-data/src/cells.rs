@@ -5,12 +5,13 @@ use std::path::Path;
 
 use alfm_core::{ClassId, ClassSchema, SampleId};
 
+use crate::error::{cell, no_classes};
 use crate::table::Cell;
-use crate::{ClassEntry, DataError};
+use crate::{ClassEntry, Error};
 
-pub(crate) fn texts(path: &Path, column: &str, cells: Vec<Cell>) -> Result<Vec<String>, DataError> {
-    let text = |(row, cell)| match cell {
-        Cell::Missing => Err(bad_cell(path, row, column, "", "a text (an empty one is allowed)")),
+pub(crate) fn texts(path: &Path, column: &str, cells: Vec<Cell>) -> Result<Vec<String>, Error> {
+    let text = |(row, value)| match value {
+        Cell::Missing => Err(cell(path, row, column, "", "a text (an empty one is allowed)")),
         Cell::Text(text) => Ok(text),
         number => Ok(number.to_string()),
     };
@@ -18,12 +19,12 @@ pub(crate) fn texts(path: &Path, column: &str, cells: Vec<Cell>) -> Result<Vec<S
 }
 
 /// Ids, or the names of groups.
-pub(crate) fn ids(path: &Path, column: &str, cells: &[Cell]) -> Result<Vec<SampleId>, DataError> {
-    let id = |(row, cell): (usize, &Cell)| {
-        if cell.is_empty() {
-            return Err(bad_cell(path, row, column, "", "an id"));
+pub(crate) fn ids(path: &Path, column: &str, cells: &[Cell]) -> Result<Vec<SampleId>, Error> {
+    let id = |(row, value): (usize, &Cell)| {
+        if value.is_empty() {
+            return Err(cell(path, row, column, "", "an id"));
         }
-        Ok(cell.to_string().into())
+        Ok(value.to_string().into())
     };
     cells.iter().enumerate().map(id).collect()
 }
@@ -34,11 +35,11 @@ pub(crate) fn read_labels(
     column: &str,
     cells: &[Cell],
     schema: &ClassSchema,
-) -> Result<Vec<Option<ClassId>>, DataError> {
-    let label = |(row, cell)| {
-        parse_label(cell, schema).ok_or_else(|| {
+) -> Result<Vec<Option<ClassId>>, Error> {
+    let label = |(row, value)| {
+        parse_label(value, schema).ok_or_else(|| {
             let expected = "a class name, a class number, or -1 for unlabelled";
-            bad_cell(path, row, column, &cell.to_string(), expected)
+            cell(path, row, column, &value.to_string(), expected)
         })
     };
     cells.iter().enumerate().map(label).collect()
@@ -62,17 +63,6 @@ fn parse_label(cell: &Cell, schema: &ClassSchema) -> Option<Option<ClassId>> {
     schema.check(class).ok().map(Some)
 }
 
-pub(crate) fn bad_cell(
-    path: &Path,
-    row: usize,
-    column: &str,
-    value: &str,
-    expected: &'static str,
-) -> DataError {
-    let (path, column, value) = (path.into(), column.to_owned(), value.to_owned());
-    DataError::Cell { path, row, column, value, expected }
-}
-
 /// More classes than this are ids or measurements in the wrong column.
 const MOST_CLASSES: i64 = 100_000;
 
@@ -80,7 +70,7 @@ const MOST_CLASSES: i64 = 100_000;
 pub(crate) fn learn_classes(
     path: &Path,
     labels: Option<&[Cell]>,
-) -> Result<Vec<ClassEntry>, DataError> {
+) -> Result<Vec<ClassEntry>, Error> {
     let known: Vec<&Cell> = labels.into_iter().flatten().filter(|cell| !cell.is_empty()).collect();
     let numbers: Option<Vec<i64>> = known.iter().map(|cell| cell.number()).collect();
     let names: Vec<String> = match numbers.and_then(|numbers| numbers.into_iter().max()) {
@@ -93,7 +83,7 @@ pub(crate) fn learn_classes(
         }
     };
     if names.len() < 2 {
-        return Err(DataError::NoClasses { path: path.into(), found: names.len() });
+        return Err(no_classes(path, names.len()));
     }
     Ok(names.into_iter().map(ClassEntry::named).collect())
 }

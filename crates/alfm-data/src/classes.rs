@@ -2,7 +2,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::DataError;
+use crate::Error;
+use crate::error::io;
 
 /// A class as a person describes it: its name, and prompts for a zero-shot prior.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,14 +32,17 @@ impl ClassEntry {
 /// the prompts: together they describe a class better than any of them. A bare name is a class, too.
 ///
 /// # Errors
-/// [`DataError::Io`], [`DataError::Classes`].
-pub fn read_classes(path: &Path) -> Result<Vec<ClassEntry>, DataError> {
-    let text = std::fs::read_to_string(path).map_err(DataError::io(path))?;
+/// An unreadable file, or one that holds no such list.
+pub fn read_classes(path: &Path) -> Result<Vec<ClassEntry>, Error> {
+    let text = std::fs::read_to_string(path).map_err(io(path))?;
     parse(path, &text)
 }
 
-pub(crate) fn parse(path: &Path, text: &str) -> Result<Vec<ClassEntry>, DataError> {
-    serde_json::from_str(text).map_err(|source| DataError::Classes { path: path.into(), source })
+pub(crate) fn parse(path: &Path, text: &str) -> Result<Vec<ClassEntry>, Error> {
+    serde_json::from_str(text).map_err(|source| {
+        let form = r#"expected a JSON list of {"name": .., "description": .., "prompt": ..}"#;
+        Error::input(form).in_file(path).because(source)
+    })
 }
 
 /// The forms in which a class may be written.

@@ -3,9 +3,11 @@ use std::path::Path;
 
 use alfm_core::{ClassId, ClassSchema, Digest};
 
+use crate::error::{no_classes, other_content};
 use crate::split::found_in;
 use crate::{
-    ClassEntry, Columns, DataError, Hub, Manifest, RepoId, Source, Split, catalog, cells, table,
+    ClassEntry, Columns, Error, ErrorKind, Hub, Manifest, RepoId, Source, Split, catalog, cells,
+    table,
 };
 
 /// A dataset in memory: its classes and its splits.
@@ -26,13 +28,13 @@ impl Dataset {
     /// let data = Dataset::load("support-inbox", &Hub::new("unused").with_offline(true))?;
     /// assert_eq!(data.schema().len(), 12);
     /// assert_eq!(data.split("pool")?.len(), 1626);
-    /// # Ok::<(), alfm_data::DataError>(())
+    /// # Ok::<(), alfm_data::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`DataError::UnknownDataset`], and as [`Dataset::from_manifest`], [`Dataset::from_file`] and
+    /// For an unknown name, and as [`Dataset::from_manifest`], [`Dataset::from_file`] and
     /// [`Dataset::from_folder`].
-    pub fn load(name_or_path: &str, hub: &Hub) -> Result<Self, DataError> {
+    pub fn load(name_or_path: &str, hub: &Hub) -> Result<Self, Error> {
         if let Some(manifest) = catalog().iter().find(|manifest| manifest.name == name_or_path) {
             return Self::from_manifest(manifest, hub);
         }
@@ -43,15 +45,19 @@ impl Dataset {
             return Self::from_folder(Path::new(name_or_path), None);
         }
         let known: Vec<&str> = catalog().iter().map(|manifest| manifest.name.as_str()).collect();
-        Err(DataError::UnknownDataset { name: name_or_path.to_owned(), known: known.join(", ") })
+        let known = known.join(", ");
+        Err(Error::new(
+            ErrorKind::NotFound,
+            format!("`{name_or_path}` is neither a file nor a known dataset: known are {known}"),
+        ))
     }
 
     /// Loads every split that a manifest names, and checks its counts.
     ///
     /// # Errors
-    /// As [`Hub::file`]; an unreadable file; [`DataError::ClassCount`] where the file differs from the
-    /// manifest; [`DataError::ContentHash`].
-    pub fn from_manifest(manifest: &Manifest, hub: &Hub) -> Result<Self, DataError> {
+    /// As [`Hub::file`]; an unreadable file; a file that differs from the manifest in its counts or its
+    /// hash.
+    pub fn from_manifest(manifest: &Manifest, hub: &Hub) -> Result<Self, Error> {
         let schema = manifest.schema()?;
         let revision = match &manifest.source {
             Source::Hub { repo, revision } => hub.revision(&RepoId::dataset(repo)?, revision),
@@ -73,14 +79,13 @@ impl Dataset {
     /// anything else is a name, and names are sorted.
     ///
     /// # Errors
-    /// [`DataError::MissingColumn`], which lists the columns there are; an unreadable file or value;
-    /// [`DataError::NoClasses`] if neither labels nor classes say what the classes are;
-    /// [`DataError::Content`] for a repeated id.
+    /// An unknown column, with those there are; an unreadable file or value; if neither labels nor classes say what
+    /// the classes are; a repeated id.
     pub fn from_file(
         path: &Path,
         columns: &Columns,
         classes: Option<&[ClassEntry]>,
-    ) -> Result<Self, DataError> {
+    ) -> Result<Self, Error> {
         let cells = Split::read_cells(path, "all", columns, false)?;
         let label = usize::from(columns.image.is_none());
         let classes = match classes {
@@ -101,9 +106,9 @@ impl Dataset {
     /// [`Split::from_image_folder`] reads the images alone.
     ///
     /// # Errors
-    /// As [`Split::from_image_folder`]; [`DataError::NoClasses`] if there are fewer than two subfolders with
+    /// As [`Split::from_image_folder`]; if there are fewer than two subfolders with
     /// images, and no `classes`.
-    pub fn from_folder(path: &Path, classes: Option<&[ClassEntry]>) -> Result<Self, DataError> {
+    pub fn from_folder(path: &Path, classes: Option<&[ClassEntry]>) -> Result<Self, Error> {
         let found = found_in(path)?;
         let classes = match classes {
             Some(classes) => classes.to_vec(),
@@ -111,7 +116,7 @@ impl Dataset {
                 let names: BTreeSet<&String> =
                     found.iter().filter_map(|f| f.class.as_ref()).collect();
                 if names.len() < 2 {
-                    return Err(DataError::NoClasses { path: path.into(), found: names.len() });
+                    return Err(no_classes(path, names.len()));
                 }
                 names.into_iter().map(ClassEntry::named).collect()
             }
@@ -136,7 +141,7 @@ impl Dataset {
         Self { manifest, revision: "file".to_owned(), schema, splits }
     }
 
-    fn read_split(&self, name: &str, hub: &Hub) -> Result<Split, DataError> {
+    fn read_split(&self, name: &str, hub: &Hub) -> Result<Split, Error> {
         let Manifest { columns, .. } = &self.manifest;
         let split = &self.manifest.splits[name];
         let Some(path) = self.manifest.path(split, hub)? else {
@@ -150,7 +155,7 @@ impl Dataset {
         Split::from_cells(&path, name, columns, cells, &self.schema)
     }
 
-    fn check_counts(&self, name: &str, split: &Split) -> Result<(), DataError> {
+    fn check_counts(&self, name: &str, split: &Split) -> Result<(), Error> {
         let got = split.class_counts(self.schema.len());
         let Some(expected) = self.manifest.expected_counts(&self.revision, name) else {
             return Ok(());
@@ -161,14 +166,11 @@ impl Dataset {
         let rest = ("unlabelled", (&unlabelled, &(split.len() - labelled)));
         for (class, (&expected, &got)) in classes.chain([rest]) {
             if expected != got {
-                return Err(DataError::ClassCount {
-                    dataset: self.manifest.name.clone(),
-                    revision: self.revision.clone(),
-                    split: name.to_owned(),
-                    class: class.to_owned(),
-                    expected,
-                    got,
-                });
+                let (dataset, revision) = (&self.manifest.name, &self.revision);
+                return Err(Error::input(format!(
+                    "{dataset} (revision {revision}), split `{name}`: {got} items of class `{class}`, expected \
+                     {expected}: the file differs from the published one, fetch it again or correct the manifest"
+                )));
             }
         }
         Ok(())
@@ -202,22 +204,21 @@ impl Dataset {
     /// One split.
     ///
     /// # Errors
-    /// [`DataError::UnknownSplit`], which lists the splits there are.
-    pub fn split(&self, name: &str) -> Result<&Split, DataError> {
-        self.splits.get(name).ok_or_else(|| DataError::UnknownSplit {
-            dataset: self.name().to_owned(),
-            split: name.to_owned(),
-            known: self.splits.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
+    /// For an unknown one, with the splits there are.
+    pub fn split(&self, name: &str) -> Result<&Split, Error> {
+        self.splits.get(name).ok_or_else(|| {
+            let known = self.splits.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let message =
+                format!("dataset `{}` has no split `{name}`: it has {known}", self.name());
+            Error::new(ErrorKind::NotFound, message)
         })
     }
 }
 
-fn check_hash(path: &Path, text: &str, expected: Option<Digest>) -> Result<(), DataError> {
+fn check_hash(path: &Path, text: &str, expected: Option<Digest>) -> Result<(), Error> {
     let got = Digest::of(text);
     match expected {
-        Some(expected) if expected != got => {
-            Err(DataError::ContentHash { path: path.into(), expected, got })
-        }
+        Some(expected) if expected != got => Err(other_content(path, expected, got)),
         _ => Ok(()),
     }
 }

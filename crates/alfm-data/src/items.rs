@@ -1,4 +1,4 @@
-use crate::Image;
+use crate::{Error, Image};
 
 /// What the items are.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +11,13 @@ pub enum Items {
 }
 
 impl Items {
+    /// The error of those who need items of another kind.
+    pub(crate) fn not(&self, expected: &str) -> Error {
+        let found = self.kind();
+        let remedy = "choose a data set, or an encoder, of the other kind";
+        Error::input(format!("the items are {found}, not {expected}: {remedy}"))
+    }
+
     /// Number of items.
     pub fn len(&self) -> usize {
         match self {

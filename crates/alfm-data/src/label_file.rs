@@ -2,7 +2,7 @@ use std::path::Path;
 
 use alfm_core::{ClassId, ClassSchema};
 
-use crate::{DataError, Table};
+use crate::{Error, Table};
 
 /// Labels in row order, from one column of a CSV, JSONL or parquet file; -1 or an empty cell is no label.
 ///
@@ -21,11 +21,11 @@ use crate::{DataError, Table};
 /// ```
 ///
 /// # Errors
-/// An unreadable file, an unknown column, or [`DataError::Cell`] for the first cell that is no class.
+/// An unreadable file, an unknown column, or the first cell that is no class.
 pub fn read_label_column(
     path: &Path,
     column: &str,
     schema: &ClassSchema,
-) -> Result<Vec<Option<ClassId>>, DataError> {
+) -> Result<Vec<Option<ClassId>>, Error> {
     Table::read(path, &[column])?.labels(column, schema)
 }

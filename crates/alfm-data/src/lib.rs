@@ -36,10 +36,10 @@ mod split;
 pub mod subset;
 mod table;
 
+pub use alfm_core::{Error, ErrorKind};
 pub use catalog::catalog;
 pub use classes::{ClassEntry, read_classes};
 pub use dataset::Dataset;
-pub use error::DataError;
 pub use hub::{Hub, ModelFiles, Progress, RepoId, RepoKind};
 pub use images::{Image, MAX_PIXELS};
 pub use items::Items;

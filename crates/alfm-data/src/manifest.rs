@@ -5,7 +5,8 @@ use alfm_core::{ClassId, ClassSchema, Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::classes::ClassEntry;
-use crate::{Columns, DataError, Hub, RepoId, classes};
+use crate::error::io;
+use crate::{Columns, Error, ErrorKind, Hub, RepoId, classes};
 
 /// What is known about a dataset: where it comes from, its classes, and how many items each has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,10 +105,11 @@ impl Manifest {
     /// Reads a manifest from TOML text; `name` is what errors call it.
     ///
     /// # Errors
-    /// [`DataError::Manifest`] if it does not parse, [`DataError::ManifestLength`] if its lists disagree.
-    pub fn parse(name: &str, text: &str) -> Result<Self, DataError> {
-        let mut manifest: Self = toml::from_str(text)
-            .map_err(|source| DataError::Manifest { name: name.to_owned(), source })?;
+    /// If it does not parse, or its lists disagree.
+    pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
+        let mut manifest: Self = toml::from_str(text).map_err(|source| {
+            Error::input(format!("manifest `{name}` is wrong")).because(source)
+        })?;
         if manifest.source == Source::Bundled
             && let Some(text) = alfm_datasets::file(&manifest.name, "classes.json")
         {
@@ -154,18 +156,17 @@ impl Manifest {
         }
     }
 
-    fn check(&self) -> Result<(), DataError> {
+    fn check(&self) -> Result<(), Error> {
         self.schema()?;
         let published = self.splits.iter().map(|(name, split)| (name, &split.counts));
         let revised = self.revisions.values().flatten();
         for (split, counts) in published.chain(revised) {
             if !counts.is_empty() && counts.len() != self.classes.len() {
-                return Err(DataError::ManifestLength {
-                    name: self.name.clone(),
-                    what: format!("the counts of split `{split}`"),
-                    expected: self.classes.len(),
-                    got: counts.len(),
-                });
+                let (name, got, expected) = (&self.name, counts.len(), self.classes.len());
+                return Err(Error::input(format!(
+                    "manifest `{name}`: the counts of split `{split}` has {got} entries, but there are {expected} \
+                     classes"
+                )));
             }
         }
         Ok(())
@@ -174,8 +175,8 @@ impl Manifest {
     /// The classes as a schema.
     ///
     /// # Errors
-    /// [`DataError::Core`] for fewer than two classes or a repeated name.
-    pub fn schema(&self) -> Result<ClassSchema, DataError> {
+    /// For fewer than two classes or a repeated name.
+    pub fn schema(&self) -> Result<ClassSchema, Error> {
         Ok(ClassSchema::new(self.classes.iter().map(|class| class.name.as_str()))?)
     }
 
@@ -190,12 +191,8 @@ impl Manifest {
     /// Where the file of a split lies, downloading it if need be; `None` if it is part of the program.
     ///
     /// # Errors
-    /// As [`Hub::file`]; [`DataError::NotDownloaded`].
-    pub(crate) fn path(
-        &self,
-        split: &SplitManifest,
-        hub: &Hub,
-    ) -> Result<Option<PathBuf>, DataError> {
+    /// As [`Hub::file`]; for a file that the user has to download.
+    pub(crate) fn path(&self, split: &SplitManifest, hub: &Hub) -> Result<Option<PathBuf>, Error> {
         match &self.source {
             Source::Bundled => Ok(None),
             Source::Hub { repo, revision } => {
@@ -206,8 +203,12 @@ impl Manifest {
                 if path.is_file() {
                     return Ok(Some(path));
                 }
-                let (dataset, folder, home) = (self.name.clone(), folder.clone(), home.clone());
-                Err(DataError::NotDownloaded { dataset, path, folder, home })
+                let dataset = &self.name;
+                let message = format!(
+                    "it is not there: download `{dataset}` from {home} and unpack it into that folder, or set \
+                     ALFM_DATA_DIR to the folder that holds `{folder}`"
+                );
+                Err(Error::new(ErrorKind::NotFound, message).in_file(path))
             }
             Source::File { path } => Ok(Some(path.clone())),
         }
@@ -218,8 +219,8 @@ impl Manifest {
     /// Files that a table only refers to are not hashed.
     ///
     /// # Errors
-    /// As [`Hub::file`]; [`DataError::NotDownloaded`], [`DataError::Io`].
-    pub fn fetch(&self, hub: &Hub) -> Result<Vec<FetchedFile>, DataError> {
+    /// As [`Hub::file`]; for a file that the user has to download, or that cannot be read.
+    pub fn fetch(&self, hub: &Hub) -> Result<Vec<FetchedFile>, Error> {
         if matches!(self.source, Source::File { .. }) {
             return Ok(Vec::new());
         }
@@ -229,7 +230,7 @@ impl Manifest {
         let mut fetched = Vec::new();
         for (file, split) in files {
             let Some(path) = self.path(split, hub)? else { continue };
-            let content = std::fs::read(&path).map_err(DataError::io(&path))?;
+            let content = std::fs::read(&path).map_err(io(&path))?;
             let sha256 = Digest::of(&content);
             let (file, bytes) = (file.to_owned(), content.len() as u64);
             fetched.push(FetchedFile { file, path, bytes, sha256 });
@@ -251,12 +252,12 @@ mod tests {
     fn counts_for_another_number_of_classes_are_refused() {
         let text = ag_news().replace("[1900, 1900, 1900, 1900]", "[1900, 1900]");
         let error = Manifest::parse("x", &text).unwrap_err();
-        assert!(matches!(error, DataError::ManifestLength { expected: 4, got: 2, .. }), "{error}");
+        assert!(error.to_string().ends_with("has 2 entries, but there are 4 classes"), "{error}");
     }
 
     #[test]
     fn an_unknown_key_is_named() {
         let error = Manifest::parse("x", &ag_news().replace("licence", "license")).unwrap_err();
-        assert!(error.to_string().contains("license"), "{error}");
+        assert!(error.report().contains("license"), "{}", error.report());
     }
 }

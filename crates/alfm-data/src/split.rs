@@ -1,11 +1,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use alfm_core::{ClassId, ClassSchema, CoreError, Digest, SampleId};
+use alfm_core::{ClassId, ClassSchema, Digest, SampleId};
 use rayon::prelude::*;
 
 use crate::table::{self, Cells, Wanted};
-use crate::{Columns, DataError, Image, Items, cells, images};
+use crate::{Columns, Error, ErrorKind, Image, Items, cells, images};
 
 /// Items with ids and, as far as they are known, labels.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,20 +21,20 @@ impl Split {
     /// A split from its parts. Complexity `O(n log n)`.
     ///
     /// # Errors
-    /// [`DataError::Core`] for lengths that differ or an id that is given twice.
+    /// For lengths that differ or an id that is given twice.
     pub fn new(
         ids: Vec<SampleId>,
         items: Items,
         labels: Vec<Option<ClassId>>,
-    ) -> Result<Self, DataError> {
+    ) -> Result<Self, Error> {
         for (what, got) in [(items.kind(), items.len()), ("labels", labels.len())] {
             if got != ids.len() {
-                return Err(CoreError::RowCount { what, expected: ids.len(), got }.into());
+                return Err(Error::row_count(what, ids.len(), got));
             }
         }
         let mut seen = BTreeSet::new();
         if let Some(twice) = ids.iter().find(|id| !seen.insert(*id)) {
-            return Err(CoreError::Duplicate { what: "item", name: twice.to_string() }.into());
+            return Err(Error::duplicate("item", twice));
         }
         let rows = ids.iter().zip(items.contents()).zip(&labels);
         let digest = Digest::of_parts(rows.flat_map(|((id, content), label)| {
@@ -47,11 +47,11 @@ impl Split {
     /// Says which items belong together, such as the images of one patient: one name for each item.
     ///
     /// # Errors
-    /// [`DataError::Core`] for another number of names.
-    pub fn with_groups(mut self, groups: Vec<String>) -> Result<Self, DataError> {
+    /// For another number of names.
+    pub fn with_groups(mut self, groups: Vec<String>) -> Result<Self, Error> {
         let (expected, got) = (self.len(), groups.len());
         if expected != got {
-            return Err(CoreError::RowCount { what: "groups", expected, got }.into());
+            return Err(Error::row_count("groups", expected, got));
         }
         self.groups = Some(groups);
         Ok(self)
@@ -62,9 +62,8 @@ impl Split {
     /// Hidden files, and files whose ending is not an image's, are skipped.
     ///
     /// # Errors
-    /// [`DataError::Io`], [`DataError::NoImages`]; [`DataError::ImageFormat`] for an image of a kind that
-    /// cannot be read.
-    pub fn from_image_folder(folder: &Path) -> Result<Self, DataError> {
+    /// For a folder that cannot be read or has no images, and an image of a kind that cannot be read.
+    pub fn from_image_folder(folder: &Path) -> Result<Self, Error> {
         let found = found_in(folder)?;
         let labels = vec![None; found.len()];
         Self::of_files(found, labels)
@@ -74,7 +73,7 @@ impl Split {
     pub(crate) fn of_files(
         found: Vec<images::Found>,
         labels: Vec<Option<ClassId>>,
-    ) -> Result<Self, DataError> {
+    ) -> Result<Self, Error> {
         let read: Vec<_> = found.par_iter().map(|file| Image::file(&file.path)).collect();
         let images = read.into_iter().collect::<Result<_, _>>()?;
         let ids = found.into_iter().map(|file| file.id.into()).collect();
@@ -99,7 +98,7 @@ impl Split {
         split: &str,
         columns: &Columns,
         label_required: bool,
-    ) -> Result<Cells, DataError> {
+    ) -> Result<Cells, Error> {
         if columns.image.is_some() {
             images::supported(path)?;
         }
@@ -116,7 +115,7 @@ impl Split {
         columns: &Columns,
         cells: Cells,
         schema: &ClassSchema,
-    ) -> Result<Self, DataError> {
+    ) -> Result<Self, Error> {
         let mut cells = cells.into_iter();
         let mut next = || cells.next().flatten();
         let items = match &columns.image {
@@ -130,7 +129,7 @@ impl Split {
         };
         let mut named = |name: &Option<String>| match name {
             Some(name) => Ok(Some(cells::ids(path, name, &next().unwrap_or_default())?)),
-            None => Ok::<_, DataError>(None),
+            None => Ok::<_, Error>(None),
         };
         let (ids, groups) = (named(&columns.id)?, named(&columns.group)?);
         let numbered = || (0..items.len()).map(|row| format!("{split}/{row}").into()).collect();
@@ -139,10 +138,7 @@ impl Split {
             Some(groups) => split.with_groups(groups.iter().map(ToString::to_string).collect()),
             None => Ok(split),
         });
-        split.map_err(|error| match error {
-            DataError::Core(source) => DataError::Content { path: path.into(), source },
-            error => error,
-        })
+        split.map_err(|error| error.in_file(path))
     }
 
     /// The ids, in the order of the file.
@@ -158,22 +154,22 @@ impl Split {
     /// The items of a dataset of texts.
     ///
     /// # Errors
-    /// [`DataError::ItemKind`] if the items are something else.
-    pub fn texts(&self) -> Result<&[String], DataError> {
+    /// If the items are something else.
+    pub fn texts(&self) -> Result<&[String], Error> {
         match &self.items {
             Items::Texts(texts) => Ok(texts),
-            other => Err(DataError::ItemKind { expected: "texts", found: other.kind() }),
+            other => Err(other.not("texts")),
         }
     }
 
     /// The items of a dataset of images.
     ///
     /// # Errors
-    /// [`DataError::ItemKind`] if the items are something else.
-    pub fn images(&self) -> Result<&[Image], DataError> {
+    /// If the items are something else.
+    pub fn images(&self) -> Result<&[Image], Error> {
         match &self.items {
             Items::Images(images) => Ok(images),
-            other => Err(DataError::ItemKind { expected: "images", found: other.kind() }),
+            other => Err(other.not("images")),
         }
     }
 
@@ -185,10 +181,13 @@ impl Split {
     /// The labels of a split that has all of them.
     ///
     /// # Errors
-    /// [`DataError::Unlabelled`] for the first item without.
-    pub fn all_labels(&self) -> Result<Vec<ClassId>, DataError> {
+    /// For the first item without.
+    pub fn all_labels(&self) -> Result<Vec<ClassId>, Error> {
         let label = |(id, label): (&SampleId, &Option<ClassId>)| {
-            label.ok_or_else(|| DataError::Unlabelled { id: id.clone() })
+            label.ok_or_else(|| {
+                let message = format!("item `{id}` has no label: a simulation needs all of them");
+                Error::new(ErrorKind::Missing, message)
+            })
         };
         self.ids.iter().zip(&self.labels).map(label).collect()
     }
@@ -226,7 +225,7 @@ impl Split {
     ///
     /// [`Split::without`] leaves them out. Empty for texts.
     #[cfg(feature = "images")]
-    pub fn unreadable(&self) -> Vec<(SampleId, DataError)> {
+    pub fn unreadable(&self) -> Vec<(SampleId, Error)> {
         let Items::Images(images) = &self.items else { return Vec::new() };
         let found = Image::unreadable(images).into_iter();
         found.map(|(row, error)| (self.ids[row].clone(), error)).collect()
@@ -235,8 +234,8 @@ impl Split {
     /// Some items, in the order asked for. Panics if a row is out of range, as indexing does.
     ///
     /// # Errors
-    /// [`DataError::Core`] if a row is asked for twice.
-    pub fn subset(&self, rows: &[usize]) -> Result<Self, DataError> {
+    /// If a row is asked for twice.
+    pub fn subset(&self, rows: &[usize]) -> Result<Self, Error> {
         let ids = rows.iter().map(|&row| self.ids[row].clone()).collect();
         let labels = rows.iter().map(|&row| self.labels[row]).collect();
         let split = Self::new(ids, self.items.gather(rows), labels)?;
@@ -251,25 +250,32 @@ impl Split {
     /// All items but these.
     ///
     /// # Errors
-    /// [`DataError::UnknownItem`] for the first id, in their order, that is none of the split's.
-    pub fn without(&self, ids: &[SampleId]) -> Result<Self, DataError> {
+    /// For the first id, in their order, that is none of the split's.
+    pub fn without(&self, ids: &[SampleId]) -> Result<Self, Error> {
         let mut left_out: BTreeSet<&SampleId> = ids.iter().collect();
         let rows: Vec<usize> =
             (0..self.len()).filter(|&row| !left_out.contains(&self.ids[row])).collect();
         self.ids.iter().for_each(|id| _ = left_out.remove(id));
         match left_out.first() {
-            Some(&id) => Err(DataError::UnknownItem { id: id.clone() }),
+            Some(id) => {
+                let remedy = "ids are written as `alfm data show` prints them";
+                let message = format!("there is no item `{id}`: {remedy}");
+                Err(Error::new(ErrorKind::NotFound, message))
+            }
             None => self.subset(&rows),
         }
     }
 }
 
 /// The image files below a folder, of which there is at least one.
-pub(crate) fn found_in(folder: &Path) -> Result<Vec<images::Found>, DataError> {
+pub(crate) fn found_in(folder: &Path) -> Result<Vec<images::Found>, Error> {
     images::supported(folder)?;
     let found = images::walk(folder)?;
     match found.is_empty() {
-        true => Err(DataError::NoImages { path: folder.into() }),
+        true => {
+            let message = "no image is in it: expected CLASS/NAME.jpg, .png, .bmp, .gif or .webp";
+            Err(Error::new(ErrorKind::Missing, message).in_file(folder))
+        }
         false => Ok(found),
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use alfm_core::{ClassId, SampleId, SeedTree};
 use alfm_data::{
-    ClassEntry, Columns, DataError, Dataset, Hub, Manifest, RepoId, Source, catalog, subset,
+    ClassEntry, Columns, Dataset, ErrorKind, Hub, Manifest, RepoId, Source, catalog, subset,
 };
 
 use common::{beside, mirror};
@@ -22,7 +22,7 @@ fn manifest(name: &str) -> &'static Manifest {
 fn load(name: &str) -> Option<Dataset> {
     let hub = mirror()?;
     match Dataset::load(name, &hub) {
-        Err(error @ DataError::MissingFile { .. }) => {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
             eprintln!("skipped: {error}");
             None
         }
@@ -88,7 +88,7 @@ fn labels_of_minus_one_mean_unlabelled() {
     let test = data.split("test").unwrap();
     assert_eq!(test.labels(), vec![None; 1821]);
     let error = test.all_labels().unwrap_err();
-    assert!(matches!(&error, DataError::Unlabelled { id } if id.as_str() == "test/0"), "{error}");
+    assert!(error.to_string().starts_with("item `test/0` has no label"), "{error}");
 }
 
 #[test]
@@ -111,7 +111,8 @@ fn an_unknown_revision_is_checked_against_the_published_counts() {
     let mut other = manifest("ag-news").clone();
     other.revisions.clear();
     let error = Dataset::from_manifest(&other, &mirror().unwrap()).unwrap_err();
-    assert!(matches!(error, DataError::ClassCount { expected: 30_000, got: 6315, .. }), "{error}");
+    let error = error.to_string();
+    assert!(error.contains("6315 items of class ") && error.contains("expected 30000"), "{error}");
 }
 
 #[test]
@@ -135,8 +136,9 @@ fn a_truncated_parquet_file_is_an_error_that_names_it() {
             std::fs::write(path, &content[..keep]).unwrap();
         }
         let error = Dataset::load("trec", &hub).unwrap_err();
-        assert!(matches!(error, DataError::Parquet { .. }), "{keep} bytes: {error}");
-        assert!(error.to_string().contains("0000.parquet"), "{error}");
+        let expected =
+            "0000.parquet: not a readable parquet file: it may be truncated, fetch it again";
+        assert!(error.to_string().ends_with(expected), "{keep} bytes: {error}");
     }
 }
 
@@ -144,7 +146,7 @@ fn a_truncated_parquet_file_is_an_error_that_names_it() {
 fn the_encoder_is_found() {
     let Some(hub) = mirror() else { return };
     match hub.model("sentence-transformers/all-MiniLM-L6-v2") {
-        Err(error @ DataError::MissingFile { .. }) => eprintln!("skipped: {error}"),
+        Err(error) if error.kind() == ErrorKind::NotFound => eprintln!("skipped: {error}"),
         model => {
             let model = model.unwrap();
             assert_eq!(model.revision, "c9745ed1d9f207416be6d2e6f8de32d1f16199bf");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alfm_core::{ClassId, SampleId};
-use alfm_data::{ClassEntry, Columns, DataError, Dataset, Hub};
+use alfm_data::{ClassEntry, Columns, Dataset, Error, Hub};
 use arrow::array::{ArrayRef, Float64Array, Int32Array, LargeStringArray};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
@@ -26,7 +26,7 @@ impl Folder {
     }
 }
 
-fn load(path: &Path, columns: &Columns) -> Result<Dataset, DataError> {
+fn load(path: &Path, columns: &Columns) -> Result<Dataset, Error> {
     Dataset::from_file(path, columns, None)
 }
 
@@ -80,7 +80,7 @@ fn columns_are_named_and_classes_given() {
     assert_eq!(classes(&data), [None, None]);
     assert_eq!(data.manifest().classes[1].prompts, ["b"]);
     let error = load(&path, &columns).unwrap_err();
-    assert!(matches!(error, DataError::NoClasses { .. }), "{error}");
+    assert!(error.to_string().contains("its labels show 0 class(es), at least 2"), "{error}");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn bad_files_are_typed_errors_that_name_the_place() {
     let folder = Folder::new();
     let cases = [
         ("a.csv", "txt,label\na,0\n", "no column `text`: the columns are txt, label"),
-        ("b.jsonl", "{\"text\":\"a\",\"label\":0}\nnonsense\n", "b.jsonl, line 2"),
+        ("b.jsonl", "{\"text\":\"a\",\"label\":0}\nnonsense\n", "b.jsonl: line 2"),
         ("c.jsonl", "{\"text\":null,\"label\":1}\n", "row 0, column `text`"),
         ("d.csv", "text,label\na,0\nb,-7\nc,1\n", "row 1, column `label`: `-7` cannot be used"),
         ("e.csv", "text,label\na,0\n", "its labels show 1 class(es)"),
@@ -124,7 +124,8 @@ fn parquet_columns_of_any_width_are_read() {
     assert_eq!(data.split("all").unwrap().texts().unwrap(), ["a", "", "c"]);
     assert_eq!(classes(&data), [Some(1), None, Some(0)]);
     let error = load(&path, &Columns::default().with_label("score")).unwrap_err();
-    assert!(matches!(error, DataError::ColumnType { .. }), "{error}");
+    let expected = "column `score` holds Float64, expected texts or whole numbers";
+    assert!(error.to_string().contains(expected), "{error}");
     let message = load(&path, &Columns::default().with_text("body")).unwrap_err().to_string();
     assert!(message.contains("the columns are score, label, text"), "{message}");
 }

@@ -5,12 +5,11 @@
 
 use std::path::Path;
 
-use alfm_core::ErrorKind;
 use alfm_data::arrays::{ArraySpec, read_label_matrix, read_labels, read_matrix};
-use alfm_data::{Columns, DataError, Dataset, Split};
+use alfm_data::{Columns, Dataset, Error, ErrorKind, Split};
 
-fn refused<T: std::fmt::Debug>(read: Result<T, DataError>, file: &str, feature: &str) {
-    let DataError::Other(error) = read.unwrap_err() else { panic!("{file}: another error") };
+fn refused<T: std::fmt::Debug>(read: Result<T, Error>, file: &str, feature: &str) {
+    let error = read.unwrap_err();
     assert_eq!((error.kind(), error.path()), (ErrorKind::Missing, Some(Path::new(file))));
     let remedy = format!("build with `--features {feature}`");
     assert!(error.to_string().ends_with(&remedy), "{error}");

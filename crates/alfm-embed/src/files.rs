@@ -2,8 +2,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::EmbedError;
-use crate::error::read_json;
+use crate::Error;
+use crate::error::{read_json, unknown_model};
 use crate::image::config::Architecture;
 use crate::text::config::Family;
 
@@ -15,6 +15,10 @@ pub struct ModelFiles {
     pub required: &'static [&'static str],
     /// What some have: pooling, normalisation and maximum length of sentence-transformers.
     pub optional: &'static [&'static str],
+    /// Whether it encodes texts.
+    pub texts: bool,
+    /// Whether it encodes images.
+    pub images: bool,
 }
 
 pub(crate) const WEIGHTS: &str = "model.safetensors";
@@ -25,19 +29,20 @@ const SENTENCE: [&str; 3] = ["modules.json", "1_Pooling/config.json", "sentence_
 /// What to fetch for the model that this `config.json` describes.
 ///
 /// # Errors
-/// [`EmbedError::UnknownModelType`], which lists the known ones; a file that can't be read.
-pub fn model_files(config: &Path) -> Result<ModelFiles, EmbedError> {
+/// For a model that is not built, with the known ones; a file that can't be read.
+pub fn model_files(config: &Path) -> Result<ModelFiles, Error> {
     let fields: Value = read_json(config)?;
     if Family::by_name(fields["model_type"].as_str().unwrap_or_default()).is_some() {
-        return Ok(ModelFiles { required: &[WEIGHTS, TOKENIZER], optional: &SENTENCE });
+        return Ok(ModelFiles {
+            required: &[WEIGHTS, TOKENIZER],
+            optional: &SENTENCE,
+            texts: true,
+            images: false,
+        });
     }
     let architecture = Architecture::of(&fields).ok_or_else(|| {
-        let known: Vec<&str> = Family::names().chain(Architecture::names()).collect();
-        EmbedError::UnknownModelType {
-            path: config.to_owned(),
-            found: Architecture::name_in(&fields).to_owned(),
-            known: known.join(", "),
-        }
+        let known = Family::names().chain(Architecture::names());
+        unknown_model(config, Architecture::name_in(&fields), known)
     })?;
     Ok(ModelFiles {
         required: match architecture {
@@ -48,5 +53,7 @@ pub fn model_files(config: &Path) -> Result<ModelFiles, EmbedError> {
             }
         },
         optional: &[],
+        texts: matches!(architecture, Architecture::Clip | Architecture::Siglip),
+        images: true,
     })
 }

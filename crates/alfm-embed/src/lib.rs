@@ -23,10 +23,10 @@ mod trunk;
 mod weights;
 
 use alfm_core::Matrix;
-pub use alfm_kernels::device::{Backend, DeviceError};
+pub use alfm_core::{Error, ErrorKind};
+pub use alfm_kernels::device::Backend;
 
 pub use cache::{Embedded, EmbeddingCache, RejectedShard};
-pub use error::EmbedError;
 pub use files::{ModelFiles, model_files};
 pub use image::captions::{CaptionEncoder, Similarity};
 pub use image::encoder::VisionEncoder;
@@ -44,7 +44,7 @@ pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
 ///
 /// ```
 /// use alfm_core::Matrix;
-/// use alfm_embed::{EmbedError, Progress, TextEncoder};
+/// use alfm_embed::{Error, Progress, TextEncoder};
 ///
 /// /// One column: the number of bytes.
 /// struct Length;
@@ -54,16 +54,16 @@ pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
 ///         1
 ///     }
 ///
-///     fn encode(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, EmbedError> {
+///     fn encode(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, Error> {
 ///         progress(texts.len(), texts.len());
 ///         let values = texts.iter().map(|text| text.len() as f32).collect();
-///         Matrix::new(values, texts.len(), 1).map_err(|source| EmbedError::NotFinite { source })
+///         Ok(Matrix::new(values, texts.len(), 1)?)
 ///     }
 /// }
 ///
 /// let matrix = Length.encode(&["to", "label"], &mut |_, _| {})?;
 /// assert_eq!(matrix.view().values(), [2.0, 5.0]);
-/// # Ok::<(), EmbedError>(())
+/// # Ok::<(), Error>(())
 /// ```
 pub trait TextEncoder: Send + Sync {
     /// Length of an embedding.
@@ -72,8 +72,8 @@ pub trait TextEncoder: Send + Sync {
     /// One embedding per text, in the order of the texts: `texts x dimension`.
     ///
     /// # Errors
-    /// [`EmbedError`], naming the text at fault.
-    fn encode(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, EmbedError>;
+    /// Naming the text at fault.
+    fn encode(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, Error>;
 }
 
 /// Something that turns images into vectors of one length.
@@ -84,7 +84,6 @@ pub trait ImageEncoder: Send + Sync {
     /// One embedding per image, in the order of the images: `images x dimension`.
     ///
     /// # Errors
-    /// [`EmbedError`], naming the first image at fault.
-    fn encode(&self, pictures: &dyn Pictures, progress: Progress<'_>)
-    -> Result<Matrix, EmbedError>;
+    /// Naming the first image at fault.
+    fn encode(&self, pictures: &dyn Pictures, progress: Progress<'_>) -> Result<Matrix, Error>;
 }

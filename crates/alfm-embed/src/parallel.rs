@@ -3,21 +3,22 @@ use std::sync::mpsc;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::EmbedError;
+use crate::Error;
+use crate::error::no_threads;
 
 /// Prepares every batch on all threads, one batch ahead of `run`, which stays on the calling thread.
 ///
 /// # Errors
-/// The first of `run`; [`EmbedError::Threads`].
+/// The first of `run`; for a thread that could not be started.
 pub(crate) fn one_ahead<I: Sync, T: Send>(
     batches: &[I],
     prepare: impl Fn(&I) -> T + Send + Sync,
-    mut run: impl FnMut(&I, T) -> Result<(), EmbedError>,
-) -> Result<(), EmbedError> {
+    mut run: impl FnMut(&I, T) -> Result<(), Error>,
+) -> Result<(), Error> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(rayon::current_num_threads())
         .build()
-        .map_err(|source| EmbedError::Threads { source })?;
+        .map_err(no_threads)?;
     let (sender, prepared) = mpsc::sync_channel(0);
     std::thread::scope(|scope| {
         scope.spawn(move || {
@@ -40,12 +41,12 @@ pub(crate) fn for_each_in_parallel<I: Sync, T: Send>(
     batches: &[I],
     work: impl Fn(&I) -> T + Sync,
     mut receive: impl FnMut(&I, T),
-) -> Result<(), EmbedError> {
+) -> Result<(), Error> {
     let workers = rayon::current_num_threads().min(batches.len());
     let pools = (0..workers)
         .map(|_| ThreadPoolBuilder::new().num_threads(1).build())
         .collect::<Result<Vec<ThreadPool>, _>>()
-        .map_err(|source| EmbedError::Threads { source })?;
+        .map_err(no_threads)?;
     let next = AtomicUsize::new(0);
     let (sender, results) = mpsc::channel();
     std::thread::scope(|scope| {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alfm_kernels::device::Backend;
 
-use crate::EmbedError;
+use crate::Error;
 use crate::error::read;
 use crate::files::WEIGHTS;
 use crate::layers::Cpu;
@@ -32,7 +32,7 @@ pub(crate) trait Recipe {
         file: &Path,
         bytes: &[u8],
         backend: Backend,
-    ) -> Result<Self::Placed, EmbedError>;
+    ) -> Result<Self::Placed, Error>;
 }
 
 /// Loads the network of a folder onto a device.
@@ -40,7 +40,7 @@ pub(crate) fn load<R: Recipe>(
     recipe: &R,
     folder: &Path,
     backend: Backend,
-) -> Result<R::Placed, EmbedError> {
+) -> Result<R::Placed, Error> {
     backend.check()?;
     let file = folder.join(WEIGHTS);
     let bytes = read(&file)?;
@@ -58,7 +58,7 @@ pub(crate) fn load<R: Recipe>(
 /// A card's runtime panics where the processor does not.
 pub(crate) fn attempt<T>(
     backend: Backend,
-    work: impl FnOnce() -> Result<T, EmbedError>,
-) -> Result<T, EmbedError> {
+    work: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
     if backend == Backend::Cpu { work() } else { backend.attempt(work) }
 }

@@ -8,7 +8,7 @@ use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::EmbedError;
+use crate::Error;
 use crate::layers::{Cpu, LayerNorm, Linear};
 
 /// The tensors of a checkpoint, each taken once: what is left in the end has no place in the model.
@@ -40,15 +40,17 @@ impl<'a, B: Backend> Weights<'a, B> {
     /// task heads outside of it, and those are dropped, but for the one whose names begin with `head`.
     ///
     /// # Errors
-    /// [`EmbedError::Safetensors`].
+    /// For a file that is not safetensors, or was cut off.
     pub(crate) fn open(
         path: &'a Path,
         bytes: &'a [u8],
         prefix: &str,
         head: Option<&str>,
-    ) -> Result<Self, EmbedError> {
-        let file = SafeTensors::deserialize(bytes)
-            .map_err(|source| EmbedError::Safetensors { path: path.to_owned(), source })?;
+    ) -> Result<Self, Error> {
+        let file = SafeTensors::deserialize(bytes).map_err(|source| {
+            let message = "it is not a whole safetensors file: fetch it again";
+            Error::input(message).in_file(path).because(source)
+        })?;
         let all = file.tensors();
         let prefixed = all.iter().any(|(name, _)| name.starts_with(prefix));
         let tensors = all
@@ -87,7 +89,7 @@ impl<'a, B: Backend> Weights<'a, B> {
         &mut self,
         name: &str,
         shape: [usize; D],
-    ) -> Result<Tensor<B, D>, EmbedError> {
+    ) -> Result<Tensor<B, D>, Error> {
         Ok(match self.entry(name, &shape)? {
             Entry::Stored(view) => {
                 let values = self.values(name, &view)?;
@@ -104,7 +106,7 @@ impl<'a, B: Backend> Weights<'a, B> {
         name: &str,
         shape: [usize; 2],
         rows: usize,
-    ) -> Result<Vec<Tensor<B, 2>>, EmbedError> {
+    ) -> Result<Vec<Tensor<B, 2>>, Error> {
         if shape[0] <= rows {
             return Ok(vec![self.take(name, shape)?]);
         }
@@ -123,28 +125,30 @@ impl<'a, B: Backend> Weights<'a, B> {
     }
 
     /// The tensor `name`, which must have this shape, wherever it is.
-    fn entry(&mut self, name: &str, shape: &[usize]) -> Result<Entry<'a, B>, EmbedError> {
-        let path = || self.path.to_owned();
+    fn entry(&mut self, name: &str, shape: &[usize]) -> Result<Entry<'a, B>, Error> {
         let Some(entry) = self.tensors.remove(name) else {
-            return Err(EmbedError::MissingTensor { path: path(), tensor: name.to_owned() });
+            return Err(self.refuse(format!(
+                "it has no tensor `{name}`: its config.json describes another model"
+            )));
         };
         if entry.shape() != shape {
-            return Err(EmbedError::TensorShape {
-                path: path(),
-                tensor: name.to_owned(),
-                expected: shape.to_vec(),
-                found: entry.shape(),
-            });
+            let found = entry.shape();
+            return Err(self.refuse(format!(
+                "tensor `{name}` has shape {found:?}, config.json says {shape:?}"
+            )));
         }
         Ok(entry)
     }
 
-    fn values(&self, name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, EmbedError> {
-        floats(view).ok_or_else(|| EmbedError::TensorType {
-            path: self.path.to_owned(),
-            tensor: name.to_owned(),
-            found: format!("{:?}", view.dtype()),
+    fn values(&self, name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, Error> {
+        floats(view).ok_or_else(|| {
+            let found = view.dtype();
+            self.refuse(format!("tensor `{name}` is {found:?}, expected F32, F16, BF16 or F64"))
         })
+    }
+
+    fn refuse(&self, message: String) -> Error {
+        Error::input(message).in_file(self.path)
     }
 
     /// Takes the tensor `name`, which must have this shape but for leading axes of length 1.
@@ -152,7 +156,7 @@ impl<'a, B: Backend> Weights<'a, B> {
         &mut self,
         name: &str,
         shape: [usize; D],
-    ) -> Result<Tensor<B, D>, EmbedError> {
+    ) -> Result<Tensor<B, D>, Error> {
         let plain = |shape: &[usize]| -> Vec<usize> {
             shape.iter().copied().skip_while(|length| *length == 1).collect()
         };
@@ -170,7 +174,7 @@ impl<'a, B: Backend> Weights<'a, B> {
     }
 
     /// Takes a tensor of one number.
-    pub(crate) fn number(&mut self, name: &str) -> Result<f32, EmbedError> {
+    pub(crate) fn number(&mut self, name: &str) -> Result<f32, Error> {
         Ok(self.take_flat(name, [1])?.into_scalar().elem())
     }
 
@@ -180,7 +184,7 @@ impl<'a, B: Backend> Weights<'a, B> {
         name: &str,
         input: usize,
         output: usize,
-    ) -> Result<Linear<B>, EmbedError> {
+    ) -> Result<Linear<B>, Error> {
         let weight = self.take(&format!("{name}.weight"), [output, input])?;
         Ok(Linear::new(weight.transpose(), None))
     }
@@ -211,7 +215,7 @@ impl<'a, B: Backend> Weights<'a, B> {
         names: &[&str],
         input: usize,
         output: usize,
-    ) -> Result<Linear<B>, EmbedError> {
+    ) -> Result<Linear<B>, Error> {
         let mut weights = Vec::with_capacity(names.len());
         let mut biases = Vec::with_capacity(names.len());
         for name in names {
@@ -228,7 +232,7 @@ impl<'a, B: Backend> Weights<'a, B> {
         name: &str,
         width: usize,
         epsilon: f64,
-    ) -> Result<LayerNorm<B>, EmbedError> {
+    ) -> Result<LayerNorm<B>, Error> {
         let scale = self.take(&format!("{name}.weight"), [width])?;
         let shift = self.take(&format!("{name}.bias"), [width])?;
         Ok(LayerNorm::new(scale, shift, epsilon))
@@ -237,15 +241,14 @@ impl<'a, B: Backend> Weights<'a, B> {
     /// Checks that nothing is left.
     ///
     /// # Errors
-    /// [`EmbedError::ExtraTensors`].
-    pub(crate) fn finish(self) -> Result<(), EmbedError> {
+    /// For tensors that the configured model does not have.
+    pub(crate) fn finish(self) -> Result<(), Error> {
         match self.tensors.first_key_value() {
             None => Ok(()),
-            Some((tensor, _)) => Err(EmbedError::ExtraTensors {
-                path: self.path.to_owned(),
-                tensor: tensor.clone(),
-                count: self.tensors.len(),
-            }),
+            Some((tensor, _)) => Err(self.refuse(format!(
+                "it has {} tensor(s) that its config.json has no place for, the first is `{tensor}`",
+                self.tensors.len()
+            ))),
         }
     }
 }

@@ -6,7 +6,7 @@ mod common;
 
 use std::path::Path;
 
-use alfm_embed::{BertEncoder, EmbedError, TextEncoder};
+use alfm_embed::{BertEncoder, ErrorKind, TextEncoder};
 use common::model::{Model, Stored};
 use safetensors::Dtype;
 use serde_json::json;
@@ -67,10 +67,9 @@ fn broken_files_are_named() {
         assert!(model.refusal().contains(file));
         std::fs::remove_file(model.path(file)).unwrap();
         let error = model.load().err().unwrap();
-        assert!(
-            matches!(error, EmbedError::Read { ref path, .. } if path.ends_with(file)),
-            "{error}"
-        );
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.path().is_some_and(|path| path.ends_with(file)), "{error}");
+        assert!(error.to_string().contains("it cannot be read: a model folder holds"), "{error}");
     }
 }
 
@@ -78,7 +77,10 @@ fn broken_files_are_named() {
 fn tensors_are_checked_by_name_shape_and_type() {
     let model = Model::bert();
     let message = model.reweigh(|table| drop(table.remove(WORDS))).refusal();
-    assert!(message.contains(&format!("model.safetensors has no tensor `{WORDS}`")), "{message}");
+    assert!(
+        message.contains(&format!("model.safetensors: it has no tensor `{WORDS}`")),
+        "{message}"
+    );
 
     let stray = (Dtype::F32, vec![1], vec![0; 4]);
     let message =
@@ -102,7 +104,9 @@ fn weights_that_are_not_numbers_are_found() {
         bytes[..4].copy_from_slice(&f32::NAN.to_le_bytes());
     });
     let error = model.load().unwrap().encode(&["help"], &mut |_, _| {}).unwrap_err();
-    assert!(matches!(error, EmbedError::NotFinite { .. }), "{error}");
+    let expected =
+        "the model returned a number that is not finite: its weights are damaged: row 0, ";
+    assert!(error.report().starts_with(expected), "{}", error.report());
 }
 
 #[test]

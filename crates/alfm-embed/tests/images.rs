@@ -6,7 +6,7 @@ mod common;
 
 use alfm_core::Matrix;
 use alfm_embed::{
-    CaptionEncoder, EmbedError, EmbeddingCache, ImageEncoder, TextEncoder, VisionEncoder,
+    CaptionEncoder, EmbeddingCache, ErrorKind, ImageEncoder, TextEncoder, VisionEncoder,
     model_files,
 };
 use common::{TOLERANCE, difference, expected, golden};
@@ -200,7 +200,8 @@ fn an_image_without_pixels_is_named() {
     let [wide, _] = images();
     let images: &[RgbImage] = &[wide, RgbImage::new(0, 3)];
     let error = load("vit").encode(&images, &mut |_, _| {}).unwrap_err();
-    assert!(matches!(error, EmbedError::EmptyImage { row: 1 }), "{error}");
+    assert_eq!(error.row(), Some(1));
+    assert_eq!(error.to_string(), "image 1 has no pixels: leave it out");
 }
 
 #[test]
@@ -237,10 +238,11 @@ fn a_size_of_nothing_or_beyond_measure_is_refused() {
     for (model, _) in MODELS {
         for size in [0, 4097, usize::MAX] {
             let error = VisionEncoder::load(&golden(&format!("images/{model}")), Some(size)).err();
-            let Some(EmbedError::ImageSize { found, most: 4096 }) = error else {
-                panic!("{model}, {size}: {error:?}")
-            };
-            assert_eq!(found, size, "{model}");
+            let error = error.expect(model);
+            assert_eq!(error.kind(), ErrorKind::Setting, "{model}, {size}");
+            let expected =
+                format!("an image size of {size} pixels: give 1 to 4096, or leave it out");
+            assert_eq!(error.to_string(), expected, "{model}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use alfm_core::{CoreError, Predictions};
+use alfm_core::{Error, Predictions};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -68,12 +68,12 @@ pub struct CoDecision {
 /// the row is decided from log-probabilities floored at `ln 1e-30`: finite, and the same on every machine.
 ///
 /// # Errors
-/// [`CoreError::RowCount`] or [`CoreError::ColumnCount`] if `model` has another shape than `prior`.
+/// If `model` has another shape than `prior`.
 pub fn co_decide(
     prior: Predictions<'_>,
     model: Predictions<'_>,
     joint: Joint,
-) -> Result<Vec<CoDecision>, CoreError> {
+) -> Result<Vec<CoDecision>, Error> {
     check_shapes(prior, model)?;
     let rows = prior.rows();
     let tile = |scratch: &mut Scratch, tile: usize| {
@@ -91,18 +91,15 @@ pub fn co_decide(
     Ok(decisions)
 }
 
-pub(crate) fn check_shapes(
-    prior: Predictions<'_>,
-    model: Predictions<'_>,
-) -> Result<(), CoreError> {
+pub(crate) fn check_shapes(prior: Predictions<'_>, model: Predictions<'_>) -> Result<(), Error> {
     let rows = prior.rows();
     let classes = prior.classes();
     if model.rows() != rows {
-        return Err(CoreError::RowCount { what: "model", expected: rows, got: model.rows() });
+        return Err(Error::row_count("model", rows, model.rows()));
     }
     if model.classes() != classes {
         let got = model.classes();
-        return Err(CoreError::ColumnCount { what: "model", expected: classes, got });
+        return Err(Error::column_count("model", classes, got));
     }
     Ok(())
 }
@@ -261,9 +258,9 @@ mod tests {
         let short = Predictions::probabilities(&[0.5; 2], 1, 2).unwrap();
         let wide = Predictions::logits(&[0.5; 6], 2, 3).unwrap();
         let rows = co_decide(prior, short, Joint::Product).unwrap_err();
-        assert_eq!(rows, CoreError::RowCount { what: "model", expected: 2, got: 1 });
+        assert_eq!(rows, Error::row_count("model", 2, 1));
         let columns = co_decide(prior, wide, Joint::Product).unwrap_err();
-        assert_eq!(columns, CoreError::ColumnCount { what: "model", expected: 2, got: 3 });
+        assert_eq!(columns, Error::column_count("model", 2, 3));
     }
 
     fn distribution(classes: usize) -> impl Strategy<Value = Vec<f32>> {

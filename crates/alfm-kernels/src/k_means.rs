@@ -4,7 +4,7 @@
 //! the mean of a cluster towards its old place so that none is empty, and has no members nearest a mean;
 //! `kmeans` 2.0 needs a nightly compiler; `clustering` 0.2 takes neither a matrix nor a generator.
 
-use alfm_core::{CoreError, Matrix, MatrixView};
+use alfm_core::{Error, Matrix, MatrixView};
 use rayon::prelude::*;
 
 use crate::blocks::{OTHERS, POINTS, Rows, ranges};
@@ -69,12 +69,12 @@ impl Clustering {
 /// the result is that of comparing every time. `O(N k D)` time an iteration at most, `O(N + k D)` memory.
 ///
 /// # Errors
-/// [`CoreError::NotFinite`] where a mean overflows single precision.
+/// Where a mean overflows single precision.
 pub fn k_means(
     points: MatrixView<'_>,
     clusters: usize,
     random: &mut impl Uniform,
-) -> Result<Clustering, CoreError> {
+) -> Result<Clustering, Error> {
     let seeds = plus_plus(&Euclidean::new(points), points.rows(), clusters, None, random);
     let means = points.gather(seeds.into_iter().map(|(at, _)| at));
     Lloyd::new(points, means).run()
@@ -90,8 +90,8 @@ pub fn nearest_means(points: MatrixView<'_>, means: MatrixView<'_>) -> Vec<usize
 /// The mean of every cluster, of which `clusters` names one a point; none may be empty.
 ///
 /// # Errors
-/// [`CoreError::NotFinite`] where a mean overflows single precision.
-pub fn cluster_means(points: MatrixView<'_>, clusters: &[usize]) -> Result<Matrix, CoreError> {
+/// Where a mean overflows single precision.
+pub fn cluster_means(points: MatrixView<'_>, clusters: &[usize]) -> Result<Matrix, Error> {
     let rows = Rows::new(points);
     let width = points.columns();
     let count = clusters.iter().max().map_or(0, |last| last + 1);
@@ -181,7 +181,7 @@ impl<'a> Lloyd<'a> {
         }
     }
 
-    fn run(mut self) -> Result<Clustering, CoreError> {
+    fn run(mut self) -> Result<Clustering, Error> {
         for iteration in 0..MAX_ITERATIONS {
             let moved = self.assign() | self.repair();
             if iteration > 0 && !moved {
@@ -235,7 +235,7 @@ impl<'a> Lloyd<'a> {
     }
 
     /// Sets each mean to that of its members and widens the bounds by how far the means went.
-    fn update(&mut self) -> Result<(), CoreError> {
+    fn update(&mut self) -> Result<(), Error> {
         let width = self.means.columns();
         let old = self.means.view();
         let mut values = old.values().to_vec();

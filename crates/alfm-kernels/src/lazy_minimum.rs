@@ -1,11 +1,12 @@
 //! The farthest point from a growing set of centres, without measuring every point against every centre.
 
+use alfm_core::Error;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use rayon::prelude::*;
 
-use crate::device::{DeviceError, Farthest};
+use crate::device::Farthest;
 use crate::metric::Embedded;
 
 /// Rows that one task catches up together.
@@ -161,7 +162,7 @@ impl Farthest for LazyMinimum<'_> {
     }
 
     /// Rows that have seen no centre are measured against the first few, in one pass over the pool.
-    fn rank(&mut self, rows: &[usize]) -> Result<(), DeviceError> {
+    fn rank(&mut self, rows: &[usize]) -> Result<(), Error> {
         let unseen: Vec<usize> = rows.iter().copied().filter(|row| self.seen[*row] == 0).collect();
         self.catch_up(&unseen);
         self.top.clear();
@@ -170,7 +171,7 @@ impl Farthest for LazyMinimum<'_> {
         Ok(())
     }
 
-    fn pop(&mut self) -> Result<Option<(usize, f64)>, DeviceError> {
+    fn pop(&mut self) -> Result<Option<(usize, f64)>, Error> {
         Ok(self.pop_farthest())
     }
 }

@@ -1,4 +1,4 @@
-use alfm_core::{CoreError, Matrix, MatrixView};
+use alfm_core::{Error, Matrix, MatrixView};
 use rayon::prelude::*;
 
 use crate::dot;
@@ -15,10 +15,10 @@ use crate::dot;
 /// use alfm_core::MatrixView;
 /// let points = MatrixView::new(&[3.0, 4.0, 0.0, 0.0], 2, 2)?;
 /// assert_eq!(normalised(points, &[1, 0])?.into_values(), [0.0, 0.0, 0.6, 0.8]);
-/// # Ok::<(), alfm_core::CoreError>(())
+/// # Ok::<(), alfm_core::Error>(())
 /// ```
 #[expect(clippy::cast_possible_truncation, reason = "a coordinate of a unit vector is stored")]
-pub fn normalised(points: MatrixView<'_>, rows: &[usize]) -> Result<Matrix, CoreError> {
+pub fn normalised(points: MatrixView<'_>, rows: &[usize]) -> Result<Matrix, Error> {
     let width = points.columns();
     let mut values = vec![0.0; rows.len() * width];
     values.par_chunks_exact_mut(width).zip(rows).with_min_len(64).for_each(|(unit, row)| {

@@ -1,6 +1,6 @@
 //! Principal components by subspace iteration, for designs whose cost grows with the width of the embeddings.
 
-use alfm_core::{CoreError, Matrix, MatrixView};
+use alfm_core::{Error, Matrix, MatrixView};
 use rayon::prelude::*;
 
 use crate::draw::Uniform;
@@ -20,13 +20,13 @@ const STEPS: usize = 20;
 /// rows: `O(N D d)` time for `d` components, `4 N d` bytes.
 ///
 /// # Errors
-/// [`CoreError::Shape`] for no component; [`CoreError::NotFinite`] where single precision overflows.
+/// For no component, and where single precision overflows.
 #[expect(clippy::cast_possible_truncation, reason = "embeddings are single precision")]
 pub fn principal(
     points: MatrixView<'_>,
     components: usize,
     random: &mut impl Uniform,
-) -> Result<Matrix, CoreError> {
+) -> Result<Matrix, Error> {
     let fitted = points.rows().min(FITTED);
     let rows: Vec<usize> = (0..fitted).map(|at| at * points.rows() / fitted).collect();
     let mean = mean(points, &rows);

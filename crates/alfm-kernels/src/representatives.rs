@@ -1,6 +1,6 @@
 use std::cmp::Reverse;
 
-use alfm_core::{CoreError, MatrixView};
+use alfm_core::{Error, MatrixView};
 
 use crate::draw::Uniform;
 use crate::{Pick, k_means, normalised};
@@ -21,7 +21,7 @@ pub fn representatives(
     rows: &[usize],
     count: usize,
     random: &mut impl Uniform,
-) -> Result<Vec<Pick>, CoreError> {
+) -> Result<Vec<Pick>, Error> {
     if rows.len() <= count {
         return Ok(rows.iter().map(|row| Pick { row: *row, score: 1.0 }).collect());
     }

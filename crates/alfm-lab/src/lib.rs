@@ -8,11 +8,10 @@
 
 mod error;
 pub mod experiment;
-mod failure;
 pub mod metrics;
 pub mod oracle;
 pub mod record;
 pub mod savings;
 pub mod simulate;
 
-pub use error::LabError;
+pub use alfm_core::{Error, ErrorKind};

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::error::Error;
+use std::error::Error as StdError;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use alfm_core::{ClassId, Matrix, SeedTree};
 use alfm_data::{Dataset, Hub, Image, RgbImage, Split};
 use alfm_kernels::device::{Cpu, Device, open_device};
-use alfm_lab::LabError;
 use alfm_lab::experiment::{
     Embedder, ExperimentConfig, PoolExamples, Schedule, Task, Tuned, Tuner, prepare, run_all,
     threads,
 };
 use alfm_lab::record::{FinishedRun, RunRecord, write_runs};
+use alfm_lab::{Error, ErrorKind};
 use alfm_learn::{Examples, FineTuneConfig, LearnerConfig};
 use alfm_select::acquire::{Input, registry};
 use rand::RngExt;
@@ -38,7 +38,7 @@ const CONFIG: &str = r#"
 struct WordCounts;
 
 impl Embedder for WordCounts {
-    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn StdError + Send + Sync>> {
         let row = |text: &&str| {
             let mut counts = [0.1f32; 32];
             for word in text.split_whitespace() {
@@ -60,7 +60,7 @@ fn run(
     tasks: &[Task],
     folder: &Path,
     stop_after: usize,
-) -> Result<Vec<FinishedRun>, LabError> {
+) -> Result<Vec<FinishedRun>, Error> {
     run_on(&Cpu, config, tasks, folder, stop_after)
 }
 
@@ -70,7 +70,7 @@ fn run_on(
     tasks: &[Task],
     folder: &Path,
     stop_after: usize,
-) -> Result<Vec<FinishedRun>, LabError> {
+) -> Result<Vec<FinishedRun>, Error> {
     let stop = AtomicBool::new(false);
     let progress = |done: usize, _: usize| stop.store(done >= stop_after, Ordering::Relaxed);
     run_all(config, tasks, &Schedule { folder, stop: &stop, device, progress: &progress })
@@ -94,7 +94,8 @@ fn a_stopped_experiment_goes_on_to_the_same_bytes() {
 
     let kept = stopped.path().join("runs");
     let error = one.install(|| run(&config, &tasks, &kept, 2)).unwrap_err();
-    assert!(matches!(error, LabError::Stopped { finished: 2, total: 8 }), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Stopped);
+    assert!(error.to_string().starts_with("stopped after 2 of 8 runs; "), "{error}");
     assert_eq!(fs::read_dir(&kept).unwrap().count(), 2);
     let three = threads(3).unwrap();
     let resumed = three.install(|| run(&config, &tasks, &kept, usize::MAX)).unwrap();
@@ -105,7 +106,7 @@ fn a_stopped_experiment_goes_on_to_the_same_bytes() {
 struct WordVectors;
 
 impl Embedder for WordVectors {
-    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn StdError + Send + Sync>> {
         let row = |text: &&str| {
             let mut sum = [0.01f32; 16];
             for word in text.split_whitespace() {
@@ -330,7 +331,7 @@ fn a_file_that_is_no_prior_of_the_data_is_named() {
     };
     let name = path.display().to_string();
     let short =
-        format!("{name} has 3 rows, but the split that the pool is taken from has 1626 items");
+        format!("{name}: it has 3 rows, but the split that the pool is taken from has 1626 items");
     let votes = |rows: usize, vote: u8| write_npy(&path, "|i1", rows, &vec![vote; 2 * rows]);
     let halves = |rows: usize| {
         write_npy(&path, "<f4", rows, &0.5f32.to_le_bytes().repeat(2 * rows));
@@ -403,11 +404,14 @@ fn priors_of_weak_labels_and_of_priors() {
 struct Colours;
 
 impl Embedder for Colours {
-    fn embed(&mut self, _texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+    fn embed(&mut self, _texts: &[&str]) -> Result<Matrix, Box<dyn StdError + Send + Sync>> {
         panic!("no prior needs prompts")
     }
 
-    fn embed_images(&mut self, images: &[Image]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+    fn embed_images(
+        &mut self,
+        images: &[Image],
+    ) -> Result<Matrix, Box<dyn StdError + Send + Sync>> {
         let mean = |image: &Image| {
             let decoded = image.decode()?;
             let mut sums = [0.0f32; 3];
@@ -417,7 +421,7 @@ impl Embedder for Colours {
             Ok(sums.map(|sum| sum / (255 * decoded.width() * decoded.height()) as f32))
         };
         let rows: Vec<[f32; 3]> =
-            images.iter().map(mean).collect::<Result<_, alfm_data::DataError>>()?;
+            images.iter().map(mean).collect::<Result<_, alfm_data::Error>>()?;
         Ok(Matrix::from_rows(&rows)?)
     }
 }
@@ -491,7 +495,7 @@ impl Tuner for Oracular {
         config: &FineTuneConfig,
         examples: &PoolExamples<'_>,
         seed: &SeedTree,
-    ) -> Result<Tuned, Box<dyn Error + Send + Sync>> {
+    ) -> Result<Tuned, Box<dyn StdError + Send + Sync>> {
         assert_eq!(config.epochs, 7);
         assert_eq!(examples.labels.len(), examples.rows.len());
         let embeddings = self.pool.view().gather(examples.rows.iter().copied());
@@ -506,7 +510,7 @@ impl Tuner for Oracular {
 struct Blank;
 
 impl Embedder for Blank {
-    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn StdError + Send + Sync>> {
         Ok(Matrix::from_rows(&vec![[1.0, 0.5]; texts.len()])?)
     }
 
@@ -514,7 +518,7 @@ impl Embedder for Blank {
         &mut self,
         pool: &Split,
         test: &Split,
-    ) -> Result<Arc<dyn Tuner>, Box<dyn Error + Send + Sync>> {
+    ) -> Result<Arc<dyn Tuner>, Box<dyn StdError + Send + Sync>> {
         let one_hot = |split: &Split| {
             let row = |class: &ClassId| {
                 let mut row = [0.0f32; 32];
@@ -559,7 +563,7 @@ fn without_an_encoder_there_is_none_to_train() {
     let config = ExperimentConfig::from_toml(&text).unwrap();
     let hub = Hub::new("unused").with_offline(true);
     let error = prepare(&config, &hub, &mut WordCounts).unwrap_err();
-    let source = std::error::Error::source(&error).unwrap().to_string();
+    let source = StdError::source(&error).unwrap().to_string();
     assert!(source.contains("needs an encoder that can be trained"), "{source}");
     let bad = text.replace("fine-tune\"", "fine-tune\"\nwarmup = 2.0");
     let error = ExperimentConfig::from_toml(&bad).unwrap_err().to_string();

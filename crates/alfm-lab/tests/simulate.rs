@@ -4,9 +4,9 @@
 
 use std::path::PathBuf;
 
-use alfm_core::{ClassId, ClassSchema, SampleId, SeedTree};
+use alfm_core::{ClassId, ClassSchema, ErrorKind, SampleId, SeedTree};
 use alfm_data::arrays::{ArraySpec, read_labels};
-use alfm_data::{ClassEntry, Columns, DataError, Dataset, Hub, Image, Items, Split};
+use alfm_data::{ClassEntry, Columns, Dataset, Hub, Image, Items, Split};
 use alfm_lab::simulate::{Imbalance, LabelColumns, Missing, Noise, NoiseInput};
 
 /// The hub cache that the environment names, offline; `None`, said aloud, if it names none.
@@ -32,7 +32,7 @@ fn beside(hub: &Hub, file: &str) -> Option<PathBuf> {
 /// The dataset, if the mirror has its files.
 fn load(name: &str) -> Option<Dataset> {
     match Dataset::load(name, &mirror()?) {
-        Err(error @ DataError::MissingFile { .. }) => {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
             eprintln!("skipped: {error}");
             None
         }

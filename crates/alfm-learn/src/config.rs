@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{FineTuneConfig, LearnError, Learner, LogisticRegressionConfig, MlpConfig};
+use crate::{Error, ErrorKind, FineTuneConfig, Learner, LogisticRegressionConfig, MlpConfig};
 
 /// The learner of an experiment, by `kind`.
 ///
@@ -34,8 +34,8 @@ impl LearnerConfig {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`LearnError::Setting`] for the first one outside its range.
-    pub fn check(&self) -> Result<(), LearnError> {
+    /// For the first one outside its range.
+    pub fn check(&self) -> Result<(), Error> {
         match self {
             Self::FineTune(config) => config.check().map(drop),
             Self::Linear(_) | Self::Mlp(_) => self.build().map(drop),
@@ -45,32 +45,31 @@ impl LearnerConfig {
     /// Checks the settings into a learner.
     ///
     /// # Errors
-    /// As [`LearnerConfig::check`]; [`LearnError::NeedsItems`] for a learner that needs more than embeddings.
-    pub fn build(&self) -> Result<Box<dyn Learner>, LearnError> {
+    /// As [`LearnerConfig::check`]; for a learner that needs more than embeddings.
+    pub fn build(&self) -> Result<Box<dyn Learner>, Error> {
         Ok(match self {
             Self::Linear(config) => Box::new(config.check()?),
             Self::Mlp(config) => Box::new(config.check()?),
-            Self::FineTune(_) => return Err(LearnError::NeedsItems),
+            Self::FineTune(_) => {
+                let message = "`fine-tune` learns from items, not from embeddings: train it with `FineTune::fit`, or \
+                               use `linear`";
+                return Err(Error::new(ErrorKind::Setting, message));
+            }
         })
     }
 }
 
 /// Checks what the learners share.
-pub(crate) fn check_training(
-    c: f64,
-    max_iterations: usize,
-    tolerance: f64,
-) -> Result<(), LearnError> {
-    let setting = |name, value, rule| Err(LearnError::Setting { name, value, rule });
+pub(crate) fn check_training(c: f64, max_iterations: usize, tolerance: f64) -> Result<(), Error> {
     if !(c.is_finite() && c > 0.0) {
-        return setting("c", c.to_string(), "the inverse penalty must be finite and above 0");
+        return Err(Error::setting("c", c, "the inverse penalty must be finite and above 0"));
     }
     if max_iterations == 0 {
-        return setting("max_iterations", "0".into(), "allow at least one step");
+        return Err(Error::setting("max_iterations", 0, "allow at least one step"));
     }
     if !(tolerance > 0.0 && tolerance < 1.0) {
         let rule = "the share of the first gradient that may remain must lie between 0 and 1";
-        return setting("tolerance", tolerance.to_string(), rule);
+        return Err(Error::setting("tolerance", tolerance, rule));
     }
     Ok(())
 }
@@ -96,7 +95,9 @@ mod tests {
     fn an_encoder_is_not_learned_from_embeddings() {
         let config: LearnerConfig = toml::from_str("kind = \"fine-tune\"").unwrap();
         config.check().unwrap();
-        assert_eq!(config.build().err(), Some(LearnError::NeedsItems));
+        let error = config.build().err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Setting);
+        assert!(error.to_string().starts_with("`fine-tune` learns from items, not"), "{error}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
-use alfm_core::{ClassId, CoreError, MatrixView, Predictions, ScoreKind};
+use alfm_core::{ClassId, MatrixView, Predictions, ScoreKind};
 
-use crate::LearnError;
+use crate::{Error, ErrorKind};
 
 /// Items to learn from: row `i` of everything is item `i`.
 ///
@@ -43,34 +43,36 @@ impl<'a> Examples<'a> {
     /// Checks lengths, labels, weights and the number of classes: `O(N)`.
     ///
     /// # Errors
-    /// [`LearnError::Input`] for lengths, class ids, soft rows that are no distributions and fewer than two classes, [`LearnError::Weight`]
-    /// for the first bad weight, [`LearnError::NothingToLearn`] if no weight is above 0.
-    pub fn check(&self) -> Result<(), LearnError> {
+    /// For lengths, class ids, soft rows that are no distributions, fewer than two classes, the first bad weight, and
+    /// if no weight is above 0.
+    pub fn check(&self) -> Result<(), Error> {
         let rows = self.embeddings.rows();
         if self.classes < 2 {
-            return Err(CoreError::TooFewClasses { got: self.classes }.into());
+            return Err(Error::too_few_classes(self.classes));
         }
         if let Some(soft) = self.soft {
             Predictions::new(soft, ScoreKind::Probabilities)?;
-            let (what, expected, got) = ("soft targets", self.classes, soft.columns());
-            if got != expected {
-                return Err(CoreError::ColumnCount { what, expected, got }.into());
+            if soft.columns() != self.classes {
+                return Err(Error::column_count("soft targets", self.classes, soft.columns()));
             }
         }
         let targets = self.labels.len() + self.soft.map_or(0, |soft| soft.rows());
         for (what, got) in [("labels", targets), ("weights", self.weights.len())] {
             if got != rows {
-                return Err(CoreError::RowCount { what, expected: rows, got }.into());
+                return Err(Error::row_count(what, rows, got));
             }
         }
         if let Some(&class) = self.labels.iter().find(|class| class.index() >= self.classes) {
-            return Err(CoreError::UnknownClass { class, classes: self.classes }.into());
+            return Err(Error::unknown_class(class, self.classes));
         }
         if let Some(row) = self.weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
-            return Err(LearnError::Weight { row, weight: self.weights[row] });
+            let weight = self.weights[row];
+            let message =
+                format!("example {row} has weight {weight}: give a finite weight of 0 or more");
+            return Err(Error::input(message).at_row(row));
         }
         if self.weights.iter().all(|weight| *weight == 0.0) {
-            return Err(LearnError::NothingToLearn { rows });
+            return Err(nothing_to_learn(rows));
         }
         Ok(())
     }
@@ -94,4 +96,11 @@ impl<'a> Examples<'a> {
         let weights = self.weights.iter().skip(self.labels.len()).copied();
         self.soft.into_iter().flat_map(|soft| soft.iter()).zip(weights)
     }
+}
+
+/// No example carries any weight.
+pub(crate) fn nothing_to_learn(rows: usize) -> Error {
+    let message =
+        format!("none of the {rows} examples has a weight above 0: label at least one item first");
+    Error::new(ErrorKind::Missing, message)
 }

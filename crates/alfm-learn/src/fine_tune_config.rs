@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{LearnError, LogisticRegressionConfig};
+use crate::{Error, LogisticRegressionConfig};
 
 /// Settings of [`FineTune`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,12 +114,12 @@ impl FineTuneConfig {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`LearnError::Setting`] for the first one outside its range.
-    pub fn check(&self) -> Result<FineTune, LearnError> {
-        let setting = |name, value: String, rule| Err(LearnError::Setting { name, value, rule });
+    /// For the first one outside its range.
+    pub fn check(&self) -> Result<FineTune, Error> {
+        let setting = |name, value: &str, rule| Err(Error::setting(name, value, rule));
         for (name, value) in [("epochs", self.epochs), ("batch_size", self.batch_size)] {
             if value == 0 {
-                return setting(name, "0".into(), "give at least 1");
+                return setting(name, "0", "give at least 1");
             }
         }
         let rule = "a learning rate must be finite and above 0";
@@ -130,21 +130,21 @@ impl FineTuneConfig {
         ];
         for (name, value, rule) in rates {
             if !(value.is_finite() && value > 0.0) {
-                return setting(name, value.to_string(), rule);
+                return setting(name, &value.to_string(), rule);
             }
         }
         if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
             let rule = "a decay must be finite and at least 0";
-            return setting("weight_decay", self.weight_decay.to_string(), rule);
+            return setting("weight_decay", &self.weight_decay.to_string(), rule);
         }
         if !(0.0..=1.0).contains(&self.warmup) {
             let rule = "a share of the steps lies between 0 and 1";
-            return setting("warmup", self.warmup.to_string(), rule);
+            return setting("warmup", &self.warmup.to_string(), rule);
         }
         if !(self.held_out > 0.0 && self.held_out < 1.0) {
             let rule =
                 "a share of the labels lies between 0 and 1; `patience = 0` holds out nothing";
-            return setting("held_out", self.held_out.to_string(), rule);
+            return setting("held_out", &self.held_out.to_string(), rule);
         }
         Ok(FineTune { config: self.clone() })
     }

@@ -1,7 +1,8 @@
-use alfm_core::{ClassId, CoreError, MatrixView, Predictions, ScoreKind};
+use alfm_core::{ClassId, MatrixView, Predictions, ScoreKind};
 use serde::{Deserialize, Serialize};
 
-use crate::LearnError;
+use crate::Error;
+use crate::examples::nothing_to_learn;
 
 /// Number of labels at which the evidence for a flag counts half.
 const HALF_EVIDENCE: f64 = 5.0;
@@ -85,20 +86,19 @@ impl LabelQuality {
     /// than the label. All labels count alike, whatever weight they were learned with.
     ///
     /// # Errors
-    /// [`LearnError::Input`] for predictions that are no probabilities, another number of labels than rows, or an
-    /// unknown class; [`LearnError::NothingToLearn`] without labels.
-    pub fn measure(out_of_fold: MatrixView<'_>, labels: &[ClassId]) -> Result<Self, LearnError> {
+    /// For predictions that are no probabilities, another number of labels than rows, or an unknown class; without
+    /// labels.
+    pub fn measure(out_of_fold: MatrixView<'_>, labels: &[ClassId]) -> Result<Self, Error> {
         Predictions::new(out_of_fold, ScoreKind::Probabilities)?;
         let (rows, classes) = (out_of_fold.rows(), out_of_fold.columns());
         if labels.len() != rows {
-            let (what, got) = ("labels", labels.len());
-            return Err(CoreError::RowCount { what, expected: rows, got }.into());
+            return Err(Error::row_count("labels", rows, labels.len()));
         }
         if let Some(&class) = labels.iter().find(|class| class.index() >= classes) {
-            return Err(CoreError::UnknownClass { class, classes }.into());
+            return Err(Error::unknown_class(class, classes));
         }
         if rows == 0 {
-            return Err(LearnError::NothingToLearn { rows });
+            return Err(nothing_to_learn(rows));
         }
         let scores: Vec<f32> =
             out_of_fold.iter().zip(labels).map(|(p, label)| p[label.index()]).collect();

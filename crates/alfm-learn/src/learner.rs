@@ -3,7 +3,7 @@ use std::cmp::Ordering;
 use alfm_core::{Matrix, MatrixView, SeedTree};
 use serde::{Deserialize, Serialize};
 
-use crate::{Examples, LearnError};
+use crate::{Error, Examples};
 
 /// Something that learns a classifier from labelled embeddings, from the start, each time it is asked.
 pub trait Learner: Send + Sync {
@@ -11,11 +11,7 @@ pub trait Learner: Send + Sync {
     ///
     /// # Errors
     /// As [`Examples::check`].
-    fn fit(
-        &self,
-        examples: &Examples<'_>,
-        seed: &SeedTree,
-    ) -> Result<Box<dyn Classifier>, LearnError>;
+    fn fit(&self, examples: &Examples<'_>, seed: &SeedTree) -> Result<Box<dyn Classifier>, Error>;
 }
 
 /// A fitted model.
@@ -26,8 +22,8 @@ pub trait Classifier: Send + Sync {
     /// (Laplace's rule of succession): small, never 0, and always below the best of the seen classes.
     ///
     /// # Errors
-    /// [`LearnError::Dimension`] if the embeddings are not as wide as the examples were.
-    fn predict(&self, embeddings: MatrixView<'_>) -> Result<Matrix, LearnError>;
+    /// If the embeddings are not as wide as the examples were.
+    fn predict(&self, embeddings: MatrixView<'_>) -> Result<Matrix, Error>;
 
     /// As [`predict`](Classifier::predict), with dropout on the input features: one stochastic pass.
     ///
@@ -35,13 +31,13 @@ pub trait Classifier: Send + Sync {
     /// The seed decides the pass, whatever the number of threads.
     ///
     /// # Errors
-    /// As [`predict`](Classifier::predict); [`LearnError::Setting`] for a rate outside `[0, 1)`.
+    /// As [`predict`](Classifier::predict), and for a rate outside `[0, 1)`.
     fn predict_with_dropout(
         &self,
         embeddings: MatrixView<'_>,
         rate: f64,
         seed: &SeedTree,
-    ) -> Result<Matrix, LearnError>;
+    ) -> Result<Matrix, Error>;
 
     /// The model as one linear layer, `z = W x + c`; `None` where it has hidden layers.
     fn linear_layer(&self) -> Option<LinearLayer>;

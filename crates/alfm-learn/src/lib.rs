@@ -29,7 +29,6 @@
 
 mod by_class;
 mod config;
-mod error;
 mod examples;
 #[cfg(feature = "fine-tune")]
 mod fine_tune;
@@ -44,11 +43,11 @@ mod network;
 mod out_of_fold;
 mod trained;
 
+pub use alfm_core::{Error, ErrorKind};
 pub use config::LearnerConfig;
-pub use error::LearnError;
 pub use examples::Examples;
 #[cfg(feature = "fine-tune")]
-pub use fine_tune::{FineTuneError, FineTuneStep, FineTuneSummary, FineTuned, ItemExamples};
+pub use fine_tune::{FineTuneStep, FineTuneSummary, FineTuned, ItemExamples};
 pub use fine_tune_config::{FineTune, FineTuneConfig};
 pub use label_quality::{LabelQuality, Suspect};
 pub use learner::{Classifier, Fit, Learner, LinearLayer, Stop};

@@ -6,7 +6,7 @@ use crate::lbfgs::Limits;
 use crate::mlp::Activation;
 use crate::network::Shape;
 use crate::trained::Training;
-use crate::{Classifier, Examples, LearnError, Learner};
+use crate::{Classifier, Error, Examples, Learner};
 
 /// Settings of [`LogisticRegression`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,8 +65,8 @@ impl LogisticRegressionConfig {
     /// Checks the settings into a learner.
     ///
     /// # Errors
-    /// [`LearnError::Setting`] for the first one outside its range.
-    pub fn check(&self) -> Result<LogisticRegression, LearnError> {
+    /// For the first one outside its range.
+    pub fn check(&self) -> Result<LogisticRegression, Error> {
         check_training(self.c, self.max_iterations, self.tolerance)?;
         Ok(LogisticRegression { config: self.clone() })
     }
@@ -86,11 +86,7 @@ pub struct LogisticRegression {
 }
 
 impl Learner for LogisticRegression {
-    fn fit(
-        &self,
-        examples: &Examples<'_>,
-        _seed: &SeedTree,
-    ) -> Result<Box<dyn Classifier>, LearnError> {
+    fn fit(&self, examples: &Examples<'_>, _seed: &SeedTree) -> Result<Box<dyn Classifier>, Error> {
         let LogisticRegressionConfig { c, balanced, max_iterations, tolerance } = self.config;
         let limits = Limits { iterations: max_iterations, tolerance };
         Training { inverse_penalty: c, balanced, limits }.fit(examples, |dimension, seen| {

@@ -6,7 +6,7 @@ use crate::config::check_training;
 use crate::lbfgs::Limits;
 use crate::network::Shape;
 use crate::trained::Training;
-use crate::{Classifier, Examples, LearnError, Learner};
+use crate::{Classifier, Error, Examples, Learner};
 
 /// What a hidden unit does with its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,14 +127,11 @@ impl MlpConfig {
     /// Checks the settings into a learner.
     ///
     /// # Errors
-    /// [`LearnError::Setting`] for the first one outside its range.
-    pub fn check(&self) -> Result<Mlp, LearnError> {
+    /// For the first one outside its range.
+    pub fn check(&self) -> Result<Mlp, Error> {
         if !(1..=2).contains(&self.hidden.len()) || self.hidden.contains(&0) {
-            return Err(LearnError::Setting {
-                name: "hidden",
-                value: format!("{:?}", self.hidden),
-                rule: "give one or two widths of at least 1, or use kind = \"linear\"",
-            });
+            let rule = "give one or two widths of at least 1, or use kind = \"linear\"";
+            return Err(Error::setting("hidden", format!("{:?}", self.hidden), rule));
         }
         check_training(self.c, self.max_iterations, self.tolerance)?;
         Ok(Mlp { config: self.clone() })
@@ -155,11 +152,7 @@ pub struct Mlp {
 }
 
 impl Learner for Mlp {
-    fn fit(
-        &self,
-        examples: &Examples<'_>,
-        seed: &SeedTree,
-    ) -> Result<Box<dyn Classifier>, LearnError> {
+    fn fit(&self, examples: &Examples<'_>, seed: &SeedTree) -> Result<Box<dyn Classifier>, Error> {
         let config = &self.config;
         let limits = Limits { iterations: config.max_iterations, tolerance: config.tolerance };
         let training = Training { inverse_penalty: config.c, balanced: config.balanced, limits };

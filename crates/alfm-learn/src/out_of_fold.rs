@@ -2,7 +2,7 @@ use alfm_core::{ClassId, Matrix, SeedTree};
 use rayon::prelude::*;
 
 use crate::by_class::shuffled_by_class;
-use crate::{Examples, LearnError, Learner};
+use crate::{Error, ErrorKind, Examples, Learner};
 
 /// Class probabilities `N x K` of the examples themselves, row `i` by a model that has not seen item `i`.
 ///
@@ -35,26 +35,28 @@ use crate::{Examples, LearnError, Learner};
 /// ```
 ///
 /// # Errors
-/// As [`Examples::check`]; [`LearnError::Setting`] for fewer than two folds, [`LearnError::TooFewExamples`] for
-/// fewer than two items, [`LearnError::NothingToLearn`] if all weight lies in one fold.
+/// As [`Examples::check`], for fewer than two folds or items, and if all weight lies in one fold.
 pub fn out_of_fold(
     learner: &dyn Learner,
     examples: &Examples<'_>,
     folds: usize,
     seed: &SeedTree,
-) -> Result<Matrix, LearnError> {
+) -> Result<Matrix, Error> {
     examples.check()?;
     if folds < 2 {
         let rule = "an item is predicted by the other folds, so there must be at least two";
-        return Err(LearnError::Setting { name: "folds", value: folds.to_string(), rule });
+        return Err(Error::setting("folds", folds, rule));
     }
     let rows = examples.labels.len();
     if rows < 2 {
-        return Err(LearnError::TooFewExamples { rows });
+        let message = format!(
+            "{rows} example cannot be predicted by the others: label at least two items first"
+        );
+        return Err(Error::new(ErrorKind::Missing, message));
     }
     let folds = folds.min(rows);
     let fold_of = deal(examples.labels, examples.classes, folds, &seed.child("folds"));
-    let predictions: Vec<Result<_, LearnError>> = (0..folds)
+    let predictions: Vec<Result<_, Error>> = (0..folds)
         .into_par_iter()
         .map(|fold| {
             let (held, kept): (Vec<usize>, Vec<usize>) =
@@ -91,7 +93,7 @@ fn predict(
     kept: &[usize],
     held: &[usize],
     seed: &SeedTree,
-) -> Result<Matrix, LearnError> {
+) -> Result<Matrix, Error> {
     let labels: Vec<ClassId> = kept.iter().map(|row| examples.labels[*row]).collect();
     let soft = examples.labels.len()..examples.embeddings.rows();
     let rows = || kept.iter().copied().chain(soft.clone());

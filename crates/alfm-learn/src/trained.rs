@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::lbfgs::{Limits, minimise};
 use crate::loss::{Targets, exponentiate};
 use crate::network::{Network, Shape, TrainingLoss};
-use crate::{Classifier, Examples, Fit, LearnError, LinearLayer};
+use crate::{Classifier, Error, Examples, Fit, LinearLayer};
 
 /// Rows predicted together: a block's logits stay in cache, and blocks do not depend on the threads.
 const BLOCK: usize = 1024;
@@ -25,7 +25,7 @@ impl Training {
         &self,
         examples: &Examples<'_>,
         design: impl FnOnce(usize, usize) -> (Shape, Vec<f64>),
-    ) -> Result<Box<dyn Classifier>, LearnError> {
+    ) -> Result<Box<dyn Classifier>, Error> {
         examples.check()?;
         let targets = Targets::new(examples, self.balanced);
         let inputs = array(examples.embeddings);
@@ -90,10 +90,12 @@ impl Trained {
 }
 
 impl Classifier for Trained {
-    fn predict(&self, embeddings: MatrixView<'_>) -> Result<Matrix, LearnError> {
+    fn predict(&self, embeddings: MatrixView<'_>) -> Result<Matrix, Error> {
         if embeddings.columns() != self.dimension {
             let (expected, got) = (self.dimension, embeddings.columns());
-            return Err(LearnError::Dimension { expected, got });
+            return Err(Error::input(format!(
+                "items have {got} columns, the model was fitted on {expected}: use one encoder for both"
+            )));
         }
         let mut output = vec![0.0; embeddings.rows() * self.classes];
         output
@@ -108,10 +110,10 @@ impl Classifier for Trained {
         embeddings: MatrixView<'_>,
         rate: f64,
         seed: &SeedTree,
-    ) -> Result<Matrix, LearnError> {
+    ) -> Result<Matrix, Error> {
         if !(0.0..1.0).contains(&rate) {
-            let (value, rule) = (rate.to_string(), "a dropout rate is at least 0 and below 1");
-            return Err(LearnError::Setting { name: "rate", value, rule });
+            let rule = "a dropout rate is at least 0 and below 1";
+            return Err(Error::setting("rate", rate, rule));
         }
         let mut dropped = embeddings.values().to_vec();
         let scale = (1.0 / (1.0 - rate)) as f32;

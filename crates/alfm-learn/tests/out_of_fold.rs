@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use alfm_core::{ClassId, Matrix, MatrixView, SeedTree};
 use alfm_learn::{
-    Classifier, Examples, Fit, LearnError, Learner, LearnerConfig, LinearLayer, MlpConfig,
+    Classifier, Error, ErrorKind, Examples, Fit, Learner, LearnerConfig, LinearLayer, MlpConfig,
     out_of_fold,
 };
 use rand::RngExt;
@@ -32,11 +32,7 @@ struct Seen {
 }
 
 impl Learner for Witness {
-    fn fit(
-        &self,
-        examples: &Examples<'_>,
-        _seed: &SeedTree,
-    ) -> Result<Box<dyn Classifier>, LearnError> {
+    fn fit(&self, examples: &Examples<'_>, _seed: &SeedTree) -> Result<Box<dyn Classifier>, Error> {
         let seen = Seen {
             items: examples.embeddings.values().iter().map(|item| *item as usize).collect(),
             labels: examples.labels.to_vec(),
@@ -48,7 +44,7 @@ impl Learner for Witness {
 }
 
 impl Classifier for Seen {
-    fn predict(&self, embeddings: MatrixView<'_>) -> Result<Matrix, LearnError> {
+    fn predict(&self, embeddings: MatrixView<'_>) -> Result<Matrix, Error> {
         let items = embeddings.values();
         assert!(items.iter().all(|item| !self.items.contains(&(*item as usize))));
         let rows: Vec<_> = items.iter().map(|item| [*item, self.items.len() as f32]).collect();
@@ -60,7 +56,7 @@ impl Classifier for Seen {
         embeddings: MatrixView<'_>,
         _rate: f64,
         _seed: &SeedTree,
-    ) -> Result<Matrix, LearnError> {
+    ) -> Result<Matrix, Error> {
         self.predict(embeddings)
     }
 
@@ -142,13 +138,16 @@ fn folds_and_items_must_be_at_least_two() {
     let error = |examples: &Examples<'_>, folds| {
         out_of_fold(&*learner, examples, folds, &SeedTree::new(0)).unwrap_err()
     };
-    assert_eq!(error(&one, 2), LearnError::TooFewExamples { rows: 1 });
+    let few = error(&one, 2);
+    assert_eq!(few.kind(), ErrorKind::Missing);
+    assert!(few.to_string().starts_with("1 example cannot be predicted by the others"), "{few}");
     assert!(error(&one, 1).to_string().starts_with("`folds` is 1: "));
     // All weight lies on item 2: without it there is nothing to learn from the others.
     let (embeddings, labels) = numbered(3, 2);
     let weights = [0.0, 0.0, 1.0];
     let lone = Examples::new(embeddings.view(), &labels, &weights, 2);
-    assert_eq!(error(&lone, 3), LearnError::NothingToLearn { rows: 2 });
+    let nothing = error(&lone, 3);
+    assert!(nothing.to_string().starts_with("none of the 2 examples has a weight"), "{nothing}");
     let unequal = Examples::new(embeddings.view(), &labels, &[1.0], 2);
-    assert!(matches!(error(&unequal, 3), LearnError::Input(_)));
+    assert_eq!(error(&unequal, 3), Error::row_count("weights", 3, 1));
 }

@@ -1,9 +1,9 @@
 //! Several priors to one.
 
-use alfm_core::{CoreError, Matrix, MatrixView, Predictions, ScoreKind};
+use alfm_core::{Matrix, MatrixView, Predictions, ScoreKind};
 use serde::{Deserialize, Serialize};
 
-use crate::PriorError;
+use crate::Error;
 use crate::calibrate::log_row;
 use crate::zero_shot::softmax_rows;
 
@@ -28,9 +28,8 @@ pub enum Pool {
 /// `prod_m p_m[i,k]^w_m`, where probabilities below 1e-30 count as 1e-30.
 ///
 /// # Errors
-/// [`PriorError::Input`] for priors of different shapes or that are no matrices of probabilities,
-/// [`PriorError::Members`] unless there are as many weights as priors and at least one,
-/// [`PriorError::Setting`] for a weight that is not finite and at least 0, or if all are 0.
+/// For priors of different shapes or that are no matrices of probabilities, unless there are as many weights as
+/// priors and at least one, for a weight that is not finite and at least 0, or if all are 0.
 ///
 /// ```
 /// use alfm_core::Matrix;
@@ -42,26 +41,25 @@ pub enum Pool {
 /// assert_eq!(linear.view().row(0), [0.7, 0.3]);
 /// let logarithmic = ensemble(&priors, &[1.0, 1.0], Pool::Logarithmic)?; // odds: sqrt(9 : 1)
 /// assert!((logarithmic.view().row(0)[0] - 0.75).abs() < 1e-6);
-/// # Ok::<(), alfm_prior::PriorError>(())
+/// # Ok::<(), alfm_prior::Error>(())
 /// ```
-pub fn ensemble(
-    priors: &[MatrixView<'_>],
-    weights: &[f64],
-    pool: Pool,
-) -> Result<Matrix, PriorError> {
+pub fn ensemble(priors: &[MatrixView<'_>], weights: &[f64], pool: Pool) -> Result<Matrix, Error> {
     let first = match priors {
         [first, ..] if priors.len() == weights.len() => first,
-        _ => return Err(PriorError::Members { priors: priors.len(), weights: weights.len() }),
+        _ => {
+            let (priors, weights) = (priors.len(), weights.len());
+            return Err(Error::input(format!(
+                "{priors} prior(s) and {weights} weight(s) given: an ensemble needs one weight for each of its priors"
+            )));
+        }
     };
     let (rows, classes) = (first.rows(), first.columns());
     for prior in priors {
-        let (what, expected, got) = ("prior", rows, prior.rows());
-        if got != expected {
-            return Err(CoreError::RowCount { what, expected, got }.into());
+        if prior.rows() != rows {
+            return Err(Error::row_count("prior", rows, prior.rows()));
         }
-        let (expected, got) = (classes, prior.columns());
-        if got != expected {
-            return Err(CoreError::ColumnCount { what, expected, got }.into());
+        if prior.columns() != classes {
+            return Err(Error::column_count("prior", classes, prior.columns()));
         }
         Predictions::new(*prior, ScoreKind::Probabilities)?;
     }
@@ -84,13 +82,13 @@ pub fn ensemble(
     }
 }
 
-fn total_weight(weights: &[f64]) -> Result<f64, PriorError> {
+fn total_weight(weights: &[f64]) -> Result<f64, Error> {
     let name = "weight";
     if let Some(value) = weights.iter().copied().find(|w| !(w.is_finite() && *w >= 0.0)) {
-        return Err(PriorError::Setting { name, value, rule: "a weight is finite and at least 0" });
+        return Err(Error::setting(name, value, "a weight is finite and at least 0"));
     }
     match weights.iter().sum::<f64>() {
         total if total > 0.0 && total.is_finite() => Ok(total),
-        value => Err(PriorError::Setting { name, value, rule: "some weight must be above 0" }),
+        value => Err(Error::setting(name, value, "some weight must be above 0")),
     }
 }

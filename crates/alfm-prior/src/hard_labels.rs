@@ -1,7 +1,8 @@
-use alfm_core::{ClassId, CoreError, Matrix};
+use alfm_core::{ClassId, Matrix};
 use serde::{Deserialize, Serialize};
 
-use crate::PriorError;
+use crate::Error;
+use crate::calibrate::no_labels;
 
 /// How far hard labels can be believed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,12 +34,12 @@ impl Reliability {
     /// Pairs are `(given label, true class)`; a pair without a given label says nothing and is left out.
     ///
     /// # Errors
-    /// [`PriorError::NoLabels`] if no pair has a given label.
-    pub fn estimate(pairs: &[(Option<ClassId>, ClassId)]) -> Result<Self, PriorError> {
+    /// If no pair has a given label.
+    pub fn estimate(pairs: &[(Option<ClassId>, ClassId)]) -> Result<Self, Error> {
         let given: Vec<_> =
             pairs.iter().filter_map(|(label, truth)| Some((*label)? == *truth)).collect();
         if given.is_empty() {
-            return Err(PriorError::NoLabels { purpose: "estimate a reliability" });
+            return Err(no_labels("estimate a reliability"));
         }
         let right = given.iter().filter(|right| **right).count() as f64;
         Ok(Self::Scalar { probability: (right + 1.0) / (given.len() as f64 + 2.0) })
@@ -52,16 +53,15 @@ impl Reliability {
     /// worth, above 0; 2 is a cautious choice.
     ///
     /// # Errors
-    /// [`PriorError::NoLabels`] if no pair has a given label, [`PriorError::Input`] for an unknown class,
-    /// [`PriorError::Setting`] for the strength.
+    /// If no pair has a given label, for an unknown class, or the strength.
     pub fn estimate_per_class(
         pairs: &[(Option<ClassId>, ClassId)],
         classes: usize,
         strength: f64,
-    ) -> Result<Self, PriorError> {
+    ) -> Result<Self, Error> {
         if !(strength.is_finite() && strength > 0.0) {
             let rule = "smoothing must be finite and above 0";
-            return Err(PriorError::Setting { name: "strength", value: strength, rule });
+            return Err(Error::setting("strength", strength, rule));
         }
         let average = Self::estimate(pairs)?.posterior(classes)?;
         let mut counts = vec![vec![0.0f64; classes]; classes];
@@ -81,16 +81,12 @@ impl Reliability {
     }
 
     /// Row `l`: the class probabilities of an item labelled `l`.
-    fn posterior(&self, classes: usize) -> Result<Vec<Vec<f32>>, PriorError> {
+    fn posterior(&self, classes: usize) -> Result<Vec<Vec<f32>>, Error> {
         match self {
             Self::Scalar { probability } => {
                 if !(*probability > 0.0 && *probability < 1.0) {
                     let rule = "a probability between 0 and 1, both excluded";
-                    return Err(PriorError::Setting {
-                        name: "reliability",
-                        value: *probability,
-                        rule,
-                    });
+                    return Err(Error::setting("reliability", probability, rule));
                 }
                 let other = ((1.0 - probability) / (classes as f64 - 1.0)) as f32;
                 let row = |label| {
@@ -119,8 +115,7 @@ impl Reliability {
 /// An item without a label (an annotator's "none of these", an answer that names no class) is uniform.
 ///
 /// # Errors
-/// [`PriorError::Input`] for fewer than two classes, an unknown class or a malformed posterior,
-/// [`PriorError::Setting`] for a reliability outside `(0, 1)`.
+/// For fewer than two classes, an unknown class, a malformed posterior or a reliability outside `(0, 1)`.
 ///
 /// ```
 /// use alfm_core::ClassId;
@@ -129,15 +124,15 @@ impl Reliability {
 /// let prior = from_hard_labels(&labels, 4, &Reliability::Scalar { probability: 0.7 })?;
 /// assert_eq!(prior.view().row(0), [0.1, 0.7, 0.1, 0.1]);
 /// assert_eq!(prior.view().row(1), [0.25; 4]);
-/// # Ok::<(), alfm_prior::PriorError>(())
+/// # Ok::<(), alfm_prior::Error>(())
 /// ```
 pub fn from_hard_labels(
     labels: &[Option<ClassId>],
     classes: usize,
     reliability: &Reliability,
-) -> Result<Matrix, PriorError> {
+) -> Result<Matrix, Error> {
     if classes < 2 {
-        return Err(CoreError::TooFewClasses { got: classes }.into());
+        return Err(Error::too_few_classes(classes));
     }
     let posterior = reliability.posterior(classes)?;
     let blank = vec![1.0 / classes as f32; classes];
@@ -153,10 +148,10 @@ pub fn from_hard_labels(
 }
 
 /// The column of a class below `classes`.
-fn check(class: ClassId, classes: usize) -> Result<usize, CoreError> {
+fn check(class: ClassId, classes: usize) -> Result<usize, Error> {
     if class.index() < classes {
         Ok(class.index())
     } else {
-        Err(CoreError::UnknownClass { class, classes })
+        Err(Error::unknown_class(class, classes))
     }
 }

@@ -2,7 +2,7 @@ use alfm_core::{Matrix, MatrixView};
 use serde::{Deserialize, Serialize};
 
 use crate::zero_shot::{logits, softmax_rows};
-use crate::{ClassPrompts, DEFAULT_TEMPERATURE, PriorError};
+use crate::{ClassPrompts, DEFAULT_TEMPERATURE, Error};
 
 /// How a contrastive model turns cosines of image and text into class probabilities.
 ///
@@ -53,8 +53,8 @@ impl Head {
     /// The prior of items `N x D`, of any length but zero: `O(N D K)` time, in parallel over rows.
     ///
     /// # Errors
-    /// [`PriorError::Dimension`], [`PriorError::Setting`] for a scale that is not finite and above 0 or a bias
-    /// that is not finite, [`PriorError::ZeroVector`] for the first item without a direction.
+    /// For items and prompts of different widths, a scale that is not finite and above 0, a bias that is not finite,
+    /// and the first item that is the zero vector.
     ///
     /// ```
     /// use alfm_core::{ClassId, Matrix};
@@ -67,21 +67,17 @@ impl Head {
     /// assert!((prior.view().row(0)[0] - 0.731059 / 1.231059).abs() < 1e-6);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn apply(
-        self,
-        items: MatrixView<'_>,
-        prompts: &ClassPrompts,
-    ) -> Result<Matrix, PriorError> {
+    pub fn apply(self, items: MatrixView<'_>, prompts: &ClassPrompts) -> Result<Matrix, Error> {
         let (Self::Softmax { scale } | Self::Sigmoid { scale, .. }) = self;
         if !(scale.is_finite() && scale > 0.0) {
             let rule = "a scale must be finite and above 0";
-            return Err(PriorError::Setting { name: "scale", value: scale, rule });
+            return Err(Error::setting("scale", scale, rule));
         }
         let logits = match self {
             Self::Softmax { scale } => logits(items, prompts, |cosine| scale * cosine)?,
             Self::Sigmoid { bias, .. } if !bias.is_finite() => {
                 let rule = "a bias must be finite";
-                return Err(PriorError::Setting { name: "bias", value: bias, rule });
+                return Err(Error::setting("bias", bias, rule));
             }
             // Sigmoids over their sum are the softmax of their logarithms.
             Self::Sigmoid { scale, bias } => {

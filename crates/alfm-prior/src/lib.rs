@@ -14,7 +14,6 @@
 
 pub mod calibrate;
 mod ensemble;
-mod error;
 mod hard_labels;
 mod head;
 #[cfg(feature = "llm")]
@@ -25,9 +24,9 @@ mod templates;
 pub mod weak_labels;
 mod zero_shot;
 
+pub use alfm_core::{Error, ErrorKind};
 pub use calibrate::{Calibrator, LabelShift, Temperature, VectorScaling};
 pub use ensemble::{Pool, ensemble};
-pub use error::PriorError;
 pub use hard_labels::{Reliability, from_hard_labels};
 pub use head::Head;
 pub use quality::PriorQuality;

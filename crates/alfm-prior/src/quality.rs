@@ -1,7 +1,7 @@
 use alfm_core::{ClassId, MatrixView, Predictions, ScoreKind};
 use serde::{Deserialize, Serialize};
 
-use crate::PriorError;
+use crate::Error;
 use crate::calibrate::{check_labels, log_row};
 
 /// Bins of the expected calibration error.
@@ -28,8 +28,7 @@ impl PriorQuality {
     /// Measures a prior `N x K` on pairs of a row and its class: `O(n K)` time.
     ///
     /// # Errors
-    /// [`PriorError::NoLabels`], [`PriorError::UnknownRow`], [`PriorError::Input`] for an unknown class or a prior
-    /// that is no matrix of probabilities.
+    /// Without labels, for a row or class that the prior does not have, or a prior that is no matrix of probabilities.
     ///
     /// ```
     /// use alfm_core::{ClassId, Matrix};
@@ -40,7 +39,7 @@ impl PriorQuality {
     /// assert!((quality.calibration_error - (0.1 + 0.6) / 2.0).abs() < 1e-6);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn measure(prior: MatrixView<'_>, labels: &[(usize, ClassId)]) -> Result<Self, PriorError> {
+    pub fn measure(prior: MatrixView<'_>, labels: &[(usize, ClassId)]) -> Result<Self, Error> {
         let predictions = Predictions::new(prior, ScoreKind::Probabilities)?;
         check_labels(prior, labels, "measure a prior")?;
         let mut classes = vec![(0usize, 0usize); prior.columns()];

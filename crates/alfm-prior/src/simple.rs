@@ -1,15 +1,15 @@
-use alfm_core::{CoreError, Matrix, MatrixView, Predictions, ScoreKind};
+use alfm_core::{Matrix, MatrixView, Predictions, ScoreKind};
 
-use crate::PriorError;
+use crate::Error;
 use crate::zero_shot::softmax_rows;
 
 /// The prior that knows nothing: `1 / classes` everywhere, `rows x classes`.
 ///
 /// # Errors
-/// [`PriorError::Input`] for fewer than two classes.
-pub fn uniform(rows: usize, classes: usize) -> Result<Matrix, PriorError> {
+/// For fewer than two classes.
+pub fn uniform(rows: usize, classes: usize) -> Result<Matrix, Error> {
     if classes < 2 {
-        return Err(CoreError::TooFewClasses { got: classes }.into());
+        return Err(Error::too_few_classes(classes));
     }
     Ok(Matrix::new(vec![1.0 / classes as f32; rows * classes], rows, classes)?)
 }
@@ -17,8 +17,8 @@ pub fn uniform(rows: usize, classes: usize) -> Result<Matrix, PriorError> {
 /// A prior that is wrong on purpose: what `prior` gave class `k` goes to class `k + 1`, the last to the first.
 ///
 /// # Errors
-/// [`PriorError::Input`] if `prior` is not a matrix of probabilities.
-pub fn rotated(prior: MatrixView<'_>) -> Result<Matrix, PriorError> {
+/// If `prior` is not a matrix of probabilities.
+pub fn rotated(prior: MatrixView<'_>) -> Result<Matrix, Error> {
     Predictions::new(prior, ScoreKind::Probabilities)?;
     let mut values = prior.values().to_vec();
     values.chunks_exact_mut(prior.columns()).for_each(|row| row.rotate_right(1));
@@ -31,7 +31,7 @@ pub fn rotated(prior: MatrixView<'_>) -> Result<Matrix, PriorError> {
 /// smaller than it can hold, which with ten classes came to half of that. Logits go through a softmax.
 ///
 /// # Errors
-/// [`PriorError::Input`] if the shape is not `rows x classes`, or for the first row that is no distribution.
+/// If the shape is not `rows x classes`, or for the first row that is no distribution.
 ///
 /// ```
 /// use alfm_core::{Matrix, ScoreKind};
@@ -45,14 +45,12 @@ pub fn from_matrix(
     kind: ScoreKind,
     rows: usize,
     classes: usize,
-) -> Result<Matrix, PriorError> {
+) -> Result<Matrix, Error> {
     if matrix.rows() != rows {
-        let got = matrix.rows();
-        return Err(CoreError::RowCount { what: "prior", expected: rows, got }.into());
+        return Err(Error::row_count("prior", rows, matrix.rows()));
     }
     if matrix.columns() != classes {
-        let got = matrix.columns();
-        return Err(CoreError::ColumnCount { what: "prior", expected: classes, got }.into());
+        return Err(Error::column_count("prior", classes, matrix.columns()));
     }
     match kind {
         ScoreKind::Logits => {

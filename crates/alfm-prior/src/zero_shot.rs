@@ -1,7 +1,7 @@
-use alfm_core::{ClassId, CoreError, Matrix, MatrixView, Predictions, ScoreKind};
+use alfm_core::{ClassId, Matrix, MatrixView, Predictions, ScoreKind};
 use rayon::prelude::*;
 
-use crate::{Head, PriorError};
+use crate::{Error, ErrorKind, Head};
 
 /// Temperature that served MiniLM embeddings in the prototype.
 pub const DEFAULT_TEMPERATURE: f64 = 20.0;
@@ -20,20 +20,19 @@ impl ClassPrompts {
     /// several prompts is no longer or shorter than one with a single prompt.
     ///
     /// # Errors
-    /// [`PriorError::Input`] for lengths, class ids or fewer than two classes, [`PriorError::NoPrompt`],
-    /// [`PriorError::ZeroVector`], [`PriorError::PromptsCancel`].
+    /// For lengths, class ids or fewer than two classes, a class without a prompt or whose prompts cancel out, and
+    /// the first prompt that is the zero vector.
     pub fn new(
         embeddings: MatrixView<'_>,
         class_of_row: &[ClassId],
         classes: usize,
-    ) -> Result<Self, PriorError> {
+    ) -> Result<Self, Error> {
         if classes < 2 {
-            return Err(CoreError::TooFewClasses { got: classes }.into());
+            return Err(Error::too_few_classes(classes));
         }
         let expected = embeddings.rows();
         if class_of_row.len() != expected {
-            let got = class_of_row.len();
-            return Err(CoreError::RowCount { what: "classes of prompts", expected, got }.into());
+            return Err(Error::row_count("classes of prompts", expected, class_of_row.len()));
         }
         let columns = embeddings.columns();
         let mut sums = vec![0.0f64; classes * columns];
@@ -41,23 +40,29 @@ impl ClassPrompts {
         for (row, (prompt, class)) in embeddings.iter().zip(class_of_row).enumerate() {
             let class = *class;
             if class.index() >= classes {
-                return Err(CoreError::UnknownClass { class, classes }.into());
+                return Err(Error::unknown_class(class, classes));
             }
-            let norm = norm(prompt).ok_or(PriorError::ZeroVector { what: "prompt", row })?;
+            let norm = norm(prompt).ok_or_else(|| no_direction("prompt", row))?;
             let sum = &mut sums[class.index() * columns..][..columns];
             sum.iter_mut().zip(prompt).for_each(|(sum, value)| *sum += f64::from(*value) / norm);
             counts[class.index()] += 1;
         }
         let mut directions = Vec::with_capacity(sums.len());
         for (class, (sum, count)) in sums.chunks_exact(columns).zip(counts).enumerate() {
-            let class = ClassId::from_index(class);
             if count == 0 {
-                return Err(PriorError::NoPrompt { class, classes });
+                return Err(Error::new(
+                    ErrorKind::Missing,
+                    format!(
+                        "class {class} has no prompt: give at least one for each of the {classes} classes"
+                    ),
+                ));
             }
             let length = sum.iter().map(|value| value * value).sum::<f64>().sqrt();
             // Unit prompts that cancel leave rounding only, some 1e-7 each.
             if length < 1e-6 * count as f64 {
-                return Err(PriorError::PromptsCancel { class });
+                return Err(Error::input(format!(
+                    "the prompts of class {class} cancel out: keep those that mean the same"
+                )));
             }
             directions.extend(sum.iter().map(|value| (value / length) as f32));
         }
@@ -78,8 +83,8 @@ impl ClassPrompts {
 /// section 3.1.4 (prompt ensembling in embedding space).
 ///
 /// # Errors
-/// [`PriorError::Dimension`], [`PriorError::Setting`] for a temperature that is not finite and above 0,
-/// [`PriorError::ZeroVector`] for the first item without a direction.
+/// For items and prompts of different widths, a temperature that is not finite and above 0, and the first item that
+/// is the zero vector.
 ///
 /// ```
 /// use alfm_core::{ClassId, Matrix};
@@ -95,10 +100,10 @@ pub fn zero_shot(
     items: MatrixView<'_>,
     prompts: &ClassPrompts,
     temperature: f64,
-) -> Result<Matrix, PriorError> {
+) -> Result<Matrix, Error> {
     if !(temperature.is_finite() && temperature > 0.0) {
         let rule = "a temperature must be finite and above 0";
-        return Err(PriorError::Setting { name: "temperature", value: temperature, rule });
+        return Err(Error::setting("temperature", temperature, rule));
     }
     Head::Softmax { scale: temperature }.apply(items, prompts)
 }
@@ -113,7 +118,7 @@ pub fn zero_shot_by(
     prompts: &ClassPrompts,
     temperature: Option<f64>,
     own: Option<Head>,
-) -> Result<Matrix, PriorError> {
+) -> Result<Matrix, Error> {
     match temperature {
         Some(temperature) => zero_shot(items, prompts, temperature),
         None => own.unwrap_or_default().apply(items, prompts),
@@ -125,11 +130,13 @@ pub(crate) fn logits(
     items: MatrixView<'_>,
     prompts: &ClassPrompts,
     logit: impl Fn(f64) -> f64 + Sync,
-) -> Result<Matrix, PriorError> {
+) -> Result<Matrix, Error> {
     let directions = prompts.directions();
     let (expected, got) = (directions.columns(), items.columns());
     if expected != got {
-        return Err(PriorError::Dimension { expected, got });
+        return Err(Error::input(format!(
+            "items have {got} columns, prompts have {expected}: embed both with one encoder"
+        )));
     }
     let classes = directions.rows();
     let mut logits = vec![0.0f32; items.rows() * classes];
@@ -138,7 +145,7 @@ pub(crate) fn logits(
         .zip(items.values().par_chunks_exact(got))
         .position_first(|(logits, item)| !similarities(item, directions, &logit, logits));
     if let Some(row) = zero {
-        return Err(PriorError::ZeroVector { what: "item", row });
+        return Err(no_direction("item", row));
     }
     Ok(Matrix::new(logits, items.rows(), classes)?)
 }
@@ -158,11 +165,18 @@ fn similarities(
 }
 
 /// The softmax of each row.
-pub(crate) fn softmax_rows(logits: MatrixView<'_>) -> Result<Matrix, PriorError> {
+pub(crate) fn softmax_rows(logits: MatrixView<'_>) -> Result<Matrix, Error> {
     let predictions = Predictions::new(logits, ScoreKind::Logits)?;
     let mut values = Vec::new();
     predictions.read(0..logits.rows(), &mut values);
     Ok(Matrix::new(values, logits.rows(), logits.columns())?)
+}
+
+fn no_direction(what: &str, row: usize) -> Error {
+    Error::input(format!(
+        "{what} {row} is the zero vector: it has no direction, so embed a text that is not empty"
+    ))
+    .at_row(row)
 }
 
 /// Euclidean length; `None` for the zero vector.

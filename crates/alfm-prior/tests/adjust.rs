@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use alfm_core::{ClassId, CoreError, Matrix, ScoreKind};
+use alfm_core::{ClassId, Matrix, ScoreKind};
 use alfm_prior::{
-    Calibrator, LabelShift, Pool, PriorError, PriorQuality, VectorScaling, ensemble, from_matrix,
+    Calibrator, Error, ErrorKind, LabelShift, Pool, PriorQuality, VectorScaling, ensemble,
+    from_matrix,
 };
 use proptest::prelude::*;
 
@@ -52,17 +53,18 @@ fn members_that_do_not_fit_are_named() {
     let with = |other: &Matrix| {
         ensemble(&[two.view(), other.view()], &[1.0, 1.0], Pool::Linear).unwrap_err()
     };
-    let (what, expected) = ("prior", 2);
-    assert_eq!(with(&three), CoreError::ColumnCount { what, expected, got: 3 }.into());
-    assert_eq!(with(&long), CoreError::RowCount { what, expected: 1, got: 2 }.into());
-    assert!(matches!(with(&odd), PriorError::Input(CoreError::RowSum { row: 0, .. })));
+    assert_eq!(with(&three), Error::column_count("prior", 2, 3));
+    assert_eq!(with(&long), Error::row_count("prior", 1, 2));
+    assert_eq!((with(&odd).kind(), with(&odd).row()), (ErrorKind::Input, Some(0)));
+    assert!(with(&odd).to_string().starts_with("row 0 sums to 0.9"), "{}", with(&odd));
     let none = ensemble(&[], &[], Pool::Linear).unwrap_err();
-    assert_eq!(none, PriorError::Members { priors: 0, weights: 0 });
+    assert!(none.to_string().starts_with("0 prior(s) and 0 weight(s)"), "{none}");
     let few = ensemble(&[two.view()], &[1.0, 1.0], Pool::Linear).unwrap_err();
     assert!(few.to_string().starts_with("1 prior(s) and 2 weight(s)"), "{few}");
     for weight in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         let error = ensemble(&[two.view()], &[weight], Pool::Linear).unwrap_err();
-        assert!(matches!(error, PriorError::Setting { name: "weight", .. }), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Setting, "{error}");
+        assert!(error.to_string().starts_with("`weight` is "), "{error}");
     }
 }
 
@@ -156,7 +158,8 @@ fn calibrators_refuse_what_does_not_fit() {
     assert!(LabelShift::new(vec![0.5, 0.5], vec![1.0]).is_err());
     assert!(LabelShift::new(vec![0.5, 0.5], vec![0.5, 0.4]).is_err());
     let error = LabelShift::new(vec![1.0, 0.0], vec![0.5, 0.5]).unwrap_err();
-    assert!(matches!(error, PriorError::Setting { name: "source", .. }), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Setting, "{error}");
+    assert!(error.to_string().starts_with("`source` is 0: every class has a share"), "{error}");
 
     let two = VectorScaling::new(vec![1.0; 2], vec![0.0; 2]).unwrap();
     assert!(two.apply(prior.view()).is_err());

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use alfm_core::{ClassId, CoreError, Matrix, ScoreKind};
+use alfm_core::{ClassId, Matrix, ScoreKind};
 use alfm_prior::{
-    CLIP_TEMPLATES, Calibrator, ClassPrompts, Head, PriorError, PriorQuality, Reliability,
+    CLIP_TEMPLATES, Calibrator, ClassPrompts, Error, ErrorKind, Head, PriorQuality, Reliability,
     Temperature, fill_templates, from_hard_labels, from_matrix, rotated, uniform, zero_shot,
 };
 use proptest::prelude::*;
@@ -92,18 +92,16 @@ fn bad_prompts_and_items_are_named() {
         build(&[[1.0, 0.0], [1.0, 0.0]], &[a, a], 2).to_string(),
         "class 1 has no prompt: give at least one for each of the 2 classes"
     );
+    let zero = build(&[[1.0, 0.0], [0.0, 0.0]], &[a, b], 2);
+    assert_eq!((zero.kind(), zero.row()), (ErrorKind::Input, Some(1)));
+    assert!(zero.to_string().starts_with("prompt 1 is the zero vector"), "{zero}");
     assert_eq!(
-        build(&[[1.0, 0.0], [0.0, 0.0]], &[a, b], 2),
-        PriorError::ZeroVector { what: "prompt", row: 1 }
-    );
-    assert_eq!(
-        build(&[[1.0, 0.0], [-3.0, 0.0], [0.0, 1.0]], &[a, a, b], 2),
-        PriorError::PromptsCancel { class: a }
+        build(&[[1.0, 0.0], [-3.0, 0.0], [0.0, 1.0]], &[a, a, b], 2).to_string(),
+        "the prompts of class 0 cancel out: keep those that mean the same"
     );
     let [c] = classes([2]);
-    let unknown = CoreError::UnknownClass { class: c, classes: 2 };
-    assert_eq!(build(&[[1.0, 0.0]], &[c], 2), unknown.into());
-    assert_eq!(build(&[[1.0, 0.0]], &[a], 1), CoreError::TooFewClasses { got: 1 }.into());
+    assert_eq!(build(&[[1.0, 0.0]], &[c], 2), Error::unknown_class(c, 2));
+    assert_eq!(build(&[[1.0, 0.0]], &[a], 1), Error::too_few_classes(1));
     let short = build(&[[1.0, 0.0]], &[], 2).to_string();
     assert!(short.contains("classes of prompts"), "{short}");
 
@@ -120,7 +118,8 @@ fn bad_prompts_and_items_are_named() {
     }
     let wide = matrix(&[[1.0, 0.0, 0.0]]);
     let error = zero_shot(wide.view(), &prompts, 20.0).unwrap_err();
-    assert_eq!(error, PriorError::Dimension { expected: 2, got: 3 });
+    let expected = "items have 3 columns, prompts have 2: embed both with one encoder";
+    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Input, expected));
 }
 
 #[test]
@@ -180,7 +179,7 @@ fn bad_hard_labels_are_refused() {
     let [a, c] = classes([0, 2]);
     let half = Reliability::Scalar { probability: 0.5 };
     let error = from_hard_labels(&[Some(a), Some(c)], 2, &half).unwrap_err();
-    assert_eq!(error, CoreError::UnknownClass { class: c, classes: 2 }.into());
+    assert_eq!(error, Error::unknown_class(c, 2));
     assert!(from_hard_labels(&[Some(a)], 1, &half).is_err());
     for probability in [0.0, 1.0, f64::NAN] {
         let error = from_hard_labels(&[Some(a)], 2, &Reliability::Scalar { probability });

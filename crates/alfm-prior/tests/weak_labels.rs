@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use alfm_core::{ClassId, CoreError, Matrix, SeedTree};
+use alfm_core::{ClassId, Matrix, SeedTree};
 use alfm_prior::weak_labels::{GenerativeModel, MajorityVote, Votes};
-use alfm_prior::{PriorError, PriorQuality};
+use alfm_prior::{Error, PriorQuality};
 use proptest::prelude::*;
 use rand::RngExt;
 
@@ -123,9 +123,8 @@ fn no_step_lowers_the_posterior() {
 fn bad_votes_and_settings_are_named() {
     let c = ClassId::new(2);
     let error = Votes::new(&[None, Some(c)], 1, 2, 2).unwrap_err();
-    assert_eq!(error, CoreError::UnknownClass { class: c, classes: 2 }.into());
-    let shape = CoreError::Shape { rows: 1, columns: 2, got: 3 };
-    assert_eq!(Votes::new(&[None; 3], 1, 2, 2).unwrap_err(), shape.into());
+    assert_eq!(error, Error::unknown_class(c, 2));
+    assert_eq!(Votes::new(&[None; 3], 1, 2, 2).unwrap_err(), Error::shape(1, 2, 3));
     assert!(Votes::new(&[], 0, 0, 2).is_err());
     assert!(Votes::new(&[None], 1, 1, 1).is_err());
 
@@ -137,7 +136,7 @@ fn bad_votes_and_settings_are_named() {
         assert!(error.to_string().starts_with("`strength` is "), "{error}");
     }
     let error = GenerativeModel::default().with_max_iterations(0).fit(&votes).unwrap_err();
-    assert!(matches!(error, PriorError::Setting { name: "max_iterations", .. }));
+    assert_eq!(error, Error::setting("max_iterations", 0, "at least one step is needed"));
     for marginal in [vec![0.5, 0.4], vec![1.0], vec![], vec![0.2, 0.3, 0.5]] {
         assert!(MajorityVote::default().with_marginal(marginal.clone()).apply(&votes).is_err());
         assert!(GenerativeModel::default().with_marginal(marginal).fit(&votes).is_err());

@@ -1,13 +1,14 @@
 //! The co-decision engine of PriorAL (Zhang, Li, Zhang & Zhu, ICML 2026, arXiv 2606.07630).
 
-use alfm_acquire::{AcquireError, Acquisition, Input, Pick, Pool, Random, find};
-use alfm_core::{ClassId, CoreError, Matrix, Predictions, SeedTree};
+use alfm_acquire::{Acquisition, Input, Pick, Pool, Random, find};
+use alfm_core::{ClassId, Matrix, Predictions, SeedTree};
 use alfm_kernels::{CoDecision, Joint, largest, split_largest};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::error::setting;
 use crate::guard::{GuardConfig, Verdict, missing, rounded};
-use crate::{ImbalanceWeight, LabelsOnly, SelectError};
+use crate::{Error, ImbalanceWeight, LabelsOnly};
 
 /// Options of PriorAL; the defaults are the published rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,16 +120,18 @@ impl PriorAlConfig {
     /// Validates the options into an engine.
     ///
     /// # Errors
-    /// [`SelectError::NoiseFraction`], [`SelectError::MixtureWeight`], or an unknown query rule.
-    pub fn check(&self) -> Result<PriorAl, SelectError> {
+    /// For a noise fraction or a weight out of range, or an unknown query rule.
+    pub fn check(&self) -> Result<PriorAl, Error> {
         let noise_fraction = self.noise_fraction;
         if !(noise_fraction > 0.0 && noise_fraction <= 1.0) {
-            return Err(SelectError::NoiseFraction { value: noise_fraction });
+            let rule = "it must be above 0 and at most 1";
+            return Err(setting(format!("noise_fraction (rho) is {noise_fraction}: {rule}")));
         }
         if let Joint::Mixture(value) = self.joint
             && !(0.0..=1.0).contains(&value)
         {
-            return Err(SelectError::MixtureWeight { value });
+            let rule = "it must be from 0 to 1";
+            return Err(setting(format!("the mixture's weight of the prior is {value}: {rule}")));
         }
         if let Some(guard) = &self.guard {
             guard.check()?;
@@ -147,7 +150,7 @@ impl PriorAlConfig {
         model: Predictions<'_>,
         joint: Joint,
         pool: &Pool<'_>,
-    ) -> Result<Scores, SelectError> {
+    ) -> Result<Scores, Error> {
         let rows = pool.device().co_decide(prior, model, joint)?;
         let prior_label = |row: usize| rows[row].prior_label as usize;
         let unlabelled = pool.candidates().iter().map(|row| prior_label(*row));
@@ -245,12 +248,8 @@ impl PriorAl {
         pool: &Pool<'_>,
         budget: usize,
         seed: &SeedTree,
-    ) -> Result<Decision, SelectError> {
-        let missing = || AcquireError::MissingInput {
-            strategy: crate::PRIORAL.to_owned(),
-            input: Input::Model,
-        };
-        let model = pool.model().ok_or_else(missing)?;
+    ) -> Result<Decision, Error> {
+        let model = pool.model().ok_or_else(|| Input::Model.missing_for(crate::PRIORAL))?;
         let Scores { rows, entropy: weighted_entropy, .. } =
             self.config.score(prior, model, self.config.joint, pool)?;
         let candidates = pool.candidates().len();
@@ -281,7 +280,7 @@ impl PriorAl {
         history: &dyn History,
         budget: usize,
         seed: &SeedTree,
-    ) -> Result<(Decision, Verdict), SelectError> {
+    ) -> Result<(Decision, Verdict), Error> {
         let own = own.ok_or_else(missing)?;
         let random = |row| history.at_random(row);
         let (verdict, scores) = guard.weigh(&self.config, prior, &own, pool, random)?;
@@ -363,7 +362,7 @@ impl PriorAl {
         pool: &Pool<'_>,
         budget: usize,
         seed: &SeedTree,
-    ) -> Result<Vec<Pick>, SelectError> {
+    ) -> Result<Vec<Pick>, Error> {
         match &self.query {
             None => {
                 let scores: Vec<f32> = noise.iter().map(|row| rows[*row].model_entropy).collect();
@@ -391,7 +390,7 @@ pub(crate) fn joint_probabilities(
     joint: Joint,
     rows: &[usize],
     sharpen: f32,
-) -> Result<Matrix, CoreError> {
+) -> Result<Matrix, Error> {
     let (mut prior_buffer, mut model_buffer) = (Vec::new(), Vec::new());
     let mut values = Vec::with_capacity(rows.len() * prior.classes());
     for row in rows {
@@ -511,10 +510,14 @@ mod tests {
     fn options_out_of_range_are_refused() {
         for value in [0.0, -0.5, 1.5, f64::NAN] {
             let config = PriorAlConfig::default().with_noise_fraction(value);
-            assert!(matches!(config.check(), Err(SelectError::NoiseFraction { .. })), "{value}");
+            let error = config.check().unwrap_err().to_string();
+            let expected =
+                format!("noise_fraction (rho) is {value}: it must be above 0 and at most 1");
+            assert_eq!(error, expected);
         }
         let config = PriorAlConfig::default().with_joint(Joint::Mixture(1.5));
-        assert_eq!(config.check().unwrap_err(), SelectError::MixtureWeight { value: 1.5 });
+        let expected = "the mixture's weight of the prior is 1.5: it must be from 0 to 1";
+        assert_eq!(config.check().unwrap_err().to_string(), expected);
         assert!(PriorAlConfig::default().with_query("bdage").check().is_err());
     }
 

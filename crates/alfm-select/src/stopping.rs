@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use alfm_core::{ClassId, CoreError, Predictions};
+use alfm_core::{ClassId, Predictions};
 use serde::{Deserialize, Serialize};
 
+use crate::error::empty_pool;
 use crate::guard::clopper_pearson;
 use crate::prioral::History;
-use crate::{SelectError, Selector};
+use crate::{Error, Selector};
 
 /// Cohen's kappa of successive models from which on they count as saying the same.
 pub const SETTLED_KAPPA: f64 = 0.99;
@@ -146,15 +147,18 @@ impl AccuracyEstimate {
         selector: &Selector,
         out_of_fold: Predictions<'_>,
         noise: f64,
-    ) -> Result<Option<Self>, SelectError> {
+    ) -> Result<Option<Self>, Error> {
         let (labels, got) = (selector.labels().len(), out_of_fold.rows());
         if got != labels {
-            return Err(SelectError::OutOfFold { labels, got });
+            return Err(Error::input(format!(
+                "the out-of-fold predictions have {got} rows, but {labels} items are labelled: give one row per \
+                 labelled item, by ascending row"
+            )));
         }
         let (expected, got) = (selector.labels().schema().len(), out_of_fold.classes());
         if got != expected {
             let what = "out-of-fold predictions";
-            return Err(CoreError::ColumnCount { what, expected, got }.into());
+            return Err(Error::column_count(what, expected, got));
         }
         let labelled = selector
             .ids()
@@ -183,7 +187,7 @@ impl AccuracyEstimate {
 /// let second = Predictions::probabilities(&[0.9, 0.1, 0.8, 0.2, 0.3, 0.7, 0.4, 0.6], 4, 2)?;
 /// let advice = advisor.observe(second)?;
 /// assert_eq!((advice.largest_gain, advice.settled), (Some(0.25), false));
-/// # Ok::<(), alfm_select::SelectError>(())
+/// # Ok::<(), alfm_select::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Advisor {
@@ -200,16 +204,16 @@ impl Advisor {
     ///
     /// # Errors
     /// An empty pool, or one of another size than before.
-    pub fn observe(&mut self, model: Predictions<'_>) -> Result<Advice, SelectError> {
+    pub fn observe(&mut self, model: Predictions<'_>) -> Result<Advice, Error> {
         let classes: Vec<ClassId> = (0..model.rows()).map(|row| model.argmax(row)).collect();
         if classes.is_empty() {
-            return Err(SelectError::EmptyPool);
+            return Err(empty_pool());
         }
         let agreement = match &self.last {
             None => None,
             Some(last) if last.len() != classes.len() => {
                 let (expected, got) = (last.len(), classes.len());
-                return Err(CoreError::RowCount { what: "model", expected, got }.into());
+                return Err(Error::row_count("model", expected, got));
             }
             Some(last) => Some(Agreement::new(last, &classes)),
         };
@@ -296,7 +300,7 @@ mod tests {
         let values = model(&[0, 1]);
         let error =
             advisor.observe(Predictions::probabilities(&values, 2, 3).unwrap()).unwrap_err();
-        assert_eq!(error, CoreError::RowCount { what: "model", expected: 3, got: 2 }.into());
+        assert_eq!(error, Error::row_count("model", 3, 2));
         let saved = serde_json::to_string(&advisor).unwrap();
         let mut back: Advisor = serde_json::from_str(&saved).unwrap();
         let next = [0, 1, 1];
@@ -359,7 +363,9 @@ mod tests {
 
         let short = Predictions::probabilities(&values[..6], 2, 3).unwrap();
         let error = AccuracyEstimate::of(&selector, short, 0.0).unwrap_err();
-        assert_eq!(error, SelectError::OutOfFold { labels: 3, got: 2 });
+        let expected =
+            "the out-of-fold predictions have 2 rows, but 3 items are labelled: give one";
+        assert!(error.to_string().starts_with(expected), "{error}");
     }
 
     #[test]

@@ -5,7 +5,8 @@ use alfm_kernels::Joint;
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
 
-use crate::{CleanRule, GuardConfig, ImbalanceWeight, PriorAl, PriorAlConfig, SelectError};
+use crate::error::setting;
+use crate::{CleanRule, Error, ErrorKind, GuardConfig, ImbalanceWeight, PriorAl, PriorAlConfig};
 
 /// The name of the published PriorAL rule.
 pub const PRIORAL: &str = "prioral";
@@ -40,7 +41,7 @@ pub const PRIORAL_GUARDED_SUMMARY: Summary = Summary::new(
 /// let strategy = Strategy::prioral(PriorAlConfig::default().with_noise_fraction(0.3)).labelled("rho .3");
 /// assert_eq!(strategy.label(), "rho .3");
 /// assert!(Strategy::named("bdage").is_err());
-/// # Ok::<(), alfm_select::SelectError>(())
+/// # Ok::<(), alfm_select::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(into = "Table")]
@@ -62,7 +63,7 @@ impl Strategy {
     ///
     /// # Errors
     /// An unknown name; the error lists the known ones.
-    pub fn named(name: &str) -> Result<Self, SelectError> {
+    pub fn named(name: &str) -> Result<Self, Error> {
         let strategy = Self { name: name.into(), label: None, prioral: default_options(name) };
         strategy.check()?;
         Ok(strategy)
@@ -102,7 +103,7 @@ impl Strategy {
     ///
     /// # Errors
     /// As [`check`](Strategy::check).
-    pub fn needs(&self) -> Result<Vec<Input>, SelectError> {
+    pub fn needs(&self) -> Result<Vec<Input>, Error> {
         Ok(match self.engine()? {
             Engine::Acquisition(acquisition) => acquisition.needs().into(),
             Engine::PriorAl(engine) => engine.needs(),
@@ -113,17 +114,25 @@ impl Strategy {
     ///
     /// # Errors
     /// An unknown name, an option out of range, or options for a strategy that has none.
-    pub fn check(&self) -> Result<(), SelectError> {
+    pub fn check(&self) -> Result<(), Error> {
         self.engine().map(drop)
     }
 
-    pub(crate) fn engine(&self) -> Result<Engine, SelectError> {
+    pub(crate) fn engine(&self) -> Result<Engine, Error> {
         if is_engine(&self.name) {
             return Ok(Engine::PriorAl(Box::new(self.prioral.check()?)));
         }
-        let acquisition = find(&self.name).map_err(with_engines)?;
+        let acquisition = find(&self.name).map_err(|error| match error.kind() {
+            // The registry knows the strategies that need no prior; this crate adds the engine.
+            ErrorKind::NotFound => {
+                let message = format!("{error}, {PRIORAL}, {PRIORAL_GUARDED}");
+                Error::new(ErrorKind::NotFound, message)
+            }
+            _ => error,
+        })?;
         if self.prioral != PriorAlConfig::default() {
-            return Err(SelectError::UnusedOptions { strategy: self.name.clone() });
+            let known = "they belong to `prioral` and `prioral-guarded`";
+            return Err(setting(format!("strategy `{}` takes no options: {known}", self.name)));
         }
         Ok(Engine::Acquisition(acquisition))
     }
@@ -135,17 +144,6 @@ fn is_engine(name: &str) -> bool {
 
 fn default_options(name: &str) -> PriorAlConfig {
     if name == PRIORAL_GUARDED { PriorAlConfig::guarded() } else { PriorAlConfig::default() }
-}
-
-/// The registry knows the strategies that need no prior; this crate adds the engine.
-fn with_engines(error: alfm_acquire::AcquireError) -> SelectError {
-    match error {
-        alfm_acquire::AcquireError::UnknownStrategy { name, known } => {
-            let known = format!("{known}, {PRIORAL}, {PRIORAL_GUARDED}");
-            alfm_acquire::AcquireError::UnknownStrategy { name, known }.into()
-        }
-        other => other.into(),
-    }
 }
 
 /// The table form, with every option spelled out.
@@ -187,9 +185,9 @@ impl From<Strategy> for Table {
 }
 
 impl TryFrom<Table> for Strategy {
-    type Error = SelectError;
+    type Error = Error;
 
-    fn try_from(table: Table) -> Result<Self, SelectError> {
+    fn try_from(table: Table) -> Result<Self, Error> {
         let default = default_options(&table.name);
         let prioral = PriorAlConfig {
             noise_fraction: table.noise_fraction.unwrap_or(default.noise_fraction),

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use alfm_select::core::{CoreError, Matrix, ScoreKind, SeedTree};
+use alfm_select::core::{Matrix, ScoreKind, SeedTree};
 use alfm_select::{
-    ClassId, ClassSchema, GuardConfig, LabelsOnly, PoolState, Predictions, PriorAlConfig, Round,
-    SampleId, SelectError, Selector, Strategy,
+    ClassId, ClassSchema, Error, GuardConfig, LabelsOnly, PoolState, Predictions, PriorAlConfig,
+    Round, SampleId, Selector, Strategy,
 };
 
 const CLASSES: usize = 3;
@@ -64,7 +64,7 @@ impl World {
         self.suggest(&mut selector, budget).unwrap()
     }
 
-    fn suggest(&self, selector: &mut Selector, budget: usize) -> Result<Round, SelectError> {
+    fn suggest(&self, selector: &mut Selector, budget: usize) -> Result<Round, Error> {
         let labelled: Vec<usize> =
             (0..ITEMS).filter(|item| selector.labels().class(&id(*item)).is_some()).collect();
         let held_out = self.model.view().gather(labelled);
@@ -331,8 +331,8 @@ fn what_is_missing_or_out_of_range_is_named() {
     let short = world.model.view().gather(0..29);
     let own = LabelsOnly::new(predictions(&world.model), predictions(&short));
     let error = selector.suggest(&state.with_labels_only(own), 5).unwrap_err();
-    let expected = CoreError::RowCount { what: "out-of-fold predictions", expected: 30, got: 29 };
-    assert_eq!(error, SelectError::Input(expected));
+    let expected = Error::row_count("out-of-fold predictions", 30, 29);
+    assert_eq!(error, expected);
 
     let error = guarded(|guard| guard.explore = 1.5).check().unwrap_err();
     assert_eq!(error.to_string(), "the guard's explore is 1.5: it must be from 0 to 1");

@@ -2,10 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use alfm_select::core::CoreError;
 use alfm_select::{
-    ClassId, ClassSchema, CleanRule, Joint, PoolState, Predictions, PriorAlConfig, SampleId,
-    SelectError, Selector, Strategy,
+    ClassId, ClassSchema, CleanRule, Error, ErrorKind, Joint, PoolState, Predictions,
+    PriorAlConfig, SampleId, Selector, Strategy,
 };
 use proptest::prelude::*;
 
@@ -67,7 +66,8 @@ fn a_whole_campaign_asks_every_item_once_and_then_says_so() {
     all.sort();
     assert_eq!(asked, all);
     let error = selector.suggest(&state, 1).unwrap_err();
-    assert_eq!(error, SelectError::Exhausted { items: count });
+    let expected = format!("all {count} items are labelled: there is nothing left to ask");
+    assert_eq!((error.kind(), error.to_string()), (ErrorKind::State, expected));
 }
 
 #[test]
@@ -94,12 +94,12 @@ fn what_it_refuses_leaves_it_as_it_was() {
     let short = probabilities(3, 0);
     let short = Predictions::probabilities(&short, 3, CLASSES).unwrap();
     let error = selector.suggest(&PoolState::default().with_prior(short), 1).unwrap_err();
-    let expected = CoreError::RowCount { what: "prior", expected: 4, got: 3 };
-    assert_eq!(error, SelectError::Input(expected));
+    let expected = Error::row_count("prior", 4, 3);
+    assert_eq!(error, expected);
     let narrow = Predictions::probabilities(&[0.5; 8], 4, 2).unwrap();
     let error = selector.suggest(&PoolState::default().with_model(narrow), 1).unwrap_err();
-    let expected = CoreError::ColumnCount { what: "model", expected: CLASSES, got: 2 };
-    assert_eq!(error, SelectError::Input(expected));
+    let expected = Error::column_count("model", CLASSES, 2);
+    assert_eq!(error, expected);
 }
 
 #[test]
@@ -108,17 +108,22 @@ fn missing_experts_are_named() {
     let given = Predictions::probabilities(&values, 4, CLASSES).unwrap();
     let mut selector = selector(named("prioral"), 4);
     let error = selector.suggest(&PoolState::default().with_model(given), 1).unwrap_err();
-    assert_eq!(error, SelectError::MissingPrior { strategy: "prioral".into() });
+    assert_eq!(error.kind(), ErrorKind::Missing);
+    let expected =
+        "strategy `prioral` needs the foundation model's class probabilities: give a prior";
+    assert_eq!(error.to_string(), expected);
     selector.tell(&[("item-0".into(), ClassId::new(0))]).unwrap();
     let error = selector.suggest(&PoolState::default().with_prior(given), 1).unwrap_err();
-    assert_eq!(error, SelectError::MissingModel { strategy: "prioral".into(), labels: 1 });
+    let expected = "strategy `prioral` needs the model's class predictions: train on the 1 labels and give its \
+                    predictions";
+    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Missing, expected));
 }
 
 #[test]
 fn a_pool_must_have_distinct_items() {
     let schema = || ClassSchema::numbered(2).unwrap();
     let empty = Selector::new(named("random"), schema(), [], 0).unwrap_err();
-    assert_eq!(empty, SelectError::EmptyPool);
+    assert_eq!(empty.to_string(), "the pool is empty: give at least one item");
     let twice = Selector::new(named("random"), schema(), ["a", "a"].map(Into::into), 0);
     assert!(twice.unwrap_err().to_string().contains("`a` is given twice"));
 }

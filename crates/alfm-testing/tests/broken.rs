@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use alfm_acquire::{AcquireError, Acquisition, Needs, Pick, Request};
+use alfm_acquire::{Acquisition, Error, Needs, Pick, Request};
 use alfm_testing::contract;
 
 /// How a strategy goes wrong.
@@ -29,7 +29,7 @@ impl Acquisition for Broken {
         Needs::NONE
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let calls = self.1.fetch_add(1, Ordering::Relaxed);
         let mut picks: Vec<Pick> =
             request.candidates().iter().map(|row| Pick { row: *row, score: 1.0 }).collect();

@@ -1,7 +1,7 @@
 use alfm_kernels::largest;
 
 use super::distances::{Boundaries, Place, nearest_first};
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
 /// BASE: an equal share of the batch for the boundaries of every class (Emam et al. 2021, arXiv 2111.12880).
 ///
@@ -15,7 +15,7 @@ use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
 /// on by that number with every `b` labels, so that over the rounds all classes have the same; before the
 /// first `b` labels it is class 0.
 ///
-/// [`AcquireError::Input`] if the head does not fit the embeddings.
+/// If the head does not fit the embeddings.
 ///
 /// `O(N K D + K^2 D)` time, `O(N + K^2)` memory: a logit is computed again where a class needs it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,7 +30,7 @@ impl Acquisition for Base {
         Needs::from([Input::Embeddings, Input::Head])
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let boundaries = Boundaries::new(request)?;
         let quotas = quotas(request.budget, boundaries.classes(), request.pool.labelled().count());
         let mut rows = request.candidates().to_vec();

@@ -3,7 +3,7 @@ use alfm_kernels::{Euclidean, MetricSpace};
 
 use super::distances::{argmax, check_width, distance};
 use super::mase::nearest_to_a_boundary;
-use crate::{AcquireError, Acquisition, Input, LinearHead, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, LinearHead, Needs, Pick, Request};
 
 /// DFAL: the rows that the smallest DeepFool perturbation makes change class (Ducoffe & Precioso 2018, arXiv
 /// 1802.09841), perturbed in the space of the embeddings.
@@ -12,7 +12,7 @@ use crate::{AcquireError, Acquisition, Input, LinearHead, Needs, Pick, Request};
 /// the perturbation is MASE's distance: the same rows in the same order, with minus the norm for a score.
 /// The paper also trains on the perturbed copies; that is the learner's affair.
 ///
-/// [`AcquireError::Input`] if the head does not fit the embeddings. `O(N K D + K^2 D)` time, `O(N + K^2)`
+/// If the head does not fit the embeddings. `O(N K D + K^2 D)` time, `O(N + K^2)`
 /// memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Dfal;
@@ -26,7 +26,7 @@ impl Acquisition for Dfal {
         Needs::from([Input::Embeddings, Input::Head])
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         nearest_to_a_boundary(request)
     }
 }
@@ -51,12 +51,12 @@ pub struct DeepFoolStep {
 /// `None` if no other class has a boundary with the predicted one. `O(K D)` time, `O(K + D)` memory.
 ///
 /// # Errors
-/// [`CoreError::ColumnCount`](alfm_core::CoreError::ColumnCount) if the head does not fit the embedding.
+/// If the head does not fit the embedding.
 pub fn deep_fool_step(
     head: &LinearHead<'_>,
     embedding: &[f32],
     overshoot: f64,
-) -> Result<Option<DeepFoolStep>, AcquireError> {
+) -> Result<Option<DeepFoolStep>, Error> {
     check_width(head, embedding.len())?;
     let mut logits = Vec::new();
     head.logits(embedding, &mut logits);

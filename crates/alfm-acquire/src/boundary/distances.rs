@@ -1,10 +1,10 @@
 //! Distances of embeddings to the boundaries of a linear head.
 
-use alfm_core::{CoreError, MatrixView};
+use alfm_core::MatrixView;
 use alfm_kernels::{Euclidean, MetricSpace};
 use rayon::prelude::*;
 
-use crate::{AcquireError, LinearHead, Request};
+use crate::{Error, LinearHead, Request};
 
 /// A linear head with the distances between its rows of weights.
 ///
@@ -32,8 +32,8 @@ impl<'a> Boundaries<'a> {
     /// `O(K^2 D)` time, `8 K^2` bytes.
     ///
     /// # Errors
-    /// [`AcquireError::MissingInput`]; [`CoreError::ColumnCount`] if the head does not fit the embeddings.
-    pub(super) fn new(request: &Request<'a>) -> Result<Self, AcquireError> {
+    /// If an input is missing, or the head does not fit the embeddings.
+    pub(super) fn new(request: &Request<'a>) -> Result<Self, Error> {
         let embeddings = request.embeddings()?;
         let head = request.head()?;
         check_width(&head, embeddings.columns())?;
@@ -100,14 +100,10 @@ pub(super) fn distance(gap: f64, normal: f64) -> f64 {
 }
 
 /// # Errors
-/// [`CoreError::ColumnCount`] if the head is not made for embeddings of width `got`.
-pub(super) fn check_width(head: &LinearHead<'_>, got: usize) -> Result<(), CoreError> {
+/// If the head is not made for embeddings of width `got`.
+pub(super) fn check_width(head: &LinearHead<'_>, got: usize) -> Result<(), Error> {
     let expected = head.weights().columns();
-    if got == expected {
-        Ok(())
-    } else {
-        Err(CoreError::ColumnCount { what: "embeddings", expected, got })
-    }
+    if got == expected { Ok(()) } else { Err(Error::column_count("embeddings", expected, got)) }
 }
 
 /// Scores by which the nearest row comes first.

@@ -1,14 +1,14 @@
 use alfm_kernels::largest;
 
 use super::distances::{Boundaries, nearest_first};
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
 /// MASE: the rows nearest to a decision boundary in feature space (Emam et al. 2021, arXiv 2111.12880).
 ///
 /// `m_i = min over c of (z_yhat - z_c) / |w_yhat - w_c|`, in units of the embedding; the score of a pick is
 /// `-m_i`, ties go to the lowest row. Classes with the same weights have no boundary between them: infinity.
 ///
-/// [`AcquireError::Input`] if the head does not fit the embeddings.
+/// If the head does not fit the embeddings.
 ///
 /// `O(N K D + K^2 D)` time, `O(N + K^2)` memory.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,13 +23,13 @@ impl Acquisition for Mase {
         Needs::from([Input::Embeddings, Input::Head])
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         nearest_to_a_boundary(request)
     }
 }
 
 /// The rows with the smallest distance to any boundary.
-pub(super) fn nearest_to_a_boundary(request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+pub(super) fn nearest_to_a_boundary(request: &Request<'_>) -> Result<Vec<Pick>, Error> {
     let places = Boundaries::new(request)?.places(request.candidates());
     let scores = nearest_first(places.into_iter().map(|place| place.nearest));
     Ok(largest(request.candidates(), &scores, request.budget))

@@ -1,11 +1,11 @@
-use alfm_core::{CoreError, Matrix, MatrixView, SeedTree};
+use alfm_core::{Matrix, MatrixView, SeedTree};
 use alfm_kernels::draw::{self, Remaining};
 use alfm_kernels::representatives;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::options::{HasOptions, Opt};
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
 /// ALPS: texts that surprise a language model at different places (Yuan, Lin & Boyd-Graber, EMNLP 2020, arXiv
 /// 2010.09535). Needs no label and no classifier.
@@ -44,12 +44,12 @@ impl Acquisition for Alps {
         Needs::from([Input::Surprisal])
     }
 
-    fn check(&self) -> Result<(), AcquireError> {
+    fn check(&self) -> Result<(), Error> {
         let fraction = self.fraction;
         self.require("fraction", fraction, fraction > 0.0 && fraction <= 1.0)
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let candidates = request.candidates();
         let seed = request.seed.child("tokens");
         let sampled = self.sample(request.surprisal()?, candidates, &seed)?;
@@ -69,7 +69,7 @@ impl Alps {
         surprisal: MatrixView<'_>,
         candidates: &[usize],
         seed: &SeedTree,
-    ) -> Result<Matrix, CoreError> {
+    ) -> Result<Matrix, Error> {
         let width = surprisal.columns();
         let mut values = vec![0.0; candidates.len() * width];
         values.par_chunks_exact_mut(width).zip(candidates).for_each(|(sampled, row)| {
@@ -162,7 +162,7 @@ mod tests {
         let pool = Pool::new(&observed).unwrap().with_surprisal(surprisal).unwrap();
         for fraction in [0.0, 1.5, f64::NAN] {
             let error = Alps { fraction }.select(&pool, 1, &SeedTree::new(0)).unwrap_err();
-            assert!(matches!(error, AcquireError::Setting { .. }), "{error}");
+            assert!(error.to_string().starts_with("option `"), "{error}");
         }
     }
 }

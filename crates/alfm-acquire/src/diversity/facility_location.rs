@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::options::{BOOL, COUNT, HasOptions, Opt, WHOLE};
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
 /// Facility location: every unlabelled row shall be similar to a chosen one (Bhatt et al. 2024, arXiv
 /// 2401.06692).
@@ -102,7 +102,7 @@ impl Acquisition for FacilityLocation {
         if self.uncertain { embeddings.with(Input::Model) } else { embeddings }
     }
 
-    fn check(&self) -> Result<(), AcquireError> {
+    fn check(&self) -> Result<(), Error> {
         if let Similarity::Gaussian { width } = self.similarity {
             self.require("similarity", width, width > 0.0 && width.is_finite())?;
         }
@@ -112,7 +112,7 @@ impl Acquisition for FacilityLocation {
         self.require("stochastic", delta, delta > 0.0 && delta < 1.0)
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let candidates = request.candidates();
         let random = &mut draw::uniform(&request.seed);
         let points = Points::new(self.similarity, request.embeddings()?);
@@ -166,7 +166,7 @@ fn sample_size(elements: usize, budget: usize, delta: f64) -> usize {
     (elements as f64 / budget as f64 * (1.0 / delta).ln()).ceil() as usize
 }
 
-fn uncertainties(request: &Request<'_>, rows: &[usize]) -> Result<Vec<f64>, AcquireError> {
+fn uncertainties(request: &Request<'_>, rows: &[usize]) -> Result<Vec<f64>, Error> {
     let model = request.model()?;
     let score = |buffer: &mut Vec<f32>, row: &usize| f64::from(entropy(model.row(*row, buffer)));
     Ok(rows.par_iter().map_init(Vec::new, score).collect())

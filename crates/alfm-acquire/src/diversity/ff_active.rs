@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::KCenterGreedy;
 use crate::options::{HasOptions, Opt};
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 use alfm_kernels::Metric;
 
 /// FF-Active: farthest-first traversal of the current representation (Geifman & El-Yaniv 2017, arXiv 1711.00941).
@@ -28,7 +28,7 @@ impl Acquisition for FfActive {
         Needs::from([Input::Embeddings])
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         KCenterGreedy { metric: self.metric, ..KCenterGreedy::default() }.acquire(request)
     }
 }

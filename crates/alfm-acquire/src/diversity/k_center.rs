@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::k_center_state::KCenterState;
 use crate::options::{BOOL, HasOptions, Opt};
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 use alfm_kernels::draw::{self, Remaining, Uniform};
 use alfm_kernels::{Embedded, Metric, RunningMinimum};
 
@@ -52,7 +52,7 @@ impl Acquisition for KCenterGreedy {
         Needs::from([Input::Embeddings])
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let embeddings = request.embeddings()?;
         let random = &mut draw::uniform(&request.seed);
         if self.lazy {

@@ -1,9 +1,9 @@
-use alfm_core::{ClassId, CoreError, MatrixView, SeedTree};
+use alfm_core::{ClassId, MatrixView, SeedTree};
 use alfm_kernels::Metric;
 use alfm_kernels::device::{Device, Farthest};
 use alfm_kernels::draw::{self, Remaining, Uniform};
 
-use crate::{AcquireError, Acquisition, KCenterGreedy, Pick, Pool};
+use crate::{Acquisition, Error, KCenterGreedy, Pick, Pool};
 
 /// CORESET over several rounds on embeddings that stay as they are.
 ///
@@ -37,29 +37,29 @@ impl<'a> KCenterState<'a> {
     /// No label is known yet. `O(N D)` time.
     ///
     /// # Errors
-    /// [`DeviceError`](alfm_kernels::device::DeviceError) where the device fails; the processor doesn't.
+    /// Where the device fails; the processor doesn't.
     pub fn new(
         device: &'a dyn Device,
         embeddings: MatrixView<'a>,
         metric: Metric,
-    ) -> Result<Self, AcquireError> {
+    ) -> Result<Self, Error> {
         Ok(Self { nearest: device.farthest(embeddings, metric)?, rows: embeddings.rows() })
     }
 
     /// Chooses `min(budget, candidates)` rows of `pool`, whose own embeddings, if any, are not looked at.
     ///
     /// # Errors
-    /// [`CoreError::RowCount`] if the pool has not one row an embedding.
+    /// If the pool has not one row an embedding.
     pub fn select(
         &mut self,
         pool: &Pool<'_>,
         budget: usize,
         seed: &SeedTree,
-    ) -> Result<Vec<Pick>, AcquireError> {
+    ) -> Result<Vec<Pick>, Error> {
         let expected = pool.rows();
         let got = self.rows;
         if got != expected {
-            return Err(CoreError::RowCount { what: "embeddings", expected, got }.into());
+            return Err(Error::row_count("embeddings", expected, got));
         }
         let seed = seed.child(KCenterGreedy::default().name());
         let budget = budget.min(pool.candidates().len());
@@ -71,7 +71,7 @@ impl<'a> KCenterState<'a> {
         pool: &Pool<'_>,
         budget: usize,
         random: &mut impl Uniform,
-    ) -> Result<Vec<Pick>, AcquireError> {
+    ) -> Result<Vec<Pick>, Error> {
         self.learn(pool.observed());
         let mut picks = Vec::with_capacity(budget);
         let mut candidates = pool.candidates().to_vec();

@@ -1,9 +1,9 @@
-use alfm_core::{CoreError, MatrixView};
+use alfm_core::MatrixView;
 use serde::{Deserialize, Serialize};
 
 use super::balls::{Balls, nearest_strangers};
 use crate::options::{COUNT, HasOptions, Opt, WHOLE};
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Pool, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Pool, Request};
 use alfm_kernels::blocks::Rows;
 use alfm_kernels::draw;
 use alfm_kernels::{k_means, normalised};
@@ -72,14 +72,14 @@ impl Acquisition for ProbCover {
         Needs::from([Input::Embeddings])
     }
 
-    fn check(&self) -> Result<(), AcquireError> {
+    fn check(&self) -> Result<(), Error> {
         let delta = self.delta.unwrap_or(1.0);
         self.require("delta", delta, delta.is_finite() && delta > 0.0)?;
         self.require("purity", self.purity, (0.0..=1.0).contains(&self.purity))?;
         self.require("bisections", self.bisections, self.bisections >= 1)
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let rows = request.visible();
         let points = normalised(request.embeddings()?, &rows)?;
         let observed = request.pool.observed();
@@ -106,7 +106,7 @@ impl ProbCover {
         points: MatrixView<'_>,
         unit: &Rows<'_>,
         request: &Request<'_>,
-    ) -> Result<f64, CoreError> {
+    ) -> Result<f64, Error> {
         let classes = classes(request.pool).min(points.rows());
         let random = &mut draw::uniform(&request.seed.child("k-means"));
         let found = k_means(points, classes, random)?;
@@ -316,7 +316,7 @@ mod tests {
         ];
         for strategy in wrong {
             let error = strategy.select(&pool, 1, &SeedTree::new(0)).unwrap_err();
-            assert!(matches!(error, AcquireError::Setting { .. }), "{error}");
+            assert!(error.to_string().starts_with("option `"), "{error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-use crate::{AcquireError, Acquisition, Needs, Pick, Request};
+use crate::{Acquisition, Error, Needs, Pick, Request};
 use alfm_kernels::draw::{self, Remaining, Uniform};
 
 /// Uniform sampling without replacement: the baseline that every strategy must beat.
@@ -16,7 +16,7 @@ impl Acquisition for Random {
         Needs::NONE
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         Ok(sample(request.candidates(), request.budget, &mut draw::uniform(&request.seed)))
     }
 }

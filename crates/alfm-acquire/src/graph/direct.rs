@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::direct_search::Search;
 use crate::options::{COUNT, HasOptions, Opt, WHOLE};
-use crate::{AcquireError, Acquisition, Input, Interactive, Needs, Pick, Request, Session};
+use crate::{Acquisition, Error, Input, Interactive, Needs, Pick, Request, Session};
 
 /// How [`Direct`] shares its first half among the classes, with `c = floor(floor(b / K) / 2)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,11 +130,11 @@ impl Acquisition for Direct {
         Needs::from([Input::Model])
     }
 
-    fn check(&self) -> Result<(), AcquireError> {
+    fn check(&self) -> Result<(), Error> {
         self.require("parallel_annotators", self.parallel_annotators, self.parallel_annotators >= 1)
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         // With an annotator a question no interval shrinks, so that no answer is missed.
         let at_once = Self { parallel_annotators: usize::MAX, ..*self };
         let search = Search::new(at_once, request, draw::uniform(&request.seed))?;
@@ -147,7 +147,7 @@ impl Acquisition for Direct {
 }
 
 impl Interactive for Direct {
-    fn begin<'a>(&self, request: &Request<'a>) -> Result<Box<dyn Session + 'a>, AcquireError> {
+    fn begin<'a>(&self, request: &Request<'a>) -> Result<Box<dyn Session + 'a>, Error> {
         self.check()?;
         Ok(Box::new(Search::new(*self, request, draw::uniform(&request.seed))?))
     }

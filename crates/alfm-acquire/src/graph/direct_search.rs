@@ -10,7 +10,7 @@ use super::lines::Lines;
 use super::version_space::{
     Mark, best_window, count_askable, disagreement, outwards, threshold, walk,
 };
-use crate::{AcquireError, Pick, Request, Session};
+use crate::{Error, Pick, Request, Session};
 
 /// A batch of [`Direct`] in the making.
 pub(super) struct Search<'a, R> {
@@ -100,11 +100,7 @@ fn target(askable: usize, rounds: usize) -> usize {
 }
 
 impl<'a, R: Uniform> Search<'a, R> {
-    pub(super) fn new(
-        direct: Direct,
-        request: &Request<'a>,
-        random: R,
-    ) -> Result<Self, AcquireError> {
+    pub(super) fn new(direct: Direct, request: &Request<'a>, random: R) -> Result<Self, Error> {
         let lines = Lines::new(request.model()?);
         let mut labels = vec![0; lines.classes()];
         for (_, class) in request.pool.labelled() {
@@ -273,7 +269,7 @@ impl<R: Uniform + Send> Session for Search<'_, R> {
         picks
     }
 
-    fn tell(&mut self, row: usize, class: ClassId) -> Result<(), AcquireError> {
+    fn tell(&mut self, row: usize, class: ClassId) -> Result<(), Error> {
         self.ledger.tell(row, class)
     }
 }

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::super::testing::{Case, cases, cycle, rows};
 use super::*;
+use crate::error::not_asked;
 use crate::{Pool, select_with_oracle};
 
 fn request<'a>(pool: &'a Pool<'a>, budget: usize) -> Request<'a> {
@@ -310,7 +311,7 @@ fn a_round_waits_for_its_answers() {
         let first = rows(&session.ask(12));
         assert_eq!(first.len(), 3, "a round, not the batch");
         assert!(session.ask(12).is_empty());
-        assert_eq!(session.tell(12, ClassId::new(0)), Err(AcquireError::NotAsked { row: 12 }));
+        assert_eq!(session.tell(12, ClassId::new(0)), Err(not_asked(12)));
         for row in first {
             assert!(session.ask(12).is_empty());
             session.tell(row, case.answers[row]).unwrap();

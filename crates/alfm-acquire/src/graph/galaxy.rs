@@ -9,7 +9,7 @@ use super::cuts::{Line, Question};
 use super::ledger::Ledger;
 use super::lines::Lines;
 use crate::options::{HasOptions, Opt};
-use crate::{AcquireError, Acquisition, Input, Interactive, Needs, Pick, Request, Session};
+use crate::{Acquisition, Error, Input, Interactive, Needs, Pick, Request, Session};
 
 /// Which line the next question of [`Galaxy`] is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl Acquisition for Galaxy {
         Needs::from([Input::Model])
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         Ok(self.begin(request)?.ask(request.budget))
     }
 
@@ -72,7 +72,7 @@ impl Acquisition for Galaxy {
 }
 
 impl Interactive for Galaxy {
-    fn begin<'a>(&self, request: &Request<'a>) -> Result<Box<dyn Session + 'a>, AcquireError> {
+    fn begin<'a>(&self, request: &Request<'a>) -> Result<Box<dyn Session + 'a>, Error> {
         let random = draw::uniform(&request.seed);
         Ok(Box::new(Search::new(*self, request, random)?))
     }
@@ -94,7 +94,7 @@ struct Search<'a, R> {
 }
 
 impl<'a, R: Uniform> Search<'a, R> {
-    fn new(galaxy: Galaxy, request: &Request<'a>, random: R) -> Result<Self, AcquireError> {
+    fn new(galaxy: Galaxy, request: &Request<'a>, random: R) -> Result<Self, Error> {
         let lines = Lines::new(request.model()?);
         let ledger = Ledger::new(request.pool, lines.classes());
         let count = if lines.classes() == 2 { 1 } else { lines.classes() };
@@ -147,7 +147,7 @@ impl<R: Uniform + Send> Session for Search<'_, R> {
         (0..count).map_while(|_| self.next()).collect()
     }
 
-    fn tell(&mut self, row: usize, class: ClassId) -> Result<(), AcquireError> {
+    fn tell(&mut self, row: usize, class: ClassId) -> Result<(), Error> {
         self.ledger.tell(row, class)?;
         let positions = self.waiting.remove(&row).unwrap_or_default();
         for (search, position) in self.searches.iter_mut().zip(positions) {

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::super::testing::{Case, cases, cycle, rows};
 use super::*;
+use crate::error::not_asked;
 use crate::select_with_oracle;
 
 fn request<'a>(pool: &'a crate::Pool<'a>, budget: usize) -> Request<'a> {
@@ -104,7 +105,7 @@ impl<R: Uniform + Send> Session for NaiveSession<R> {
         picks
     }
 
-    fn tell(&mut self, row: usize, class: ClassId) -> Result<(), AcquireError> {
+    fn tell(&mut self, row: usize, class: ClassId) -> Result<(), Error> {
         self.naive.labels[row] = Some(class.index());
         Ok(())
     }
@@ -174,10 +175,11 @@ fn only_rows_that_wait_take_an_answer_and_only_of_a_known_class() {
     let case = Case::line("+++------", &[0, 8]);
     case.with_pool(|pool| {
         let mut session = Galaxy::default().begin(&request(pool, 2)).unwrap();
-        let not_asked = |row| Err(AcquireError::NotAsked { row });
+        let not_asked = |row| Err(not_asked(row));
         assert_eq!(session.tell(4, ClassId::new(1)), not_asked(4));
         assert_eq!(rows(&session.ask(1)), [4]);
-        assert!(matches!(session.tell(4, ClassId::new(2)), Err(AcquireError::Input(_))));
+        let unknown = session.tell(4, ClassId::new(2)).unwrap_err();
+        assert_eq!(unknown, Error::unknown_class(ClassId::new(2), 2));
         assert_eq!(session.tell(4, ClassId::new(1)), Ok(()));
         assert_eq!(session.tell(4, ClassId::new(1)), not_asked(4));
         assert_eq!(session.tell(0, ClassId::new(1)), not_asked(0));

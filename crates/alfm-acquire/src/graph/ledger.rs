@@ -1,6 +1,7 @@
-use alfm_core::{ClassId, CoreError};
+use alfm_core::ClassId;
 
-use crate::{AcquireError, Pool};
+use crate::error::not_asked;
+use crate::{Error, Pool};
 
 /// What a session knows of a row: nothing but what the oracle has said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,12 +55,12 @@ impl Ledger {
         self.unanswered += 1;
     }
 
-    pub(super) fn tell(&mut self, row: usize, class: ClassId) -> Result<(), AcquireError> {
+    pub(super) fn tell(&mut self, row: usize, class: ClassId) -> Result<(), Error> {
         if self.states.get(row) != Some(&State::Asked) {
-            return Err(AcquireError::NotAsked { row });
+            return Err(not_asked(row));
         }
         if class.index() >= self.classes {
-            return Err(CoreError::UnknownClass { class, classes: self.classes }.into());
+            return Err(Error::unknown_class(class, self.classes));
         }
         self.states[row] = State::Labelled(class);
         self.labelled.push(row as u32);

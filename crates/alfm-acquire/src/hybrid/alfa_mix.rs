@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use alfm_core::{ClassId, CoreError, Matrix, MatrixView};
+use alfm_core::{ClassId, Matrix, MatrixView};
 use alfm_kernels::blocks::{POINTS, Rows};
 use alfm_kernels::draw;
 use alfm_kernels::{cluster_means, dots, representatives};
@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::options::{COUNT, HasOptions, Opt};
-use crate::{AcquireError, Acquisition, Input, LinearHead, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, LinearHead, Needs, Pick, Request};
 
 /// ALFA-Mix: rows whose prediction flips on the way to a labelled class (Parvaneh et al., CVPR 2022,
 /// arXiv 2203.07034).
@@ -59,18 +59,18 @@ impl Acquisition for AlfaMix {
         Needs::from([Input::Embeddings, Input::Head])
     }
 
-    fn check(&self) -> Result<(), AcquireError> {
+    fn check(&self) -> Result<(), Error> {
         self.require("step", self.step, self.step.is_finite() && self.step > 0.0)?;
         self.require("steps", self.steps, self.steps >= 1)
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let embeddings = request.embeddings()?;
         let head = request.head()?;
         let expected = embeddings.columns();
         let got = head.weights().columns();
         if expected != got {
-            return Err(CoreError::ColumnCount { what: "head", expected, got }.into());
+            return Err(Error::column_count("head", expected, got));
         }
         let candidates = request.candidates();
         let budget = request.budget;
@@ -132,7 +132,7 @@ fn anchors(
     embeddings: MatrixView<'_>,
     labelled: &[(usize, ClassId)],
     classes: usize,
-) -> Result<Option<Matrix>, CoreError> {
+) -> Result<Option<Matrix>, Error> {
     if labelled.is_empty() {
         return Ok(None);
     }
@@ -335,10 +335,12 @@ mod tests {
             .and_then(|pool| pool.with_embeddings(MatrixView::new(&[1.0, 2.0], 2, 1)?))
             .unwrap();
         let error = AlfaMix::default().select(&pool, 1, &SeedTree::new(0)).unwrap_err();
-        assert!(matches!(error, AcquireError::Input(CoreError::ColumnCount { .. })), "{error}");
+        assert!(
+            error.to_string().contains("` has ") && error.to_string().contains(" columns, but")
+        );
         for (step, steps) in [(0.0, 5), (f64::INFINITY, 5), (0.2, 0)] {
             let error = AlfaMix { step, steps }.select(&pool, 1, &SeedTree::new(0)).unwrap_err();
-            assert!(matches!(error, AcquireError::Setting { .. }), "{error}");
+            assert!(error.to_string().starts_with("option `"), "{error}");
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plus_plus::{self, Chosen};
 use crate::options::{BOOL, HasOptions, Opt};
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
 /// Where BADGE begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub enum FirstCentre {
 /// to the first few centres say; `O(N K)` memory, against `O(N K D)` for the gradients.
 ///
 /// # Errors
-/// [`AcquireError::Setting`] for parts of 0 rows.
+/// For parts of 0 rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Badge {
@@ -77,12 +77,12 @@ impl Acquisition for Badge {
         Needs::from([Input::Model, Input::Embeddings])
     }
 
-    fn check(&self) -> Result<(), AcquireError> {
+    fn check(&self) -> Result<(), Error> {
         let rows = self.partition.unwrap_or(1);
         self.require("partition", rows, rows >= 1)
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let model = request.model()?;
         let embeddings = request.embeddings()?;
         let random = &mut draw::uniform(&request.seed);
@@ -103,7 +103,7 @@ impl Badge {
         budget: usize,
         device: &dyn Device,
         random: &mut impl Uniform,
-    ) -> Result<Vec<Chosen>, AcquireError> {
+    ) -> Result<Vec<Chosen>, Error> {
         let first = match self.first {
             FirstCentre::Longest => gradients.longest(),
             FirstCentre::Uniform => Remaining::new(gradients.len()).draw(random),

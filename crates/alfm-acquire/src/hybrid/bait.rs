@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fisher::{Change, Design, Factors};
 use crate::options::{COUNT, HasOptions, Opt};
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
 /// BAIT: Fisher design on the last layer, forward and backward (Ash et al. 2021, arXiv 2106.09675).
 ///
@@ -71,7 +71,7 @@ impl Acquisition for Bait {
         Needs::from([Input::Model, Input::Embeddings])
     }
 
-    fn check(&self) -> Result<(), AcquireError> {
+    fn check(&self) -> Result<(), Error> {
         let lambda = self.regularisation;
         self.require("regularisation", lambda, lambda > 0.0 && lambda.is_finite())?;
         self.require("oversample", self.oversample, self.oversample > 0)?;
@@ -79,7 +79,7 @@ impl Acquisition for Bait {
         self.require("considered", self.considered, self.considered > 0)
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let random = &mut draw::uniform(&request.seed);
         let model = request.model()?;
         let embeddings = request.embeddings()?;
@@ -113,7 +113,7 @@ impl Bait {
         embeddings: MatrixView<'_>,
         classes: usize,
         random: &mut impl Uniform,
-    ) -> Result<Option<Matrix>, AcquireError> {
+    ) -> Result<Option<Matrix>, Error> {
         let room = (self.dimension / (classes - 1)).max(1);
         if embeddings.columns() <= room {
             return Ok(None);

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::options::{COUNT, HasOptions, Opt};
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
 /// DropQuery: rows whose predicted class does not survive dropout (Gupte et al. 2024, arXiv 2401.14555).
 ///
@@ -43,11 +43,11 @@ impl Acquisition for DropQuery {
         Needs::from([Input::Model, Input::Embeddings, Input::Passes])
     }
 
-    fn check(&self) -> Result<(), AcquireError> {
+    fn check(&self) -> Result<(), Error> {
         self.require("factor", self.factor, self.factor >= 1)
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let candidates = request.candidates();
         let budget = request.budget;
         let embeddings = request.embeddings()?;
@@ -67,7 +67,7 @@ impl Acquisition for DropQuery {
 }
 
 /// For every candidate the number of passes that predict another class than the model.
-fn mismatches(request: &Request<'_>) -> Result<Vec<usize>, AcquireError> {
+fn mismatches(request: &Request<'_>) -> Result<Vec<usize>, Error> {
     let model = request.model()?;
     let passes = request.passes()?;
     let count = |row: &usize| {
@@ -176,6 +176,6 @@ mod tests {
             .and_then(|pool| pool.with_passes(&passes))
             .unwrap();
         let error = DropQuery { factor: 0 }.select(&pool, 1, &SeedTree::new(0)).unwrap_err();
-        assert!(matches!(error, AcquireError::Setting { .. }), "{error}");
+        assert!(error.to_string().starts_with("option `"), "{error}");
     }
 }

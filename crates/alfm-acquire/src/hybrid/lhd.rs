@@ -1,9 +1,9 @@
-use alfm_core::{CoreError, Matrix, Predictions};
+use alfm_core::{Matrix, Predictions};
 use alfm_kernels::draw;
 use alfm_kernels::{Euclidean, plus_plus};
 use rayon::prelude::*;
 
-use crate::{AcquireError, Acquisition, Averaged, Input, Needs, Pick, Request};
+use crate::{Acquisition, Averaged, Error, Input, Needs, Pick, Request};
 
 /// LHD: rows on which training still moves the model (Khosla et al., ECAI 2023, arXiv 2211.00928).
 ///
@@ -27,14 +27,14 @@ impl Acquisition for Lhd {
         Needs::from([Input::Model, Input::Averaged])
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let model = request.model()?;
         let averaged = request.averaged()?;
         let candidates = request.candidates();
         let expected = model.classes();
         let got = averaged.model.classes();
         if expected != got {
-            return Err(CoreError::ColumnCount { what: "averaged model", expected, got }.into());
+            return Err(Error::column_count("averaged model", expected, got));
         }
         let moves = moves(model, &averaged, candidates)?;
         let space = Euclidean::new(moves.view());
@@ -61,7 +61,7 @@ fn moves(
     model: Predictions<'_>,
     averaged: &Averaged<'_>,
     candidates: &[usize],
-) -> Result<Matrix, CoreError> {
+) -> Result<Matrix, Error> {
     let width = averaged.hidden.columns();
     let mut values = vec![0.0; candidates.len() * width];
     values.par_chunks_exact_mut(width).zip(candidates).with_min_len(64).for_each_init(
@@ -159,6 +159,8 @@ mod tests {
             .and_then(|pool| pool.with_averaged(averaged(&average, &HIDDEN, &[0.0; 8])))
             .unwrap();
         let error = Lhd.select(&pool, 1, &SeedTree::new(0)).unwrap_err();
-        assert!(matches!(error, AcquireError::Input(CoreError::ColumnCount { .. })), "{error}");
+        assert!(
+            error.to_string().contains("` has ") && error.to_string().contains(" columns, but")
+        );
     }
 }

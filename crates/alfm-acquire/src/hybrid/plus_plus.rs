@@ -6,7 +6,7 @@ use alfm_kernels::draw::{self, Remaining, Uniform};
 use alfm_kernels::{GradientScratch, Gradients, RunningMinimum};
 
 use super::weights::Weights;
-use crate::AcquireError;
+use crate::Error;
 
 /// Distances so few that all of them are measured at once, without a second thought.
 pub(super) const FEW: usize = 1 << 14;
@@ -51,7 +51,7 @@ pub(super) fn lazy<'g>(
     budget: usize,
     few: usize,
     random: &mut impl Uniform,
-) -> Result<Vec<Chosen>, AcquireError> {
+) -> Result<Vec<Chosen>, Error> {
     let mut chosen = vec![(first, gradients.squared_norm(first))];
     let mut sampler = Sampler::new((gradients, nearest), first, few)?;
     while chosen.len() < budget {
@@ -96,7 +96,7 @@ impl<'g, 'a> Sampler<'g, 'a> {
         (gradients, nearest): (&'g Gradients<'a>, Box<dyn Nearest + 'g>),
         first: usize,
         few: usize,
-    ) -> Result<Self, AcquireError> {
+    ) -> Result<Self, Error> {
         let mut bounds = vec![f64::INFINITY; gradients.len()];
         bounds[first] = 0.0;
         let mut sampler = Self {
@@ -120,7 +120,7 @@ impl<'g, 'a> Sampler<'g, 'a> {
     }
 
     /// A point and its distance; `None` once all distances are 0.
-    fn draw(&mut self, random: &mut impl Uniform) -> Result<Option<Chosen>, AcquireError> {
+    fn draw(&mut self, random: &mut impl Uniform) -> Result<Option<Chosen>, Error> {
         loop {
             let missed = (self.centres.len() - self.all_seen) * self.gradients.len();
             if missed <= self.few.max(self.wasted) {
@@ -151,7 +151,7 @@ impl<'g, 'a> Sampler<'g, 'a> {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a pool has at most 2^32 rows")]
-    fn catch_up_all(&mut self) -> Result<(), AcquireError> {
+    fn catch_up_all(&mut self) -> Result<(), Error> {
         let missed = &self.centres[self.all_seen..];
         self.wasted = 0;
         if missed.is_empty() {

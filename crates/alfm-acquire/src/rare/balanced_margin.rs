@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::options::{HasOptions, Opt};
 use crate::uncertainty::two_largest;
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
 /// Balanced margin: margin sampling, of which a share goes to the boundaries of classes that labels are short of.
 ///
@@ -18,8 +18,7 @@ use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
 ///
 /// The score of a pick is minus its margin `p_(1) - p_(2)`, whichever way it came in.
 ///
-/// [`AcquireError::Setting`] for a share outside `[0, 1]`; [`AcquireError::Input`] for an observed label that
-/// the model does not know. `O(N K)` time and `O(N)` for each short class, `O(N)` memory.
+/// A share outside `[0, 1]`, and an observed label that the model does not know, are errors. `O(N K)` time and `O(N)` for each short class, `O(N)` memory.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BalancedMargin {
@@ -51,11 +50,11 @@ impl Acquisition for BalancedMargin {
         Needs::from([Input::Model])
     }
 
-    fn check(&self) -> Result<(), AcquireError> {
+    fn check(&self) -> Result<(), Error> {
         self.require("share", self.share, (0.0..=1.0).contains(&self.share))
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let model = request.model()?;
         let mut left = request.candidates().to_vec();
         let counts = request.pool.class_counts(model.classes())?;

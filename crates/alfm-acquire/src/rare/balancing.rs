@@ -4,8 +4,9 @@ use alfm_core::ClassId;
 use serde::{Deserialize, Serialize};
 
 use super::centres::Centres;
+use crate::error::not_asked;
 use crate::options::{HasOptions, Opt};
-use crate::{AcquireError, Acquisition, Input, Interactive, Needs, Pick, Request, Session};
+use crate::{Acquisition, Error, Input, Interactive, Needs, Pick, Request, Session};
 use alfm_kernels::draw::{self, Remaining, Uniform};
 use alfm_kernels::largest;
 
@@ -35,7 +36,7 @@ pub enum MajorityDistance {
 /// once what is left could just even out the counts, the best ratios, all for one class.
 ///
 /// Of the model no more is used than its number of classes.
-/// [`AcquireError::Input`] for a label that the model does not know.
+/// For a label that the model does not know.
 ///
 /// `O(N D K)` time for a batch at once, `O(N (D + K))` after each answer, which moves one centre;
 /// `O(N K)` memory at most: a distance a row for every class that is majority or rarest.
@@ -64,7 +65,7 @@ impl Acquisition for Balancing {
         Needs::from([Input::Model, Input::Embeddings])
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         Ok(self.start(request)?.ask(request.budget))
     }
 
@@ -74,7 +75,7 @@ impl Acquisition for Balancing {
 }
 
 impl Interactive for Balancing {
-    fn begin<'a>(&self, request: &Request<'a>) -> Result<Box<dyn Session + 'a>, AcquireError> {
+    fn begin<'a>(&self, request: &Request<'a>) -> Result<Box<dyn Session + 'a>, Error> {
         Ok(Box::new(self.start(request)?))
     }
 }
@@ -83,7 +84,7 @@ impl Balancing {
     fn start<'a>(
         &self,
         request: &Request<'a>,
-    ) -> Result<Balance<'a, impl Uniform + Send + use<>>, AcquireError> {
+    ) -> Result<Balance<'a, impl Uniform + Send + use<>>, Error> {
         let classes = request.model()?.classes();
         let candidates = request.candidates();
         let mut centres = Centres::new(request.embeddings()?, candidates, classes);
@@ -127,9 +128,9 @@ impl<R: Uniform + Send> Session for Balance<'_, R> {
         picks
     }
 
-    fn tell(&mut self, row: usize, class: ClassId) -> Result<(), AcquireError> {
+    fn tell(&mut self, row: usize, class: ClassId) -> Result<(), Error> {
         if !self.waiting.contains(&row) {
-            return Err(AcquireError::NotAsked { row });
+            return Err(not_asked(row));
         }
         self.centres.add(row, class)?;
         self.waiting.remove(&row);

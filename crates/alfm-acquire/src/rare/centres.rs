@@ -1,4 +1,4 @@
-use alfm_core::{ClassId, CoreError, MatrixView};
+use alfm_core::{ClassId, Error, MatrixView};
 use rayon::prelude::*;
 
 /// Class means of labelled embeddings, and the squared distances of some rows to them.
@@ -30,12 +30,12 @@ impl<'a> Centres<'a> {
     /// Adds a labelled row.
     ///
     /// # Errors
-    /// [`CoreError::UnknownClass`] for a class that there is no centre for.
-    pub(super) fn add(&mut self, row: usize, class: ClassId) -> Result<(), CoreError> {
+    /// For a class that there is no centre for.
+    pub(super) fn add(&mut self, row: usize, class: ClassId) -> Result<(), Error> {
         let at = class.index();
         let classes = self.counts.len();
         if at >= classes {
-            return Err(CoreError::UnknownClass { class, classes });
+            return Err(Error::unknown_class(class, classes));
         }
         let embedding = self.embeddings.row(row);
         let sum = &mut self.sums[at * embedding.len()..][..embedding.len()];

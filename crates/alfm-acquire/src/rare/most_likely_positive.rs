@@ -1,10 +1,10 @@
-use alfm_core::{ClassId, CoreError, Predictions};
+use alfm_core::{ClassId, Predictions};
 use alfm_kernels::largest;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::options::{HasOptions, Opt};
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
 /// MLP, most likely positive: `max_k p_k` over all classes but the majority (Warmuth et al. 2001, 2003;
 /// Jiang et al. 2018).
@@ -12,7 +12,7 @@ use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
 /// Greedy harvesting of whatever is not the majority, however sure the model is of it; ties go to the lowest
 /// row. Probabilities are ranked, not logits.
 ///
-/// [`AcquireError::Input`] if the majority or an observed label is not one of the model's classes.
+/// If the majority or an observed label is not one of the model's classes.
 ///
 /// `O(N K)` time, `O(N)` memory.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ impl Acquisition for MostLikelyPositive {
         Needs::from([Input::Model])
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let model = request.model()?;
         let candidates = request.candidates();
         let majority = self.majority(request, model)?;
@@ -54,17 +54,13 @@ impl Acquisition for MostLikelyPositive {
 }
 
 impl MostLikelyPositive {
-    fn majority(
-        &self,
-        request: &Request<'_>,
-        model: Predictions<'_>,
-    ) -> Result<usize, AcquireError> {
+    fn majority(&self, request: &Request<'_>, model: Predictions<'_>) -> Result<usize, Error> {
         let classes = model.classes();
         if let Some(class) = self.majority {
             let known = class.index() < classes;
             return known
                 .then_some(class.index())
-                .ok_or_else(|| CoreError::UnknownClass { class, classes }.into());
+                .ok_or_else(|| Error::unknown_class(class, classes));
         }
         let mut counts = request.pool.class_counts(classes)?;
         if counts.iter().all(|count| *count == 0) {
@@ -150,7 +146,7 @@ mod tests {
             let pool = Pool::new(&observed).unwrap().with_model(model).unwrap();
             MostLikelyPositive { majority }.select(&pool, 1, &SeedTree::new(0)).unwrap_err()
         };
-        let expected = CoreError::UnknownClass { class: ClassId::new(3), classes: 3 };
+        let expected = Error::unknown_class(ClassId::new(3), 3);
         assert_eq!(refused(Some(ClassId::new(3)), [None; 6]), expected.clone().into());
         let mut observed = [None; 6];
         observed[1] = Some(ClassId::new(3));

@@ -1,9 +1,9 @@
-use alfm_core::{ClassId, CoreError};
+use alfm_core::ClassId;
 use serde::{Deserialize, Serialize};
 
 use super::gradient_kernel::{Examples, GradientKernel};
 use crate::options::{HasOptions, Opt, WHOLE};
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 use alfm_kernels::draw;
 use alfm_kernels::{Submodular, lazy_greedy};
 
@@ -80,7 +80,7 @@ impl Acquisition for Similar {
         Needs::from([Input::Model, Input::Embeddings])
     }
 
-    fn check(&self) -> Result<(), AcquireError> {
+    fn check(&self) -> Result<(), Error> {
         match self.objective {
             MutualInformation::FacilityLocation { eta } => {
                 self.require("objective", eta, eta >= 0.0 && eta.is_finite())
@@ -91,7 +91,7 @@ impl Acquisition for Similar {
         }
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let model = request.model()?;
         let embeddings = request.embeddings()?;
         let candidates = request.candidates();
@@ -117,13 +117,13 @@ impl Similar {
         &self,
         mut labelled: Vec<(usize, ClassId)>,
         classes: usize,
-    ) -> Result<Vec<(usize, ClassId)>, AcquireError> {
+    ) -> Result<Vec<(usize, ClassId)>, Error> {
         if let Some(class) = self.rare.iter().flatten().find(|class| class.index() >= classes) {
-            return Err(CoreError::UnknownClass { class: *class, classes }.into());
+            return Err(Error::unknown_class(*class, classes));
         }
         let mut counts = vec![0; classes];
         for (_, class) in &labelled {
-            let unknown = CoreError::UnknownClass { class: *class, classes };
+            let unknown = Error::unknown_class(*class, classes);
             *counts.get_mut(class.index()).ok_or(unknown)? += 1;
         }
         let all = labelled.len();

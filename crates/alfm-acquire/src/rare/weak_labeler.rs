@@ -1,4 +1,4 @@
-use crate::{AcquireError, Acquisition, Input, Margin, Needs, Pick, Request, Weigh};
+use crate::{Acquisition, Error, Input, Margin, Needs, Pick, Request, Weigh};
 use alfm_kernels::draw::{self, Uniform};
 use alfm_kernels::largest;
 
@@ -23,7 +23,7 @@ impl Acquisition for WeakLabeler {
         Needs::from([Input::Model])
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let inclusion = inclusion(&Margin.weights(request)?, request.budget);
         let random = &mut draw::uniform(&request.seed);
         let row = |pick: Pick| Pick { row: request.candidates()[pick.row], ..pick };

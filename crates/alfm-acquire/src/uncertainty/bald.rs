@@ -3,7 +3,7 @@ use alfm_kernels::{entropy, largest};
 use rayon::prelude::*;
 
 use super::power::Weigh;
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
 /// Rows that are carried through all passes together.
 const BLOCK: usize = 256;
@@ -27,7 +27,7 @@ impl Acquisition for Bald {
         Self::NEEDS
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let scores = information(request.passes()?, request.candidates());
         Ok(largest(request.candidates(), &scores, request.budget))
     }
@@ -37,7 +37,7 @@ impl Weigh for Bald {
     const POWER_NAME: &'static str = "power-bald";
     const NEEDS: Needs = Needs::of(&[Input::Passes]);
 
-    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, AcquireError> {
+    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, Error> {
         let scores = information(request.passes()?, request.candidates());
         Ok(scores.into_iter().map(f64::from).collect())
     }

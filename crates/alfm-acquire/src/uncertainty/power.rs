@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use crate::options::{HasOptions, Opt};
-use crate::{AcquireError, Acquisition, Needs, Pick, Request};
+use crate::{Acquisition, Error, Needs, Pick, Request};
 use alfm_kernels::draw::{self, Uniform};
 use alfm_kernels::largest;
 
@@ -21,7 +21,7 @@ pub trait Weigh: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`Acquisition::acquire`].
-    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, AcquireError>;
+    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, Error>;
 }
 
 /// The power variant of a score `s`: a sample without replacement with probability proportional to `s^beta`
@@ -32,7 +32,7 @@ pub trait Weigh: fmt::Debug + Send + Sync {
 /// entropy or BALD's information. A row draws its noise by its position in the pool: neither the number of
 /// threads nor a restriction of the candidates changes it.
 ///
-/// [`AcquireError::Setting`] unless `beta` is finite and not negative; 0 is uniform sampling, infinity would
+/// Unless `beta` is finite and not negative; 0 is uniform sampling, infinity would
 /// be the score itself. The score's time and memory, and `O(N)` beside.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, bound(serialize = "", deserialize = "S: Default"))]
@@ -74,11 +74,11 @@ impl<S: Weigh> Acquisition for Power<S> {
         S::NEEDS
     }
 
-    fn check(&self) -> Result<(), AcquireError> {
+    fn check(&self) -> Result<(), Error> {
         self.require("beta", self.beta, self.beta.is_finite() && self.beta >= 0.0)
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let weights = self.score.weights(request)?;
         let noise = noise(request.candidates(), &mut draw::uniform(&request.seed));
         let perturbed = perturbed(&weights, &noise, self.beta);

@@ -4,7 +4,7 @@ use alfm_kernels::{entropy, largest};
 use rayon::prelude::*;
 
 use super::power::Weigh;
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
 /// Least confidence: `-max_k p_k`, so that the least confident row comes first.
 ///
@@ -82,7 +82,7 @@ impl<S: RowScore + std::fmt::Debug + Send + Sync> Acquisition for S {
         Needs::from([Input::Model])
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         Ok(largest(request.candidates(), &row_scores::<S>(request)?, request.budget))
     }
 }
@@ -92,7 +92,7 @@ impl Weigh for LeastConfident {
     const NEEDS: Needs = Needs::of(&[Input::Model]);
 
     /// `1 - max_k p_k`.
-    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, AcquireError> {
+    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, Error> {
         shifted::<Self>(request, 1.0)
     }
 }
@@ -102,7 +102,7 @@ impl Weigh for Margin {
     const NEEDS: Needs = Needs::of(&[Input::Model]);
 
     /// `1 - margin`.
-    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, AcquireError> {
+    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, Error> {
         shifted::<Self>(request, 1.0)
     }
 }
@@ -112,7 +112,7 @@ impl Weigh for Gini {
     const NEEDS: Needs = Needs::of(&[Input::Model]);
 
     /// The impurity.
-    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, AcquireError> {
+    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, Error> {
         shifted::<Self>(request, 0.0)
     }
 }
@@ -122,19 +122,19 @@ impl Weigh for Entropy {
     const NEEDS: Needs = Needs::of(&[Input::Model]);
 
     /// The entropy.
-    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, AcquireError> {
+    fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, Error> {
         shifted::<Self>(request, 0.0)
     }
 }
 
 /// The scores of the candidates, with `lift` added so that the smallest possible one is 0.
-fn shifted<S: RowScore>(request: &Request<'_>, lift: f64) -> Result<Vec<f64>, AcquireError> {
+fn shifted<S: RowScore>(request: &Request<'_>, lift: f64) -> Result<Vec<f64>, Error> {
     let scores = row_scores::<S>(request)?;
     Ok(scores.into_iter().map(|score| f64::from(score) + lift).collect())
 }
 
 /// The scores of the candidates, in order.
-fn row_scores<S: RowScore>(request: &Request<'_>) -> Result<Vec<f32>, AcquireError> {
+fn row_scores<S: RowScore>(request: &Request<'_>) -> Result<Vec<f32>, Error> {
     let model = request.model()?;
     let score = |buffer: &mut Vec<f32>, row: &usize| S::score(model.row(*row, buffer));
     Ok(request.candidates().par_iter().map_init(Vec::new, score).collect())

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::options::{HasOptions, INNER, Opt};
 use crate::registry::Wrapper;
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Random, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Random, Request};
 
 /// Class quota: the batch is spread evenly over the predicted classes, and `inner` chooses within each.
 ///
@@ -11,7 +11,7 @@ use crate::{AcquireError, Acquisition, Input, Needs, Pick, Random, Request};
 /// lowest on ties. Picks come class by class in that order, with the scores of `inner`, which sees the whole
 /// pool with the candidates of one class at a time.
 ///
-/// [`AcquireError::Input`] for an observed label that the model does not know; what `inner` returns.
+/// For an observed label that the model does not know; what `inner` returns.
 ///
 /// The cost of `inner` for each class, and `O(N K)` time, `O(N)` memory.
 ///
@@ -20,7 +20,7 @@ use crate::{AcquireError, Acquisition, Input, Needs, Pick, Random, Request};
 /// assert_eq!(ClassQuota { inner: Margin }.name(), "class-quota");
 /// let by_name = ClassQuota { inner: find("badge")? };
 /// assert_eq!(by_name.needs().len(), 2);
-/// # Ok::<(), alfm_acquire::AcquireError>(())
+/// # Ok::<(), alfm_acquire::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, bound(serialize = "", deserialize = "A: Default"))]
@@ -49,11 +49,11 @@ impl<A: Acquisition> Acquisition for ClassQuota<A> {
         self.inner.needs().with(Input::Model)
     }
 
-    fn check(&self) -> Result<(), AcquireError> {
+    fn check(&self) -> Result<(), Error> {
         self.inner.check()
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let model = request.model()?;
         let counts = request.pool.class_counts(model.classes())?;
         let mut members = vec![Vec::new(); model.classes()];

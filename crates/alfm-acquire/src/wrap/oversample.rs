@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::options::{COUNT, HasOptions, INNER, Opt};
 use crate::registry::Wrapper;
-use crate::{AcquireError, Acquisition, Input, Needs, Pick, Random, Request};
+use crate::{Acquisition, Error, Input, Needs, Pick, Random, Request};
 use alfm_kernels::draw;
 use alfm_kernels::representatives;
 
@@ -63,12 +63,12 @@ impl<A: Acquisition> Acquisition for Oversampled<A> {
         self.inner.needs().with(Input::Embeddings)
     }
 
-    fn check(&self) -> Result<(), AcquireError> {
+    fn check(&self) -> Result<(), Error> {
         self.require("factor", self.factor, self.factor >= 1)?;
         self.inner.check()
     }
 
-    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
+    fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let embeddings = request.embeddings()?;
         let wanted = request.budget.saturating_mul(self.factor);
         let first = self.inner.select(request.pool, wanted, &request.seed)?;

@@ -1,13 +1,13 @@
+use alfm_core::Error;
 use alfm_data::{Dataset, Image, Items, Manifest, Source, catalog};
 use comfy_table::{Table, TableStyle};
 use serde_json::json;
 
 use super::Context;
 use crate::args::DataCommand;
-use crate::failure::Failure;
 use crate::output::{lines, result, say};
 
-pub(crate) fn run(command: &DataCommand, context: &Context) -> Result<(), Failure> {
+pub(crate) fn run(command: &DataCommand, context: &Context) -> Result<(), Error> {
     match command {
         DataCommand::List => list(context),
         DataCommand::Get { name } => get(name, context),
@@ -15,7 +15,7 @@ pub(crate) fn run(command: &DataCommand, context: &Context) -> Result<(), Failur
     }
 }
 
-fn list(context: &Context) -> Result<(), Failure> {
+fn list(context: &Context) -> Result<(), Error> {
     if context.json {
         return result(&catalog());
     }
@@ -36,7 +36,7 @@ fn list(context: &Context) -> Result<(), Failure> {
     lines(&table.to_string())
 }
 
-fn get(name: &str, context: &Context) -> Result<(), Failure> {
+fn get(name: &str, context: &Context) -> Result<(), Error> {
     // Loading finds or fetches every file, and checks rows, labels and counts.
     let data = Dataset::load(name, &context.hub)?;
     let files = data.manifest().fetch(&context.hub)?;
@@ -50,7 +50,7 @@ fn get(name: &str, context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-fn show(name: &str, rows: usize, context: &Context) -> Result<(), Failure> {
+fn show(name: &str, rows: usize, context: &Context) -> Result<(), Error> {
     let data = Dataset::load(name, &context.hub)?;
     let classes = data.schema().len();
     if context.json {

@@ -1,4 +1,4 @@
-use alfm_core::Matrix;
+use alfm_core::{Error, ErrorKind, Matrix};
 use alfm_data::arrays::{Precision, write_safetensors};
 use alfm_data::{Dataset, Items, Split};
 use alfm_embed::Backend;
@@ -7,19 +7,23 @@ use serde_json::json;
 use super::{Context, read_text};
 use crate::args::EmbedArgs;
 use crate::encode::{Encoder, LanguageModel, prompts};
-use crate::failure::Failure;
 use crate::output::{result, say};
 
-pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Failure> {
+pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Error> {
     let device = Backend::find(&args.device)?;
     let parts = parts(args, context)?;
     let of_images = parts.iter().any(|(_, items)| matches!(items, Items::Images(_)));
     if args.image_size.is_some() && !of_images {
-        return Err(Failure::NoImages);
+        return Err(Error::new(
+            ErrorKind::Setting,
+            "there are no images among the items, and --image-size is of images: leave it out",
+        ));
     }
     let (what, matrices) = if args.surprisal {
         if device != Backend::Cpu {
-            return Err(Failure::SurprisalOnCard { device: device.name() });
+            let message =
+                format!("surprisal is computed on the processor: leave --device {device} out");
+            return Err(Error::new(ErrorKind::Setting, message));
         }
         // Before a model is fetched for them.
         parts.iter().try_for_each(|(_, items)| texts_of(items).map(drop))?;
@@ -54,20 +58,25 @@ pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Failure> {
 /// One array for each key.
 fn arrays(
     parts: &[(String, Items)],
-    compute: impl Fn(&Items) -> Result<Matrix, Failure>,
-) -> Result<Vec<(String, Matrix)>, Failure> {
+    compute: impl Fn(&Items) -> Result<Matrix, Error>,
+) -> Result<Vec<(String, Matrix)>, Error> {
     parts.iter().map(|(key, items)| Ok((key.clone(), compute(items)?))).collect()
 }
 
-fn texts_of(items: &Items) -> Result<Vec<&str>, Failure> {
+fn texts_of(items: &Items) -> Result<Vec<&str>, Error> {
     match items {
         Items::Texts(texts) => Ok(texts.iter().map(String::as_str).collect()),
-        other => Err(Failure::NotTexts { found: other.kind() }),
+        other => {
+            let found = other.kind();
+            Err(Error::input(format!(
+                "the items are {found}, and --surprisal is of texts: leave it out, or give texts"
+            )))
+        }
     }
 }
 
 /// The items of every array to write, with its key.
-fn parts(args: &EmbedArgs, context: &Context) -> Result<Vec<(String, Items)>, Failure> {
+fn parts(args: &EmbedArgs, context: &Context) -> Result<Vec<(String, Items)>, Error> {
     if let Some(path) = &args.texts {
         let lines = read_text(path)?.lines().map(str::to_owned).collect();
         return Ok(vec![("texts".into(), Items::Texts(lines))]);

@@ -1,5 +1,6 @@
 use std::fs;
 
+use alfm_core::{Error, ErrorKind};
 use alfm_data::{ClassEntry, Dataset};
 use alfm_prior::llm::{
     AnswerCache, Budget, ClassText, DEFAULT_TEMPLATE, Endpoint, LlmAnswers, LlmPrior, LlmReport,
@@ -8,7 +9,7 @@ use alfm_prior::llm::{
 
 use super::{Context, read_text, stop_on_signal};
 use crate::args::{LlmArgs, PriorArgs};
-use crate::failure::Failure;
+use crate::failure::{missing, unwritable};
 use crate::output::{Progress, say};
 
 /// Asks a language model; fails unless every item was asked.
@@ -17,7 +18,7 @@ pub(super) fn ask(
     args: &PriorArgs,
     classes: &[ClassEntry],
     context: &Context,
-) -> Result<LlmAnswers, Failure> {
+) -> Result<LlmAnswers, Error> {
     let wanted = &args.language_model;
     let texts = texts(wanted, context)?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -30,11 +31,7 @@ pub(super) fn ask(
     let prior =
         LlmPrior::new(endpoint(url, wanted), question)?.with_budget(budget(wanted, context));
 
-    fs::create_dir_all(&args.cache).map_err(|source| Failure::File {
-        action: "cannot make",
-        path: args.cache.clone(),
-        source,
-    })?;
+    fs::create_dir_all(&args.cache).map_err(unwritable(&args.cache))?;
     let cache = AnswerCache::open(&args.cache.join("answers.sqlite"))?;
     let stop = stop_on_signal()?;
     let bar = Progress::new("asking");
@@ -45,7 +42,15 @@ pub(super) fn ask(
     tell(&answers.report);
     match answers.report.unanswered.len() {
         0 => Ok(answers),
-        left => Err(Failure::Unasked { left, items: answers.report.items }),
+        left => {
+            let items = answers.report.items;
+            Err(Error::new(
+                ErrorKind::Stopped,
+                format!(
+                    "{left} of {items} items were not asked, and no prior is written: run again to go on from the cache"
+                ),
+            ))
+        }
     }
 }
 
@@ -73,7 +78,7 @@ fn class_text(entry: &ClassEntry) -> ClassText {
     }
 }
 
-fn texts(wanted: &LlmArgs, context: &Context) -> Result<Vec<String>, Failure> {
+fn texts(wanted: &LlmArgs, context: &Context) -> Result<Vec<String>, Error> {
     match (&wanted.texts, &wanted.dataset, &wanted.split) {
         (Some(path), ..) => Ok(read_text(path)?.lines().map(str::to_owned).collect()),
         (_, Some(name), Some(split)) => {
@@ -81,7 +86,7 @@ fn texts(wanted: &LlmArgs, context: &Context) -> Result<Vec<String>, Failure> {
         }
         _ => {
             let remedy = "give --texts, or --dataset with --split";
-            Err(Failure::Missing { missing: "the items' text", remedy })
+            Err(missing("the items' text", remedy))
         }
     }
 }

@@ -11,11 +11,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use alfm_core::{Error, ErrorKind};
 use alfm_data::Hub;
 use clap::CommandFactory;
 
 use crate::args::{Args, Command};
-use crate::failure::Failure;
+use crate::failure::unreadable;
 
 /// What every command may need.
 pub(crate) struct Context {
@@ -23,7 +24,7 @@ pub(crate) struct Context {
     pub json: bool,
 }
 
-pub(crate) fn run(args: Args) -> Result<(), Failure> {
+pub(crate) fn run(args: Args) -> Result<(), Error> {
     let hub = Hub::from_env()?;
     let offline = args.offline || hub.offline();
     let context = Context { hub: hub.with_offline(offline), json: args.json };
@@ -42,13 +43,15 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// Set by Ctrl-C.
-fn stop_on_signal() -> Result<Arc<AtomicBool>, Failure> {
+fn stop_on_signal() -> Result<Arc<AtomicBool>, Error> {
     let stop = Arc::new(AtomicBool::new(false));
     let on_signal = Arc::clone(&stop);
-    ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed))?;
+    ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed)).map_err(|source| {
+        Error::new(ErrorKind::System, "Ctrl-C cannot be handled").because(source)
+    })?;
     Ok(stop)
 }
 
-fn read_text(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|source| Failure::Read { path: path.into(), source })
+fn read_text(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(unreadable(path))
 }

@@ -1,4 +1,4 @@
-use alfm_core::{ClassId, Matrix};
+use alfm_core::{ClassId, Error, Matrix};
 use alfm_data::arrays::{ArraySpec, Precision, read_label_matrix, read_matrix, write_safetensors};
 use alfm_data::{ClassEntry, read_classes};
 use alfm_prior::weak_labels::{RuleModel, Votes};
@@ -8,10 +8,10 @@ use serde_json::json;
 use super::{Context, llm};
 use crate::args::PriorArgs;
 use crate::encode::Encoder;
-use crate::failure::Failure;
+use crate::failure::missing;
 use crate::output::{result, say};
 
-pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Failure> {
+pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Error> {
     let classes = read_classes(&args.classes)?;
     let (prior, model, report) = match (&args.embeddings, &args.weak_labels, &args.llm) {
         (Some(items), ..) => {
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Failure> {
         }
         _ => {
             let remedy = "give --embeddings, --weak-labels or --llm";
-            return Err(Failure::Missing { missing: "a source of the prior", remedy });
+            return Err(missing("a source of the prior", remedy));
         }
     };
     let precision = if args.f16 { Precision::F16 } else { Precision::F32 };
@@ -42,7 +42,7 @@ fn from_prompts(
     items: &ArraySpec,
     classes: &[ClassEntry],
     context: &Context,
-) -> Result<Matrix, Failure> {
+) -> Result<Matrix, Error> {
     let items = read_matrix(items)?;
     let encoder = Encoder::find(&args.model, None, &context.hub, &args.cache)?;
     let mut class_of_prompt = Vec::new();
@@ -60,7 +60,7 @@ fn from_prompts(
     Ok(zero_shot_by(items.view()?, &prompts, args.temperature, encoder.head()?)?)
 }
 
-fn from_votes(votes: &ArraySpec, generative: bool, classes: usize) -> Result<Matrix, Failure> {
+fn from_votes(votes: &ArraySpec, generative: bool, classes: usize) -> Result<Matrix, Error> {
     let read = read_label_matrix(votes)?;
     let votes = Votes::new(&read.labels, read.rows, read.columns, classes)?;
     say(&format!(

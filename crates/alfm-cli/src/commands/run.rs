@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use alfm_core::Error;
 use alfm_embed::Backend;
 use alfm_kernels::device::{Cpu, Device, open_device};
 use alfm_lab::experiment::{
@@ -15,13 +16,12 @@ use serde_json::json;
 use super::{Context, read_text, stop_on_signal};
 use crate::args::{DemoArgs, RunArgs};
 use crate::encode::{Bundled, LazyEncoder};
-use crate::failure::Failure;
 use crate::output::{Progress, lines, result, say};
 
 /// The demo's experiment, whose data and embeddings are in the program.
 const DEMO: &str = include_str!("../../demo.toml");
 
-pub(crate) fn demo(args: &DemoArgs, context: &Context) -> Result<(), Failure> {
+pub(crate) fn demo(args: &DemoArgs, context: &Context) -> Result<(), Error> {
     let mut config = ExperimentConfig::from_toml(DEMO)?;
     config.seeds = Seeds::Range { from: 0, count: args.seeds };
     config.check()?;
@@ -36,9 +36,10 @@ pub(crate) fn demo(args: &DemoArgs, context: &Context) -> Result<(), Failure> {
     simulation.execute(&mut embedder, context)
 }
 
-pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), Failure> {
+pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), Error> {
     let device = open_device(&args.device)?;
-    let config = ExperimentConfig::from_toml(&read_text(&args.config)?)?;
+    let config = ExperimentConfig::from_toml(&read_text(&args.config)?)
+        .map_err(|error| error.in_file(&args.config))?;
     let mut embedder = LazyEncoder {
         model: config.encoder.model.clone(),
         image_size: config.encoder.image_size,
@@ -78,7 +79,7 @@ impl Simulation<'_> {
         &self,
         embedder: &mut (dyn Embedder + Send),
         context: &Context,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let Self { title, config, device, out, resume } = *self;
         let folder = out.join("runs");
         let tasks = prepare(config, &context.hub, embedder)?;
@@ -100,7 +101,7 @@ impl Simulation<'_> {
 }
 
 /// The savings table on the test set, a setting at a time.
-fn summarise(runs: &[FinishedRun], out: &Path, as_json: bool) -> Result<(), Failure> {
+fn summarise(runs: &[FinishedRun], out: &Path, as_json: bool) -> Result<(), Error> {
     let records: Vec<RunRecord> = runs.iter().map(|run| run.record.clone()).collect();
     let mut values = Vec::new();
     for group in groups(&records) {
@@ -155,7 +156,7 @@ fn summarise(runs: &[FinishedRun], out: &Path, as_json: bool) -> Result<(), Fail
 }
 
 /// Mean balanced test accuracy of each strategy after each round.
-fn accuracies(group: &alfm_report::summary::Group<'_>) -> Result<String, Failure> {
+fn accuracies(group: &alfm_report::summary::Group<'_>) -> Result<String, Error> {
     let mut table = Table::new();
     table.load_style(TableStyle::new());
     for (at, strategy) in group.strategies.iter().enumerate() {

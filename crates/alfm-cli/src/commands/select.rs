@@ -3,8 +3,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use alfm_core::files::write_atomically;
-use alfm_core::{ClassId, ClassSchema, CoreError, Predictions, SampleId, ScoreKind};
+use alfm_core::{ClassId, ClassSchema, Error, Predictions, SampleId, ScoreKind};
+use alfm_core::{Error, files::write_atomically};
 use alfm_data::arrays::{ArraySpec, FloatMatrix, read_ids, read_labels, read_matrix};
 use alfm_kernels::device::open_device;
 use alfm_select::acquire::{Averaged, Input, LinearHead, Summary, registry};
@@ -16,10 +16,10 @@ use serde_json::json;
 
 use super::Context;
 use crate::args::SelectArgs;
-use crate::failure::Failure;
+use crate::failure::{missing, no_output, unwritable};
 use crate::output::{lines, result, say};
 
-pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Failure> {
+pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Error> {
     if args.list {
         return list(context);
     }
@@ -32,7 +32,8 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Failure> {
         None => (0..rows).map(|row| SampleId::from(row.to_string())).collect(),
     };
     if ids.len() != rows {
-        return Err(CoreError::RowCount { what: "ids", expected: rows, got: ids.len() }.into());
+        let error = Error::row_count("ids", rows, ids.len());
+        return Err(args.ids.iter().fold(error, |error, path| error.in_file(path)));
     }
     let schema = ClassSchema::numbered(classes)?;
     let mut selector = Selector::new(strategy(args)?, schema, ids, args.seed)?;
@@ -97,7 +98,7 @@ fn mixed_up(trust: &Trust) -> Option<String> {
     (!named.is_empty()).then(|| named.join(", "))
 }
 
-fn strategy(args: &SelectArgs) -> Result<Strategy, Failure> {
+fn strategy(args: &SelectArgs) -> Result<Strategy, Error> {
     Ok(match args.rho {
         Some(rho) if args.strategy == PRIORAL => {
             Strategy::prioral(PriorAlConfig::default().with_noise_fraction(rho))
@@ -115,13 +116,16 @@ fn ask_in_simulation(
     state: &PoolState<'_>,
     budget: usize,
     truth: &[Option<ClassId>],
-) -> Result<Round, Failure> {
+) -> Result<Round, Error> {
     let row_of: HashMap<SampleId, usize> =
         selector.ids().iter().enumerate().map(|(row, id)| (id.clone(), row)).collect();
     let oracle = |ids: &[SampleId]| {
         let answer = |id: &SampleId| {
             let row = row_of.get(id).copied().unwrap_or_default();
-            truth[row].ok_or_else(|| Failure::Unanswered { id: id.clone() })
+            truth[row].ok_or_else(|| {
+                let remedy = "give the labels of all items";
+                Error::input(format!("item `{id}` was asked, and --oracle has -1 for it: {remedy}"))
+            })
         };
         ids.iter().map(answer).collect::<Result<Vec<_>, _>>()
     };
@@ -142,7 +146,7 @@ struct Inputs {
     oracle: Option<Vec<Option<ClassId>>>,
 }
 
-fn predictions(matrix: &FloatMatrix, kind: ScoreKind) -> Result<Predictions<'_>, CoreError> {
+fn predictions(matrix: &FloatMatrix, kind: ScoreKind) -> Result<Predictions<'_>, Error> {
     matrix.predictions(kind)
 }
 
@@ -190,7 +194,7 @@ impl Views<'_> {
 }
 
 impl Inputs {
-    fn read(args: &SelectArgs) -> Result<Self, Failure> {
+    fn read(args: &SelectArgs) -> Result<Self, Error> {
         let read = |spec: &Option<ArraySpec>| spec.as_ref().map(read_matrix).transpose();
         let head = read(&args.head)?.zip(read(&args.head_bias)?);
         let averaged = [&args.averaged_probs, &args.averaged_hidden, &args.hidden].map(read);
@@ -214,37 +218,43 @@ impl Inputs {
             out_of_fold: read(&args.out_of_fold)?,
             oracle: args.oracle.as_ref().map(read_labels).transpose()?,
         };
-        let (expected, _) = inputs.shape()?;
+        let (expected, classes) = inputs.shape()?;
+        let rows = |matrix: &Option<FloatMatrix>| matrix.as_ref().map(FloatMatrix::rows);
         let lengths = [
-            ("labels", inputs.labels.as_ref().map(Vec::len)),
-            ("embeddings", inputs.embeddings.as_ref().map(FloatMatrix::rows)),
-            ("oracle", inputs.oracle.as_ref().map(Vec::len)),
+            ("model", &args.model_probs, rows(&inputs.model)),
+            ("labels", &args.labels, inputs.labels.as_ref().map(Vec::len)),
+            ("embeddings", &args.embeddings, rows(&inputs.embeddings)),
+            ("surprisal", &args.surprisal, rows(&inputs.surprisal)),
+            ("oracle", &args.oracle, inputs.oracle.as_ref().map(Vec::len)),
         ];
-        for (what, got) in lengths {
-            if let Some(got) = got.filter(|got| *got != expected) {
-                return Err(CoreError::RowCount { what, expected, got }.into());
+        for (what, file, got) in lengths {
+            if let (Some(file), Some(got)) = (file, got.filter(|got| *got != expected)) {
+                return Err(Error::row_count(what, expected, got).in_file(file.path()));
             }
+        }
+        if let (Some(file), Some(model)) = (&args.model_probs, &inputs.model)
+            && model.columns() != classes
+        {
+            let error = Error::column_count("model", classes, model.columns());
+            return Err(error.in_file(file.path()));
         }
         Ok(inputs)
     }
 
     /// Items and classes.
-    fn shape(&self) -> Result<(usize, usize), Failure> {
+    fn shape(&self) -> Result<(usize, usize), Error> {
         if let Some(matrix) = self.prior.as_ref().or(self.model.as_ref()) {
             return Ok((matrix.rows(), matrix.columns()));
         }
         let labelled = self.labels.iter().flatten().flatten().map(|class| class.index() + 1).max();
         let classes = labelled.unwrap_or(0).max(2);
         let rows = self.embeddings.as_ref().map(FloatMatrix::rows);
-        rows.or(self.labels.as_ref().map(Vec::len)).map(|rows| (rows, classes)).ok_or(
-            Failure::Missing {
-                missing: "a pool",
-                remedy: "give --model-probs, --prior, --embeddings or --labels",
-            },
-        )
+        rows.or(self.labels.as_ref().map(Vec::len))
+            .map(|rows| (rows, classes))
+            .ok_or(missing("a pool", "give --model-probs, --prior, --embeddings or --labels"))
     }
 
-    fn views(&self, logits: bool) -> Result<Views<'_>, Failure> {
+    fn views(&self, logits: bool) -> Result<Views<'_>, Error> {
         let kind = if logits { ScoreKind::Logits } else { ScoreKind::Probabilities };
         let predictions = |matrix| predictions(matrix, kind);
         let head = match &self.head {
@@ -279,7 +289,7 @@ impl Inputs {
     }
 }
 
-fn write(args: &SelectArgs, selector: &Selector, round: &Round, json: bool) -> Result<(), Failure> {
+fn write(args: &SelectArgs, selector: &Selector, round: &Round, json: bool) -> Result<(), Error> {
     let name = selector.strategy().name();
     let queries = |out: &mut dyn Write| -> io::Result<()> {
         for query in &round.queries {
@@ -292,7 +302,7 @@ fn write(args: &SelectArgs, selector: &Selector, round: &Round, json: bool) -> R
     match &args.out {
         Some(path) => save(path, queries)?,
         None if json => {}
-        None => queries(&mut io::stdout().lock()).map_err(Failure::Output)?,
+        None => queries(&mut io::stdout().lock()).map_err(no_output)?,
     }
     let Some(path) = &args.clean_out else { return Ok(()) };
     save(path, |out| {
@@ -308,12 +318,8 @@ fn write(args: &SelectArgs, selector: &Selector, round: &Round, json: bool) -> R
     })
 }
 
-fn save(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
-    write_atomically(path, write).map_err(|source| Failure::File {
-        action: "cannot write",
-        path: path.into(),
-        source,
-    })
+fn save(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    write_atomically(path, write).map_err(unwritable(path))
 }
 
 /// The flag of `alfm select` that gives an input.
@@ -331,7 +337,7 @@ fn flag(input: Input) -> &'static str {
     }
 }
 
-fn list(context: &Context) -> Result<(), Failure> {
+fn list(context: &Context) -> Result<(), Error> {
     let all: Vec<Summary> = registry()
         .map(|entry| entry.summary())
         .chain([PRIORAL_SUMMARY, PRIORAL_GUARDED_SUMMARY])

@@ -1,27 +1,25 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use alfm_core::{CoreError, SampleId};
+use alfm_core::SampleId;
 
-use crate::DataError;
+use crate::Error;
+use crate::error::{cell, io};
 
 /// Reads ids from a text file, one a line. A last line without text is no id.
 ///
 /// # Errors
-/// [`DataError::Io`]; [`DataError::Cell`] for an empty line among the others; [`DataError::Content`] for an
-/// id that is given twice.
-pub fn read_ids(path: &Path) -> Result<Vec<SampleId>, DataError> {
-    let text = std::fs::read_to_string(path).map_err(DataError::io(path))?;
+/// An unreadable file; an empty line among the others; an id that is given twice.
+pub fn read_ids(path: &Path) -> Result<Vec<SampleId>, Error> {
+    let text = std::fs::read_to_string(path).map_err(io(path))?;
     let mut seen = BTreeSet::new();
     let check = |(row, line): (usize, &str)| {
         if line.is_empty() {
-            let (path, column, value) = (path.into(), "id".to_owned(), String::new());
-            return Err(DataError::Cell { path, row, column, value, expected: "an id" });
+            return Err(cell(path, row, "id", "", "an id"));
         }
         let id = SampleId::from(line);
         if !seen.insert(id.clone()) {
-            let source = CoreError::Duplicate { what: "item", name: line.to_owned() };
-            return Err(DataError::Content { path: path.into(), source });
+            return Err(Error::duplicate("item", line).at_row(row).in_file(path));
         }
         Ok(id)
     };
@@ -41,7 +39,13 @@ mod tests {
             read_ids(&path)
         };
         assert_eq!(read("a\nb c\r\n").unwrap(), ["a", "b c"].map(SampleId::from));
-        assert!(matches!(read("a\n\nb\n"), Err(DataError::Cell { row: 1, .. })));
-        assert!(matches!(read("a\na\n"), Err(DataError::Content { .. })));
+        let empty = read("a\n\nb\n").unwrap_err();
+        assert_eq!((empty.row(), empty.path()), (Some(1), Some(path.as_path())));
+        assert!(
+            empty.to_string().ends_with("row 1, column `id`: `` cannot be used, expected an id")
+        );
+        let twice = read("a\na\n").unwrap_err();
+        assert_eq!((twice.row(), twice.path()), (Some(1), Some(path.as_path())));
+        assert!(twice.to_string().contains("item `a` is given twice"), "{twice}");
     }
 }

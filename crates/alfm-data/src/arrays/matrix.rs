@@ -1,11 +1,12 @@
 use std::sync::OnceLock;
 
-use alfm_core::{CoreError, MatrixView, Predictions, ScoreKind};
+use alfm_core::{MatrixView, Predictions, ScoreKind};
 use half::slice::HalfBitsSliceExt;
 
 use super::element::Element;
+use super::place::Place;
 use super::raw::{RawArray, Storage};
-use crate::DataError;
+use crate::Error;
 
 /// A matrix of f32, f16 or bf16 that lies in a mapped file, or of f32 in memory.
 ///
@@ -15,6 +16,7 @@ pub struct FloatMatrix {
     values: Values,
     rows: usize,
     columns: usize,
+    place: Place,
 }
 
 enum Values {
@@ -29,27 +31,28 @@ enum Values {
 }
 
 impl FloatMatrix {
-    pub(super) fn new(values: Vec<f32>, rows: usize, columns: usize) -> Self {
-        Self { values: Values::Owned(values), rows, columns }
+    pub(super) fn new(values: Vec<f32>, rows: usize, columns: usize, place: Place) -> Self {
+        Self { values: Values::Owned(values), rows, columns, place }
     }
 
-    pub(super) fn from_raw(raw: RawArray) -> Result<Self, DataError> {
+    pub(super) fn from_raw(raw: RawArray) -> Result<Self, Error> {
         let (rows, columns) = raw.header.matrix_shape()?;
         let little = cfg!(target_endian = "little");
+        let place = raw.header.place.clone();
         match raw.header.element {
             Element::F32 if little && bytemuck::try_cast_slice::<u8, f32>(raw.bytes()).is_ok() => {
-                return Ok(Self { values: Values::InPlace(raw), rows, columns });
+                return Ok(Self { values: Values::InPlace(raw), rows, columns, place });
             }
             Element::F16 | Element::Bf16
                 if little && bytemuck::try_cast_slice::<u8, u16>(raw.bytes()).is_ok() =>
             {
                 let values = Values::Half { raw, widened: OnceLock::new() };
-                return Ok(Self { values, rows, columns });
+                return Ok(Self { values, rows, columns, place });
             }
             _ => {}
         }
-        let values = raw.header.element.to_f32(&raw.header.name, raw.bytes())?;
-        Ok(Self::new(values, rows, columns))
+        let values = raw.header.element.to_f32(&place, raw.bytes())?;
+        Ok(Self::new(values, rows, columns, place))
     }
 
     /// Number of rows.
@@ -72,7 +75,7 @@ impl FloatMatrix {
             Values::InPlace(raw) => bytemuck::try_cast_slice(raw.bytes()).unwrap_or_default(),
             // No half is refused: the error is that of other element types.
             Values::Half { raw, widened } => widened.get_or_init(|| {
-                raw.header.element.to_f32(&raw.header.name, raw.bytes()).unwrap_or_default()
+                raw.header.element.to_f32(&raw.header.place, raw.bytes()).unwrap_or_default()
             }),
         }
     }
@@ -80,27 +83,33 @@ impl FloatMatrix {
     /// A checked view.
     ///
     /// # Errors
-    /// [`CoreError::NotFinite`] for the first value that is not finite, [`CoreError::Shape`] for a matrix
-    /// without columns.
-    pub fn view(&self) -> Result<MatrixView<'_>, CoreError> {
-        MatrixView::new(self.values(), self.rows, self.columns)
+    /// Naming the file, for the first value that is not finite, and for a matrix without columns.
+    pub fn view(&self) -> Result<MatrixView<'_>, Error> {
+        let view = MatrixView::new(self.values(), self.rows, self.columns);
+        view.map_err(|error| self.in_file(error.into()))
+    }
+
+    fn in_file(&self, error: Error) -> Error {
+        error.in_file(&self.place.path)
     }
 
     /// The rows as checked class predictions; half precision is read where it lies, without a copy.
     ///
     /// # Errors
-    /// As [`Predictions::probabilities`] and [`Predictions::logits`].
-    pub fn predictions(&self, kind: ScoreKind) -> Result<Predictions<'_>, CoreError> {
+    /// As [`Predictions::probabilities`] and [`Predictions::logits`], naming the file.
+    pub fn predictions(&self, kind: ScoreKind) -> Result<Predictions<'_>, Error> {
         let Values::Half { raw, .. } = &self.values else {
-            return Predictions::new(self.view()?, kind);
+            let predictions = Predictions::new(self.view()?, kind);
+            return predictions.map_err(|error| self.in_file(error.into()));
         };
         let bits: &[u16] = bytemuck::try_cast_slice(raw.bytes()).unwrap_or_default();
-        match raw.header.element {
+        let predictions = match raw.header.element {
             Element::Bf16 => {
                 Predictions::brain(bits.reinterpret_cast(), self.rows, self.columns, kind)
             }
             _ => Predictions::half(bits.reinterpret_cast(), self.rows, self.columns, kind),
-        }
+        };
+        predictions.map_err(|error| self.in_file(error.into()))
     }
 
     /// Whether the values are used where they lie in the file, without a copy.

@@ -14,6 +14,7 @@ mod matrix;
 mod npy;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod place;
 mod raw;
 mod safetensors;
 mod spec;
@@ -27,6 +28,7 @@ mod map;
 
 pub use ids::read_ids;
 pub use matrix::FloatMatrix;
+pub(crate) use place::Place;
 pub use spec::ArraySpec;
 pub use write::{Precision, write_safetensors};
 
@@ -34,7 +36,8 @@ use std::path::Path;
 
 use alfm_core::{ClassId, Matrix};
 
-use crate::DataError;
+use crate::Error;
+use crate::error::not_built;
 use raw::RawArray;
 
 /// Reads a matrix of numbers; a memory map where the format allows.
@@ -52,10 +55,9 @@ use raw::RawArray;
 /// ```
 ///
 /// # Errors
-/// An unreadable file; [`DataError::MissingArray`], which lists the arrays there are;
-/// [`DataError::ArrayType`], [`DataError::ArrayShape`] for anything but a matrix, [`DataError::FortranOrder`],
-/// [`DataError::ArrayLength`].
-pub fn read_matrix(spec: &ArraySpec) -> Result<FloatMatrix, DataError> {
+/// An unreadable file; an array that is not there, with those that are; an element type that is no float, anything
+/// but a matrix, Fortran order, and an array that was cut off.
+pub fn read_matrix(spec: &ArraySpec) -> Result<FloatMatrix, Error> {
     match spec {
         #[cfg(feature = "parquet")]
         ArraySpec::Parquet { path, column } => parquet::read_matrix(path, column),
@@ -64,43 +66,43 @@ pub fn read_matrix(spec: &ArraySpec) -> Result<FloatMatrix, DataError> {
 }
 
 /// The array as it lies in its file, without a look at its elements.
-fn raw(spec: &ArraySpec) -> Result<RawArray, DataError> {
+fn raw(spec: &ArraySpec) -> Result<RawArray, Error> {
     match spec {
         ArraySpec::Safetensors { path, key } => safetensors::read(path, key),
         #[cfg(feature = "npy")]
         ArraySpec::Npy { path } => npy::read_npy(path),
         #[cfg(not(feature = "npy"))]
-        ArraySpec::Npy { path } => Err(DataError::not_built("npy", path)),
+        ArraySpec::Npy { path } => Err(not_built("npy", path)),
         #[cfg(feature = "npz")]
         ArraySpec::Npz { path, key } => npy::read_npz(path, key),
         #[cfg(not(feature = "npz"))]
-        ArraySpec::Npz { path, .. } => Err(DataError::not_built("npz", path)),
-        ArraySpec::Parquet { path, .. } => Err(DataError::not_built("parquet", path)),
+        ArraySpec::Npz { path, .. } => Err(not_built("npz", path)),
+        ArraySpec::Parquet { path, .. } => Err(not_built("parquet", path)),
     }
 }
 
 /// Reads a matrix from a safetensors file that is already in memory; `name` is what errors call it.
 ///
 /// # Errors
-/// As [`read_matrix`], and [`DataError::Core`] for a value that is not finite.
-pub fn matrix_from_safetensors(name: &str, bytes: &[u8], key: &str) -> Result<Matrix, DataError> {
+/// As [`read_matrix`], and for a value that is not finite.
+pub fn matrix_from_safetensors(name: &str, bytes: &[u8], key: &str) -> Result<Matrix, Error> {
     let raw = safetensors::find(Path::new(name), bytes, key)?;
     let (rows, columns) = raw.matrix_shape()?;
-    let values = raw.element.to_f32(&raw.name, &bytes[raw.range])?;
-    Ok(Matrix::new(values, rows, columns)?)
+    let values = raw.element.to_f32(&raw.place, &bytes[raw.range])?;
+    Matrix::new(values, rows, columns).map_err(|error| Error::from(error).in_file(name))
 }
 
 /// Reads a vector of labels: whole numbers, -1 for unlabelled. A column of one is a vector, too.
 ///
 /// # Errors
-/// As [`read_matrix`]; [`DataError::LabelValue`] for another negative or too large number.
-pub fn read_labels(spec: &ArraySpec) -> Result<Vec<Option<ClassId>>, DataError> {
-    let (name, numbers) = read_integers(spec)?;
-    labels(&name, &numbers, 1)
+/// As [`read_matrix`], and for another negative or too large number.
+pub fn read_labels(spec: &ArraySpec) -> Result<Vec<Option<ClassId>>, Error> {
+    let (place, numbers) = read_integers(spec)?;
+    labels(&place, &numbers, 1)
 }
 
-/// Reads a vector of whole numbers, with the array's name.
-pub(crate) fn read_integers(spec: &ArraySpec) -> Result<(String, Vec<i64>), DataError> {
+/// Reads a vector of whole numbers, with the array's place.
+pub(crate) fn read_integers(spec: &ArraySpec) -> Result<(Place, Vec<i64>), Error> {
     match spec {
         #[cfg(feature = "parquet")]
         ArraySpec::Parquet { path, column } => parquet::read_integers(path, column),
@@ -108,10 +110,18 @@ pub(crate) fn read_integers(spec: &ArraySpec) -> Result<(String, Vec<i64>), Data
     }
 }
 
+/// The arrays of a `.npz` file, sorted.
+pub(crate) fn npz_names(path: &Path) -> Result<Vec<String>, Error> {
+    #[cfg(feature = "npz")]
+    return npy::names(path);
+    #[cfg(not(feature = "npz"))]
+    return Err(not_built("npz", path));
+}
+
 /// Reads an array of bytes of a `.npz` file, with its shape.
-pub(crate) fn read_bytes(path: &Path, key: &str) -> Result<(Vec<usize>, Vec<u8>), DataError> {
+pub(crate) fn read_bytes(path: &Path, key: &str) -> Result<(Vec<usize>, Vec<u8>), Error> {
     let raw = raw(&ArraySpec::Npz { path: path.into(), key: key.to_owned() })?;
-    let bytes = raw.header.element.bytes(&raw.header.name, raw.bytes())?.to_vec();
+    let bytes = raw.header.element.bytes(&raw.header.place, raw.bytes())?.to_vec();
     Ok((raw.header.shape, bytes))
 }
 
@@ -132,24 +142,25 @@ pub struct LabelMatrix {
 ///
 /// # Errors
 /// As [`read_labels`].
-pub fn read_label_matrix(spec: &ArraySpec) -> Result<LabelMatrix, DataError> {
+pub fn read_label_matrix(spec: &ArraySpec) -> Result<LabelMatrix, Error> {
     if let ArraySpec::Parquet { .. } = spec {
         let labels = read_labels(spec)?;
         return Ok(LabelMatrix { rows: labels.len(), labels, columns: 1 });
     }
     let raw = raw(spec)?;
     let (rows, columns) = raw.header.matrix_shape()?;
-    let (name, numbers) = raw.numbers()?;
-    Ok(LabelMatrix { labels: labels(&name, &numbers, columns)?, rows, columns })
+    let (place, numbers) = raw.numbers()?;
+    Ok(LabelMatrix { labels: labels(&place, &numbers, columns)?, rows, columns })
 }
 
-fn labels(array: &str, numbers: &[i64], columns: usize) -> Result<Vec<Option<ClassId>>, DataError> {
+fn labels(place: &Place, numbers: &[i64], columns: usize) -> Result<Vec<Option<ClassId>>, Error> {
     let label = |(at, value): (usize, &i64)| match u32::try_from(*value) {
         Ok(class) => Ok(Some(ClassId::new(class))),
         Err(_) if *value == -1 => Ok(None),
         Err(_) => {
-            let (array, row) = (array.to_owned(), at / columns);
-            Err(DataError::LabelValue { array, row, value: *value })
+            let row = at / columns;
+            let rule = "a label is a class number, or -1 for unlabelled";
+            Err(place.refuse(&format!("row {row} is {value}: {rule}")).at_row(row))
         }
     };
     numbers.iter().enumerate().map(label).collect()

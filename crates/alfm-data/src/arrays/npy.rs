@@ -1,3 +1,4 @@
+use std::io;
 #[cfg(feature = "npz")]
 use std::io::Read;
 use std::path::Path;
@@ -8,56 +9,72 @@ use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 
 use super::element::Element;
 use super::map;
+use super::place::Place;
 use super::raw::{Header, RawArray, Storage};
-use crate::DataError;
+use crate::Error;
+#[cfg(feature = "npz")]
+use crate::error::missing_array;
 
 /// Maps a `.npy` file.
-pub(super) fn read_npy(path: &Path) -> Result<RawArray, DataError> {
+pub(super) fn read_npy(path: &Path) -> Result<RawArray, Error> {
     let map = map::open(path)?;
     let mut rest: &[u8] = &map;
-    let header = NpyHeader::from_reader(&mut rest)
-        .map_err(|source| DataError::Npy { path: path.into(), source })?;
+    let header = NpyHeader::from_reader(&mut rest).map_err(unreadable(path))?;
     let start = map.len() - rest.len();
-    let header = interpret(path.display().to_string(), &header, start, map.len())?;
+    let place = Place { path: path.into(), key: None };
+    let header = interpret(place, &header, start, map.len())?;
     Ok(RawArray { header, storage: Storage::Mapped(map) })
 }
 
 /// Reads one array of a `.npz` file, which may be compressed, into memory.
 #[cfg(feature = "npz")]
-pub(super) fn read_npz(path: &Path, key: &str) -> Result<RawArray, DataError> {
-    let failed = |source| DataError::Npy { path: path.into(), source };
-    let mut archive = NpzArchive::open(path).map_err(failed)?;
-    let mut found: Vec<String> = archive.array_names().map(str::to_owned).collect();
-    found.sort_unstable();
-    let Some(array) = archive.by_name(key).map_err(failed)? else {
-        let (path, found) = (path.into(), found.join(", "));
-        return Err(DataError::MissingArray { path, key: key.to_owned(), found });
+pub(super) fn read_npz(path: &Path, key: &str) -> Result<RawArray, Error> {
+    let mut archive = NpzArchive::open(path).map_err(unreadable(path))?;
+    let Some(array) = archive.by_name(key).map_err(unreadable(path))? else {
+        return Err(missing_array(path, key, &names(path)?));
     };
     let header = array.header().clone();
     let mut bytes = Vec::new();
-    array.into_inner().read_to_end(&mut bytes).map_err(failed)?;
-    let header = interpret(format!("{}:{key}", path.display()), &header, 0, bytes.len())?;
+    array.into_inner().read_to_end(&mut bytes).map_err(unreadable(path))?;
+    let place = Place { path: path.into(), key: Some(key.to_owned()) };
+    let header = interpret(place, &header, 0, bytes.len())?;
     Ok(RawArray { header, storage: Storage::Owned(bytes) })
 }
 
+/// The arrays of a `.npz` file, sorted.
+#[cfg(feature = "npz")]
+pub(crate) fn names(path: &Path) -> Result<Vec<String>, Error> {
+    let archive = NpzArchive::open(path).map_err(unreadable(path))?;
+    let mut names: Vec<String> = archive.array_names().map(str::to_owned).collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    move |source| match source.kind() {
+        io::ErrorKind::NotFound => crate::error::io(path)(source),
+        _ => Error::input("not a readable NumPy file").in_file(path).because(source),
+    }
+}
+
 fn interpret(
-    name: String,
+    place: Place,
     header: &NpyHeader,
     start: usize,
     available: usize,
-) -> Result<Header, DataError> {
+) -> Result<Header, Error> {
     let Some(element) = element(&header.dtype()) else {
         let found = header.dtype().descr();
-        let expected = "little-endian floats or whole numbers";
-        return Err(DataError::ArrayType { array: name, found, expected });
+        return Err(place.wrong_type(&found, "little-endian floats or whole numbers"));
     };
     let shape: Vec<usize> = header.shape().iter().map(|&extent| extent as usize).collect();
     // A vector, or a matrix of one row or column, is the same in both orders.
     let both = shape.iter().filter(|&&extent| extent > 1).count() < 2;
     if header.order() == Order::Fortran && !both {
-        return Err(DataError::FortranOrder { array: name });
+        let message = "it is in Fortran order: write it in C order (numpy.ascontiguousarray)";
+        return Err(place.refuse(message));
     }
-    Header::new(name, element, shape, start, available)
+    Header::new(place, element, shape, start, available)
 }
 
 fn element(dtype: &DType) -> Option<Element> {

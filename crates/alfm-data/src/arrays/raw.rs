@@ -3,7 +3,8 @@ use std::ops::Range;
 use memmap2::Mmap;
 
 use super::element::Element;
-use crate::DataError;
+use super::place::Place;
+use crate::Error;
 
 /// Where an array's bytes are.
 pub(super) enum Storage {
@@ -22,8 +23,7 @@ impl Storage {
 
 /// What an array's header says.
 pub(super) struct Header {
-    /// File and key, for errors.
-    pub(super) name: String,
+    pub(super) place: Place,
     pub(super) element: Element,
     pub(super) shape: Vec<usize>,
     /// Its bytes within the storage.
@@ -33,32 +33,30 @@ pub(super) struct Header {
 impl Header {
     /// Checks that the bytes from `start` on fill the shape, so that nothing behind this needs to.
     pub(super) fn new(
-        name: String,
+        place: Place,
         element: Element,
         shape: Vec<usize>,
         start: usize,
         available: usize,
-    ) -> Result<Self, DataError> {
+    ) -> Result<Self, Error> {
         let expected = shape
             .iter()
             .try_fold(element.size(), |bytes, &extent| bytes.checked_mul(extent))
             .unwrap_or(usize::MAX);
         let got = available.saturating_sub(start);
         if got < expected {
-            return Err(DataError::ArrayLength { array: name, expected, got });
+            return Err(place.refuse(&format!(
+                "{got} bytes of data, its shape needs {expected}: the file is truncated, write it again"
+            )));
         }
-        Ok(Self { name, element, shape, range: start..start + expected })
+        Ok(Self { place, element, shape, range: start..start + expected })
     }
 
-    pub(super) fn matrix_shape(&self) -> Result<(usize, usize), DataError> {
+    pub(super) fn matrix_shape(&self) -> Result<(usize, usize), Error> {
         match self.shape[..] {
             [rows, columns] => Ok((rows, columns)),
-            _ => Err(self.wrong_shape("a matrix, N x K")),
+            _ => Err(self.place.wrong_shape(&self.shape, "a matrix, N x K")),
         }
-    }
-
-    fn wrong_shape(&self, expected: &'static str) -> DataError {
-        DataError::ArrayShape { array: self.name.clone(), found: self.shape.clone(), expected }
     }
 }
 
@@ -73,17 +71,18 @@ impl RawArray {
         &self.storage.bytes()[self.header.range.clone()]
     }
 
-    /// The array's name and the whole numbers of a vector, or of a matrix of one column.
-    pub(super) fn integers(self) -> Result<(String, Vec<i64>), DataError> {
+    /// The array's place and the whole numbers of a vector, or of a matrix of one column.
+    pub(super) fn integers(self) -> Result<(Place, Vec<i64>), Error> {
         if !matches!(self.header.shape[..], [_] | [_, 1]) {
-            return Err(self.header.wrong_shape("a vector of length N"));
+            let Header { place, shape, .. } = &self.header;
+            return Err(place.wrong_shape(shape, "a vector of length N"));
         }
         self.numbers()
     }
 
-    /// The array's name and its whole numbers, row by row.
-    pub(super) fn numbers(self) -> Result<(String, Vec<i64>), DataError> {
-        let numbers = self.header.element.to_i64(&self.header.name, self.bytes())?;
-        Ok((self.header.name, numbers))
+    /// The array's place and its whole numbers, row by row.
+    pub(super) fn numbers(self) -> Result<(Place, Vec<i64>), Error> {
+        let numbers = self.header.element.to_i64(&self.header.place, self.bytes())?;
+        Ok((self.header.place, numbers))
     }
 }

@@ -4,34 +4,39 @@ use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
 use super::element::Element;
 use super::map;
+use super::place::Place;
 use super::raw::{Header, RawArray, Storage};
-use crate::DataError;
+use crate::Error;
+use crate::error::missing_array;
 
 /// Maps a file and finds a tensor in it.
-pub(super) fn read(path: &Path, key: &str) -> Result<RawArray, DataError> {
+pub(super) fn read(path: &Path, key: &str) -> Result<RawArray, Error> {
     let map = map::open(path)?;
     let header = find(path, &map, key)?;
     Ok(RawArray { header, storage: Storage::Mapped(map) })
 }
 
 /// Finds a tensor in the bytes of a file.
-pub(super) fn find(path: &Path, bytes: &[u8], key: &str) -> Result<Header, DataError> {
-    let failed = |source| DataError::Safetensors { path: path.into(), source };
-    let (prefix, metadata) = SafeTensors::read_metadata(bytes).map_err(failed)?;
+pub(super) fn find(path: &Path, bytes: &[u8], key: &str) -> Result<Header, Error> {
+    let (prefix, metadata) = SafeTensors::read_metadata(bytes).map_err(unusable(path))?;
     let Some(info) = metadata.info(key) else {
         let mut found = metadata.offset_keys();
         found.sort_unstable();
-        let (path, found) = (path.into(), found.join(", "));
-        return Err(DataError::MissingArray { path, key: key.to_owned(), found });
+        return Err(missing_array(path, key, &found));
     };
-    let name = format!("{}:{key}", path.display());
+    let place = Place { path: path.into(), key: Some(key.to_owned()) };
     let Some(element) = element(info.dtype) else {
         let expected = "f16, bf16, f32, f64 or whole numbers";
-        return Err(DataError::ArrayType { array: name, found: info.dtype.to_string(), expected });
+        return Err(place.wrong_type(&info.dtype.to_string(), expected));
     };
     // Eight bytes say how long the header is that follows them.
-    let data = prefix.checked_add(8).ok_or(SafeTensorError::InvalidHeaderLength).map_err(failed)?;
-    Header::new(name, element, info.shape.clone(), data + info.data_offsets.0, bytes.len())
+    let data = prefix.checked_add(8).ok_or(SafeTensorError::InvalidHeaderLength);
+    let data = data.map_err(unusable(path))?;
+    Header::new(place, element, info.shape.clone(), data + info.data_offsets.0, bytes.len())
+}
+
+pub(super) fn unusable(path: &Path) -> impl FnOnce(SafeTensorError) -> Error {
+    move |source| Error::input("not a readable safetensors file").in_file(path).because(source)
 }
 
 fn element(dtype: Dtype) -> Option<Element> {

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::DataError;
+use crate::Error;
 
 /// Names an array in a file.
 ///
@@ -12,7 +12,7 @@ use crate::DataError;
 /// use alfm_data::arrays::ArraySpec;
 /// let spec: ArraySpec = "run/probs.npz:model".parse()?;
 /// assert_eq!(spec, ArraySpec::Npz { path: "run/probs.npz".into(), key: "model".into() });
-/// # Ok::<(), alfm_data::DataError>(())
+/// # Ok::<(), alfm_data::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -68,10 +68,10 @@ impl ArraySpec {
 }
 
 impl FromStr for ArraySpec {
-    type Err = DataError;
+    type Err = Error;
 
     /// The first `EXTENSION:` ends the file, so that keys may hold colons, and so may folders.
-    fn from_str(spec: &str) -> Result<Self, DataError> {
+    fn from_str(spec: &str) -> Result<Self, Error> {
         if spec.ends_with(".npy") {
             return Ok(Self::Npy { path: spec.into() });
         }
@@ -88,7 +88,9 @@ impl FromStr for ArraySpec {
         }
         match split(".parquet") {
             Some((path, column)) => Ok(Self::Parquet { path, column }),
-            None => Err(DataError::ArraySpec { spec: spec.to_owned() }),
+            None => Err(Error::input(format!(
+                "`{spec}` names no array: write FILE.npy, FILE.npz:KEY, FILE.safetensors:KEY or FILE.parquet:COLUMN"
+            ))),
         }
     }
 }
@@ -101,9 +103,9 @@ impl fmt::Display for ArraySpec {
 }
 
 impl TryFrom<String> for ArraySpec {
-    type Error = DataError;
+    type Error = Error;
 
-    fn try_from(spec: String) -> Result<Self, DataError> {
+    fn try_from(spec: String) -> Result<Self, Error> {
         spec.parse()
     }
 }

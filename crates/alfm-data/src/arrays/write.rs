@@ -8,7 +8,9 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 
-use crate::DataError;
+use super::safetensors::unusable;
+use crate::Error;
+use crate::error::io;
 
 /// How numbers are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,14 +30,13 @@ pub enum Precision {
 /// bytes.
 ///
 /// # Errors
-/// [`DataError::Io`].
+/// For a file that cannot be written.
 pub fn write_safetensors(
     path: &Path,
     arrays: &[(&str, MatrixView<'_>)],
     precision: Precision,
     model: Option<&str>,
-) -> Result<(), DataError> {
-    let failed = |source| DataError::Safetensors { path: path.into(), source };
+) -> Result<(), Error> {
     let encoded: Vec<(&str, Vec<usize>, Vec<u8>)> = arrays
         .iter()
         .map(|(key, matrix)| {
@@ -50,11 +51,10 @@ pub fn write_safetensors(
         .iter()
         .map(|(key, shape, bytes)| Ok((*key, TensorView::new(dtype, shape.clone(), bytes)?)))
         .collect::<Result<_, _>>()
-        .map_err(failed)?;
+        .map_err(unusable(path))?;
     let about = model.map(|model| HashMap::from([("model".to_owned(), model.to_owned())]));
-    let content = safetensors::serialize(tensors, about).map_err(failed)?;
-    alfm_core::files::write_atomically(path, |out| out.write_all(&content))
-        .map_err(DataError::io(path))
+    let content = safetensors::serialize(tensors, about).map_err(unusable(path))?;
+    alfm_core::files::write_atomically(path, |out| out.write_all(&content)).map_err(io(path))
 }
 
 fn encode(matrix: MatrixView<'_>, precision: Precision) -> Vec<u8> {

@@ -8,17 +8,12 @@ use hf_hub::repository::RepoType;
 use hf_hub::{HFClientBuilder, HFClientSync, HFError};
 
 use super::{Hub, Progress, RepoId, RepoKind};
-use crate::DataError;
+use crate::{Error, ErrorKind};
 
 /// Downloads one file into the cache.
 ///
-/// That the repository has no such file is [`DataError::MissingFile`], anything else a download error.
-pub(super) fn file(
-    hub: &Hub,
-    repo: &RepoId,
-    revision: &str,
-    file: &str,
-) -> Result<PathBuf, DataError> {
+/// That the repository has no such file is of [`ErrorKind::NotFound`], anything else of [`ErrorKind::Network`].
+pub(super) fn file(hub: &Hub, repo: &RepoId, revision: &str, file: &str) -> Result<PathBuf, Error> {
     let downloaded = client(hub).and_then(|client| match repo.kind() {
         RepoKind::Dataset => send(hub, client.dataset(repo.owner(), repo.name()), revision, file),
         RepoKind::Model => send(hub, client.model(repo.owner(), repo.name()), revision, file),
@@ -28,13 +23,14 @@ pub(super) fn file(
             let remedy = "the hub has no such file either: check file and revision".to_owned();
             hub.missing(repo, revision, file, remedy)
         }
-        error => DataError::Download {
-            repo: repo.to_string(),
-            revision: revision.to_owned(),
-            file: file.to_owned(),
-            cache: hub.cache.clone(),
-            source: Box::new(error),
-        },
+        error => {
+            let cache = hub.cache.display();
+            let message = format!(
+                "cannot download `{file}` of {repo} (revision {revision}) into {cache}: check network, HF_ENDPOINT \
+                 and HF_TOKEN, or set ALFM_HUB_DIR to a cache that holds it"
+            );
+            Error::new(ErrorKind::Network, message).because(error)
+        }
     })
 }
 

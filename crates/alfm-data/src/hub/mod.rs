@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use model::ModelFiles;
 pub use repo::{RepoId, RepoKind};
 
-use crate::DataError;
+use crate::{Error, ErrorKind};
 
 /// Told how far the download of a file is: name, bytes so far, bytes in all (0 if unknown).
 pub type Progress = Arc<dyn Fn(&str, u64, u64) + Send + Sync>;
@@ -39,7 +39,7 @@ impl Hub {
     /// let hub = Hub::new("/nowhere").with_offline(true);
     /// let error = hub.file(&RepoId::dataset("mteb/banking77")?, "main", "test.jsonl").unwrap_err();
     /// assert!(error.to_string().contains("dataset mteb/banking77 has no `test.jsonl`"));
-    /// # Ok::<(), alfm_data::DataError>(())
+    /// # Ok::<(), alfm_data::Error>(())
     /// ```
     pub fn new(cache: impl Into<PathBuf>) -> Self {
         let cache = cache.into();
@@ -54,13 +54,15 @@ impl Hub {
     /// nothing, `0` or `false` means offline. `ALFM_DATA_DIR` is the folder of [`Hub::data_folder`].
     ///
     /// # Errors
-    /// [`DataError::NoCache`] if no variable, not even the home folder's, is set.
-    pub fn from_env() -> Result<Self, DataError> {
+    /// If no variable, not even the home folder's, is set.
+    pub fn from_env() -> Result<Self, Error> {
         Self::from_variables(|name| std::env::var_os(name).filter(|value| !value.is_empty()))
     }
 
-    fn from_variables(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, DataError> {
-        let cache = cache::folder(&get).ok_or(DataError::NoCache)?;
+    fn from_variables(get: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+        let cache = cache::folder(&get).ok_or_else(|| {
+            Error::new(ErrorKind::Missing, "no cache folder: set ALFM_HUB_DIR, HF_HOME or HOME")
+        })?;
         let offline = get("ALFM_OFFLINE").is_some_and(|value| value != "0" && value != "false");
         let hub = Self::new(cache).with_offline(offline);
         Ok(match get("ALFM_DATA_DIR") {
@@ -115,8 +117,8 @@ impl Hub {
     /// The path of a repository's file: in the cache, or downloaded into it.
     ///
     /// # Errors
-    /// [`DataError::MissingFile`] if it is not in the cache and downloads are off, [`DataError::Download`].
-    pub fn file(&self, repo: &RepoId, revision: &str, file: &str) -> Result<PathBuf, DataError> {
+    /// If it is not in the cache and downloads are off, or if the download failed.
+    pub fn file(&self, repo: &RepoId, revision: &str, file: &str) -> Result<PathBuf, Error> {
         match self.cached(repo, revision, file) {
             Some(path) => Ok(path),
             None => self.fetch(repo, revision, file),
@@ -135,7 +137,7 @@ impl Hub {
     }
 
     #[cfg(feature = "hub")]
-    fn fetch(&self, repo: &RepoId, revision: &str, file: &str) -> Result<PathBuf, DataError> {
+    fn fetch(&self, repo: &RepoId, revision: &str, file: &str) -> Result<PathBuf, Error> {
         if self.offline {
             return Err(self.missing(
                 repo,
@@ -148,19 +150,15 @@ impl Hub {
     }
 
     #[cfg(not(feature = "hub"))]
-    fn fetch(&self, repo: &RepoId, revision: &str, file: &str) -> Result<PathBuf, DataError> {
+    fn fetch(&self, repo: &RepoId, revision: &str, file: &str) -> Result<PathBuf, Error> {
         let why = "this build has no hub client (feature `hub`)";
         Err(self.missing(repo, revision, file, fetch_with(why, repo, file)))
     }
 
-    fn missing(&self, repo: &RepoId, revision: &str, file: &str, remedy: String) -> DataError {
-        DataError::MissingFile {
-            repo: repo.to_string(),
-            revision: revision.to_owned(),
-            file: file.to_owned(),
-            cache: self.cache.clone(),
-            remedy,
-        }
+    fn missing(&self, repo: &RepoId, revision: &str, file: &str, remedy: String) -> Error {
+        let cache = self.cache.display();
+        let message = format!("{repo} has no `{file}` (revision {revision}) in {cache}: {remedy}");
+        Error::new(ErrorKind::NotFound, message)
     }
 }
 
@@ -182,7 +180,7 @@ impl fmt::Debug for Hub {
 mod tests {
     use super::*;
 
-    fn hub(variables: &[(&str, &str)]) -> Result<Hub, DataError> {
+    fn hub(variables: &[(&str, &str)]) -> Result<Hub, Error> {
         Hub::from_variables(|name| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
         })
@@ -200,7 +198,8 @@ mod tests {
         for (variables, expected) in cases {
             assert_eq!(hub(variables).unwrap().cache(), Path::new(expected), "{variables:?}");
         }
-        assert!(matches!(hub(&[]), Err(DataError::NoCache)));
+        let error = hub(&[]).unwrap_err();
+        assert_eq!(error.to_string(), "no cache folder: set ALFM_HUB_DIR, HF_HOME or HOME");
     }
 
     #[test]

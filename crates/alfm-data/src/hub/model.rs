@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::{Hub, RepoId, cache};
-use crate::DataError;
+use crate::{Error, ErrorKind};
 
 /// What every text encoder needs.
 const REQUIRED: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
@@ -25,21 +25,21 @@ impl Hub {
     /// remembered in the cache, as hub clients do.
     ///
     /// # Errors
-    /// As [`Hub::file`]; [`DataError::RepoName`].
-    pub fn model(&self, id: &str) -> Result<ModelFiles, DataError> {
+    /// As [`Hub::file`]; for an id of another form.
+    pub fn model(&self, id: &str) -> Result<ModelFiles, Error> {
         self.model_files(id, &REQUIRED, &OPTIONAL)
     }
 
     /// These files of the model `owner/name`, at the head of its main branch; an optional one may be absent.
     ///
     /// # Errors
-    /// As [`Hub::file`]; [`DataError::RepoName`].
+    /// As [`Hub::file`]; for an id of another form.
     pub fn model_files(
         &self,
         id: &str,
         required: &[&str],
         optional: &[&str],
-    ) -> Result<ModelFiles, DataError> {
+    ) -> Result<ModelFiles, Error> {
         let repo = RepoId::model(id)?;
         for file in required {
             self.file(&repo, "main", file)?;
@@ -51,14 +51,14 @@ impl Hub {
         Ok(ModelFiles { folder: cache::snapshot(&self.cache, &repo, "main"), revision })
     }
 
-    fn optional_file(&self, repo: &RepoId, revision: &str, file: &str) -> Result<(), DataError> {
+    fn optional_file(&self, repo: &RepoId, revision: &str, file: &str) -> Result<(), Error> {
         let settled = self.cached(repo, revision, file).is_some()
             || cache::known_absent(&self.cache, repo, revision, file);
         if settled {
             return Ok(());
         }
         match self.fetch(repo, revision, file) {
-            Err(DataError::MissingFile { .. }) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             other => other.map(|_| ()),
         }
     }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::DataError;
+use crate::Error;
 
 /// What a repository holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,20 +24,20 @@ impl RepoId {
     /// The dataset `owner/name`.
     ///
     /// # Errors
-    /// [`DataError::RepoName`] for text of another form.
-    pub fn dataset(id: &str) -> Result<Self, DataError> {
+    /// For text of another form.
+    pub fn dataset(id: &str) -> Result<Self, Error> {
         Self::new(RepoKind::Dataset, id)
     }
 
     /// The model `owner/name`.
     ///
     /// # Errors
-    /// [`DataError::RepoName`] for text of another form.
-    pub fn model(id: &str) -> Result<Self, DataError> {
+    /// For text of another form.
+    pub fn model(id: &str) -> Result<Self, Error> {
         Self::new(RepoKind::Model, id)
     }
 
-    fn new(kind: RepoKind, id: &str) -> Result<Self, DataError> {
+    fn new(kind: RepoKind, id: &str) -> Result<Self, Error> {
         // A name becomes part of a path, so that `..` and separators must not get through.
         let valid = |part: &str| {
             part.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
@@ -47,7 +47,7 @@ impl RepoId {
             Some((owner, name)) if valid(owner) && valid(name) => {
                 Ok(Self { kind, owner: owner.to_owned(), name: name.to_owned() })
             }
-            _ => Err(DataError::RepoName { text: id.to_owned() }),
+            _ => Err(Error::input(format!("`{id}` is not a repository: write it as owner/name"))),
         }
     }
 
@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn a_name_cannot_leave_the_cache() {
         for text in ["trec", "a/b/c", "../b", "a/..", "a/", "/b", "a\\b/c", ""] {
-            assert!(matches!(RepoId::dataset(text), Err(DataError::RepoName { .. })), "{text}");
+            let error = RepoId::dataset(text).unwrap_err().to_string();
+            assert_eq!(error, format!("`{text}` is not a repository: write it as owner/name"));
         }
     }
 }

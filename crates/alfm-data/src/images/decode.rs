@@ -7,12 +7,14 @@ use image::{
 };
 
 use super::Image;
-use crate::DataError;
+use crate::Error;
 
 /// Decodes a file's content; its first bytes, not its name, tell the format.
-pub(super) fn encoded(image: &Image, bytes: &[u8], max_pixels: u64) -> Result<RgbImage, DataError> {
-    let failed =
-        |source: ImageError| DataError::Image { image: image.to_string(), source: source.into() };
+pub(super) fn encoded(image: &Image, bytes: &[u8], max_pixels: u64) -> Result<RgbImage, Error> {
+    let failed = |source: ImageError| {
+        let message = "not a readable image: replace it, or leave its item out";
+        image.refuse(message.to_owned()).because(source)
+    };
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|source| failed(source.into()))?;
@@ -42,7 +44,7 @@ pub(super) fn pixels(
     (width, height): (u32, u32),
     values: &[u8],
     max_pixels: u64,
-) -> Result<RgbImage, DataError> {
+) -> Result<RgbImage, Error> {
     check_size(image, width, height, max_pixels)?;
     let grey = || GrayImage::from_raw(width, height, values.to_vec());
     let rgb = match values.len() as u64 == u64::from(width) * u64::from(height) {
@@ -53,10 +55,12 @@ pub(super) fn pixels(
     Ok(rgb.unwrap_or_default())
 }
 
-fn check_size(image: &Image, width: u32, height: u32, limit: u64) -> Result<(), DataError> {
+fn check_size(image: &Image, width: u32, height: u32, limit: u64) -> Result<(), Error> {
     match u64::from(width) * u64::from(height) <= limit {
         true => Ok(()),
-        false => Err(DataError::ImageSize { image: image.to_string(), width, height, limit }),
+        false => Err(image.refuse(format!(
+            "{width} x {height} pixels, at most {limit} are decoded: scale it down"
+        ))),
     }
 }
 

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
-use crate::DataError;
+use crate::Error;
+use crate::error::io;
 
 /// Endings of files that are images.
 const IMAGES: [&str; 6] = ["bmp", "gif", "jpeg", "jpg", "png", "webp"];
@@ -22,20 +23,20 @@ pub(crate) struct Found {
 /// not followed, so that the walk ends.
 ///
 /// # Errors
-/// [`DataError::Io`]; [`DataError::ImageFormat`] for an image of a kind that cannot be read.
-pub(crate) fn walk(folder: &Path) -> Result<Vec<Found>, DataError> {
+/// An unreadable folder; an image of a kind that cannot be read.
+pub(crate) fn walk(folder: &Path) -> Result<Vec<Found>, Error> {
     let mut found = Vec::new();
     let mut open = vec![(folder.to_owned(), None::<String>)];
     while let Some((path, prefix)) = open.pop() {
-        for entry in std::fs::read_dir(&path).map_err(DataError::io(&path))? {
-            let entry = entry.map_err(DataError::io(&path))?;
+        for entry in std::fs::read_dir(&path).map_err(io(&path))? {
+            let entry = entry.map_err(io(&path))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.starts_with('.') {
                 continue;
             }
             let id = prefix.as_ref().map_or(name.clone(), |prefix| format!("{prefix}/{name}"));
             let path = entry.path();
-            if entry.file_type().map_err(DataError::io(&path))?.is_dir() {
+            if entry.file_type().map_err(io(&path))?.is_dir() {
                 open.push((path, Some(id)));
             } else if is_image(&path)? {
                 let class = id.split_once('/').map(|(class, _)| class.to_owned());
@@ -47,11 +48,13 @@ pub(crate) fn walk(folder: &Path) -> Result<Vec<Found>, DataError> {
     Ok(found)
 }
 
-fn is_image(path: &Path) -> Result<bool, DataError> {
+fn is_image(path: &Path) -> Result<bool, Error> {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     let ending = ending.unwrap_or_default();
     if OTHER_IMAGES.contains(&ending.as_str()) {
-        return Err(DataError::ImageFormat { path: path.into(), known: IMAGES.join(", ") });
+        let known = IMAGES.join(", ");
+        let message = format!("images of this kind are not read: convert it to one of {known}");
+        return Err(Error::input(message).in_file(path));
     }
     Ok(IMAGES.contains(&ending.as_str()))
 }

@@ -22,7 +22,10 @@ pub(crate) use folder::{Found, walk};
 pub(crate) use npz::{cells as npz_cells, read as read_npz};
 pub(crate) use table::read as read_table;
 
-use crate::DataError;
+use crate::Error;
+#[cfg(feature = "images")]
+use crate::error::other_content;
+use crate::error::{io, not_built};
 
 /// Most pixels that [`Image::decode`] takes: 64 million.
 pub const MAX_PIXELS: u64 = 64_000_000;
@@ -71,29 +74,34 @@ impl Image {
     /// An image file, which is read and hashed now, and read again by every [`Image::decode`].
     ///
     /// # Errors
-    /// [`DataError::Io`].
-    pub fn file(path: impl AsRef<Path>) -> Result<Self, DataError> {
+    /// For a file that cannot be read.
+    pub fn file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let digest = Digest::of(std::fs::read(path).map_err(DataError::io(path))?);
+        let digest = Digest::of(std::fs::read(path).map_err(io(path))?);
         Ok(Self { origin: path.into(), row: None, content: Content::File, digest })
     }
 
     /// Raw pixels, row by row: `width * height` grey values, or as many times R, G and B.
     ///
     /// # Errors
-    /// [`DataError::ArrayLength`] for another number of values.
+    /// For another number of values.
     pub fn pixels(
         origin: impl AsRef<Path>,
         row: Option<usize>,
         (width, height): (u32, u32),
         values: impl Into<Arc<[u8]>>,
-    ) -> Result<Self, DataError> {
+    ) -> Result<Self, Error> {
         let (origin, values) = (origin.as_ref(), values.into());
         let expected = (width as usize).saturating_mul(height as usize);
         let got = values.len();
         if got != expected && got != expected.saturating_mul(3) {
-            let array = Place(origin, row).to_string();
-            return Err(DataError::ArrayLength { array, expected, got });
+            return Err(refuse(
+                origin,
+                row,
+                format!(
+                    "{got} bytes of data, its shape needs {expected}: the file is truncated, write it again"
+                ),
+            ));
         }
         let (w, h) = (width.to_le_bytes(), height.to_le_bytes());
         let digest = Digest::of_parts([&w[..], &h[..], &values[..]]);
@@ -119,11 +127,10 @@ impl Image {
     /// The image as 8-bit RGB, upright; [`crate`] has the rules.
     ///
     /// # Errors
-    /// [`DataError::Image`] for what is no image or a truncated one, [`DataError::ImageSize`] for more than
-    /// [`MAX_PIXELS`], before any of them is allocated. Files: [`DataError::Io`], and
-    /// [`DataError::ContentHash`] if it is not the file that was loaded.
+    /// For what is no image or a truncated one, and for more than [`MAX_PIXELS`], before any of them is allocated;
+    /// for a file that cannot be read or is not the one that was loaded.
     #[cfg(feature = "images")]
-    pub fn decode(&self) -> Result<RgbImage, DataError> {
+    pub fn decode(&self) -> Result<RgbImage, Error> {
         self.decode_within(MAX_PIXELS)
     }
 
@@ -132,7 +139,7 @@ impl Image {
     /// # Errors
     /// As [`Image::decode`].
     #[cfg(feature = "images")]
-    pub fn decode_within(&self, max_pixels: u64) -> Result<RgbImage, DataError> {
+    pub fn decode_within(&self, max_pixels: u64) -> Result<RgbImage, Error> {
         match &self.content {
             Content::Encoded(bytes) => decode::encoded(self, bytes, max_pixels),
             Content::File => decode::encoded(self, &self.read()?, max_pixels),
@@ -144,43 +151,48 @@ impl Image {
 
     /// Which of these cannot be decoded, and why, in their order: decodes every one, in parallel.
     #[cfg(feature = "images")]
-    pub fn unreadable(images: &[Self]) -> Vec<(usize, DataError)> {
+    pub fn unreadable(images: &[Self]) -> Vec<(usize, Error)> {
         let check = |(row, image): (usize, &Self)| Some((row, image.decode().err()?));
         images.par_iter().enumerate().filter_map(check).collect()
     }
 
     /// The file's bytes, if they are still those that were hashed.
     #[cfg(feature = "images")]
-    fn read(&self) -> Result<Vec<u8>, DataError> {
+    fn read(&self) -> Result<Vec<u8>, Error> {
         let path = &*self.origin;
-        let bytes = std::fs::read(path).map_err(DataError::io(path))?;
+        let bytes = std::fs::read(path).map_err(io(path))?;
         let (expected, got) = (self.digest, Digest::of(&bytes));
         match expected == got {
             true => Ok(bytes),
-            false => Err(DataError::ContentHash { path: path.into(), expected, got }),
+            false => Err(other_content(path, expected, got)),
         }
+    }
+
+    /// What is wrong with it.
+    #[cfg(feature = "images")]
+    fn refuse(&self, message: String) -> Error {
+        refuse(&self.origin, self.row, message)
     }
 }
 
 /// Fails where this build cannot decode images, so that none is loaded.
-pub(crate) fn supported(path: &Path) -> Result<(), DataError> {
-    if cfg!(feature = "images") { Ok(()) } else { Err(DataError::not_built("images", path)) }
+pub(crate) fn supported(path: &Path) -> Result<(), Error> {
+    if cfg!(feature = "images") { Ok(()) } else { Err(not_built("images", path)) }
 }
 
-/// File and row, as errors call an image.
-struct Place<'a>(&'a Path, Option<usize>);
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.display())?;
-        self.1.map_or(Ok(()), |row| write!(f, ", row {row}"))
+fn refuse(origin: &Path, row: Option<usize>, message: String) -> Error {
+    match row {
+        Some(row) => Error::input(format!(": {message}")).of_item("row", row),
+        None => Error::input(message),
     }
+    .in_file(origin)
 }
 
 /// File and row.
 impl fmt::Display for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Place(&self.origin, self.row).fmt(f)
+        write!(f, "{}", self.origin.display())?;
+        self.row.map_or(Ok(()), |row| write!(f, ", row {row}"))
     }
 }
 

@@ -4,24 +4,24 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::{Image, walk};
-use crate::DataError;
-use crate::cells::bad_cell;
+use crate::Error;
+use crate::error;
 use crate::table::{self, Cell, Wanted};
 
 /// Reads a column of images: of bytes in a parquet file, else of files below the table's folder.
-pub(crate) fn read(path: &Path, column: &str) -> Result<Vec<Image>, DataError> {
+pub(crate) fn read(path: &Path, column: &str) -> Result<Vec<Image>, Error> {
     if path.extension().is_some_and(|extension| extension == "parquet") {
         #[cfg(feature = "parquet")]
         return super::parquet::read(path, column);
         #[cfg(not(feature = "parquet"))]
-        return Err(DataError::not_built("parquet", path));
+        return Err(error::not_built("parquet", path));
     }
     files(path, column)
 }
 
 /// Files that the cells name: by path from the table's folder, or by name, with or without its ending, anywhere
 /// below it.
-fn files(path: &Path, column: &str) -> Result<Vec<Image>, DataError> {
+fn files(path: &Path, column: &str) -> Result<Vec<Image>, Error> {
     let wanted = [Wanted { name: column, required: true }];
     let cells = table::read(path, &wanted)?.into_iter().next().flatten().unwrap_or_default();
     let folder = match path.parent() {
@@ -42,11 +42,11 @@ fn files(path: &Path, column: &str) -> Result<Vec<Image>, DataError> {
         match index.get(&name) {
             Some(Some(path)) => Ok(path.clone()),
             Some(None) => {
-                Err(bad_cell(path, row, column, &name, "a path: several files have this name"))
+                Err(error::cell(path, row, column, &name, "a path: several files have this name"))
             }
             None => {
                 let expected = "an image file in the folder of the table, or below it";
-                Err(bad_cell(path, row, column, &name, expected))
+                Err(error::cell(path, row, column, &name, expected))
             }
         }
     };
@@ -56,7 +56,7 @@ fn files(path: &Path, column: &str) -> Result<Vec<Image>, DataError> {
 }
 
 /// Image files by name and by name without ending; `None` where several have it.
-fn names(folder: &Path) -> Result<BTreeMap<String, Option<PathBuf>>, DataError> {
+fn names(folder: &Path) -> Result<BTreeMap<String, Option<PathBuf>>, Error> {
     let mut index = BTreeMap::new();
     for file in walk(folder)? {
         let name = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into());

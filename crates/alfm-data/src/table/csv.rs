@@ -2,15 +2,11 @@ use std::io::Read;
 use std::path::Path;
 
 use super::{Cell, Cells, Wanted, locate};
-use crate::DataError;
+use crate::Error;
 
 /// Reads comma-separated values with a header line. All cells are text.
-pub(super) fn read(
-    path: &Path,
-    reader: impl Read,
-    wanted: &[Wanted<'_>],
-) -> Result<Cells, DataError> {
-    let failed = |source| DataError::Csv { path: path.into(), source };
+pub(super) fn read(path: &Path, reader: impl Read, wanted: &[Wanted<'_>]) -> Result<Cells, Error> {
+    let failed = |source| Error::input("not a readable CSV file").in_file(path).because(source);
     let mut reader = csv::Reader::from_reader(reader);
     let header = reader.headers().map_err(failed)?.clone();
     let found: Vec<&str> = header.iter().map(|name| name.trim_start_matches('\u{feff}')).collect();
@@ -31,7 +27,7 @@ pub(super) fn read(
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Cells, DataError> {
+    fn parse(text: &str) -> Result<Cells, Error> {
         let wanted =
             [Wanted { name: "text", required: true }, Wanted { name: "id", required: false }];
         read(Path::new("x.csv"), text.as_bytes(), &wanted)
@@ -46,7 +42,7 @@ mod tests {
 
     #[test]
     fn bad_files_are_named() {
-        let message = |text| parse(text).unwrap_err().to_string();
+        let message = |text| parse(text).unwrap_err().report();
         assert!(
             message("txt,label\na,1\n").contains("no column `text`: the columns are txt, label")
         );

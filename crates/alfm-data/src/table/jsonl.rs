@@ -4,23 +4,27 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::{Cell, Cells, Wanted, missing};
-use crate::DataError;
+use crate::Error;
+use crate::error::{self, io};
 
 /// Reads one JSON object a line; blank lines are skipped.
 pub(super) fn read(
     path: &Path,
     reader: impl BufRead,
     wanted: &[Wanted<'_>],
-) -> Result<Cells, DataError> {
+) -> Result<Cells, Error> {
     let mut cells: Vec<Vec<Cell>> = vec![Vec::new(); wanted.len()];
     let mut seen = vec![false; wanted.len()];
     for (at, line) in reader.lines().enumerate() {
-        let line = line.map_err(DataError::io(path))?;
+        let line = line.map_err(io(path))?;
         if line.trim().is_empty() {
             continue;
         }
-        let object: Map<String, Value> = serde_json::from_str(&line)
-            .map_err(|source| DataError::JsonLine { path: path.into(), line: at + 1, source })?;
+        let object: Map<String, Value> = serde_json::from_str(&line).map_err(|source| {
+            Error::input(format!("line {}: every line must be one JSON object", at + 1))
+                .in_file(path)
+                .because(source)
+        })?;
         for (column, wanted) in wanted.iter().enumerate() {
             seen[column] |= object.contains_key(wanted.name);
             let value = cell(path, cells[column].len(), wanted, &object)?;
@@ -36,13 +40,9 @@ fn cell(
     row: usize,
     wanted: &Wanted<'_>,
     object: &Map<String, Value>,
-) -> Result<Cell, DataError> {
-    let unusable = |value: &Value| DataError::Cell {
-        path: path.into(),
-        row,
-        column: wanted.name.to_owned(),
-        value: value.to_string(),
-        expected: "text or a whole number",
+) -> Result<Cell, Error> {
+    let unusable = |value: &Value| {
+        error::cell(path, row, wanted.name, &value.to_string(), "text or a whole number")
     };
     match object.get(wanted.name) {
         Some(Value::String(text)) => Ok(Cell::Text(text.clone())),
@@ -63,7 +63,7 @@ mod tests {
     const COLUMNS: [Wanted<'_>; 2] =
         [Wanted { name: "text", required: true }, Wanted { name: "label", required: false }];
 
-    fn parse(text: &str) -> Result<Cells, DataError> {
+    fn parse(text: &str) -> Result<Cells, Error> {
         read(Path::new("x.jsonl"), text.as_bytes(), &COLUMNS)
     }
 
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn bad_lines_are_named() {
         let message = |text| parse(text).unwrap_err().to_string();
-        assert!(message("{\"text\":\"a\"}\n{\"text\":").contains("x.jsonl, line 2"));
+        assert!(message("{\"text\":\"a\"}\n{\"text\":").contains("x.jsonl: line 2"));
         assert!(message("[1]").contains("line 1"));
         assert!(message("{\"txt\":\"a\",\"n\":1}").contains("the columns are n, txt"));
         assert!(message("{\"text\":\"a\",\"label\":1.5}").contains("row 0, column `label`: `1.5`"));

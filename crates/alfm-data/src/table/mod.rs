@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 
 pub use named::Table;
 
-use crate::DataError;
+use crate::error::io;
+use crate::{Error, ErrorKind};
 
 /// Which columns of a table hold what.
 ///
@@ -143,34 +144,29 @@ pub(crate) struct Wanted<'a> {
 pub(crate) type Cells = Vec<Option<Vec<Cell>>>;
 
 /// Reads columns of a file; its extension tells the format.
-pub(crate) fn read(path: &Path, wanted: &[Wanted<'_>]) -> Result<Cells, DataError> {
-    let open = || File::open(path).map_err(DataError::io(path));
+pub(crate) fn read(path: &Path, wanted: &[Wanted<'_>]) -> Result<Cells, Error> {
+    let open = || File::open(path).map_err(io(path));
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => jsonl::read(path, BufReader::new(open()?), wanted),
         Some("csv") => csv::read(path, BufReader::new(open()?), wanted),
         #[cfg(feature = "parquet")]
         Some("parquet") => parquet::read(path, open()?, wanted),
         #[cfg(not(feature = "parquet"))]
-        Some("parquet") => Err(DataError::not_built("parquet", path)),
-        _ => Err(DataError::UnknownFormat { path: path.into() }),
+        Some("parquet") => Err(crate::error::not_built("parquet", path)),
+        _ => {
+            let message = "unknown format: the name must end in .csv, .jsonl or .parquet";
+            Err(Error::input(message).in_file(path))
+        }
     }
 }
 
 /// Reads columns of a JSONL text that is already in memory.
-pub(crate) fn read_jsonl(
-    path: &Path,
-    text: &str,
-    wanted: &[Wanted<'_>],
-) -> Result<Cells, DataError> {
+pub(crate) fn read_jsonl(path: &Path, text: &str, wanted: &[Wanted<'_>]) -> Result<Cells, Error> {
     jsonl::read(path, text.as_bytes(), wanted)
 }
 
 /// Where each wanted column is among the found ones.
-fn locate(
-    path: &Path,
-    wanted: &[Wanted<'_>],
-    found: &[&str],
-) -> Result<Vec<Option<usize>>, DataError> {
+fn locate(path: &Path, wanted: &[Wanted<'_>], found: &[&str]) -> Result<Vec<Option<usize>>, Error> {
     let locate = |wanted: &Wanted<'_>| {
         let at = found.iter().position(|name| *name == wanted.name);
         if at.is_none() && wanted.required {
@@ -181,10 +177,8 @@ fn locate(
     wanted.iter().map(locate).collect()
 }
 
-pub(crate) fn missing(path: &Path, column: &str, found: &[&str]) -> DataError {
-    DataError::MissingColumn {
-        path: path.into(),
-        column: column.to_owned(),
-        found: found.join(", "),
-    }
+pub(crate) fn missing(path: &Path, column: &str, found: &[&str]) -> Error {
+    let found = found.join(", ");
+    Error::new(ErrorKind::NotFound, format!("no column `{column}`: the columns are {found}"))
+        .in_file(path)
 }

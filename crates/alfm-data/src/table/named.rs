@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use alfm_core::{ClassId, ClassSchema};
 
 use super::{Cell, Wanted, missing, read};
-use crate::DataError;
+use crate::Error;
 use crate::cells::read_labels;
 
 /// Some columns of a CSV, JSONL or parquet file, in memory.
@@ -30,36 +30,54 @@ impl Table {
     /// Reads these columns; the file's ending tells the format.
     ///
     /// # Errors
-    /// An unreadable file; [`DataError::MissingColumn`], which lists the columns there are.
-    pub fn read(path: &Path, columns: &[&str]) -> Result<Self, DataError> {
-        let wanted: Vec<_> = columns.iter().map(|name| Wanted { name, required: true }).collect();
-        let cells = read(path, &wanted)?.into_iter().map(Option::unwrap_or_default);
-        let columns = columns.iter().map(|name| (*name).to_owned()).zip(cells).collect();
-        Ok(Self { path: path.into(), columns })
+    /// An unreadable file; a column that is not there, with those that are.
+    pub fn read(path: &Path, columns: &[&str]) -> Result<Self, Error> {
+        Self::read_with_optional(path, columns, &[])
+    }
+
+    /// Reads these columns, and of the optional ones those that are there.
+    ///
+    /// # Errors
+    /// As [`Table::read`].
+    pub fn read_with_optional(
+        path: &Path,
+        columns: &[&str],
+        optional: &[&str],
+    ) -> Result<Self, Error> {
+        let required = columns.iter().map(|name| Wanted { name, required: true });
+        let optional = optional.iter().map(|name| Wanted { name, required: false });
+        let wanted: Vec<Wanted<'_>> = required.chain(optional).collect();
+        let found = wanted.iter().zip(read(path, &wanted)?);
+        let columns = found.filter_map(|(wanted, cells)| Some((wanted.name.to_owned(), cells?)));
+        Ok(Self { path: path.into(), columns: columns.collect() })
+    }
+
+    /// Whether a column was read.
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.iter().any(|(name, _)| name == column)
     }
 
     /// A column as texts, row by row; a number as it is written, nothing as an empty text.
     ///
     /// # Errors
-    /// [`DataError::MissingColumn`] for a column that was not read.
-    pub fn texts(&self, column: &str) -> Result<Vec<String>, DataError> {
+    /// For a column that was not read.
+    pub fn texts(&self, column: &str) -> Result<Vec<String>, Error> {
         Ok(self.cells(column)?.iter().map(ToString::to_string).collect())
     }
 
     /// A column as labels, row by row: class names or numbers; -1 or an empty cell is no label.
     ///
     /// # Errors
-    /// [`DataError::Cell`] for the first cell that is no class, [`DataError::MissingColumn`] for a column that was not
-    /// read.
+    /// For the first cell that is no class, and for a column that was not read.
     pub fn labels(
         &self,
         column: &str,
         schema: &ClassSchema,
-    ) -> Result<Vec<Option<ClassId>>, DataError> {
+    ) -> Result<Vec<Option<ClassId>>, Error> {
         read_labels(&self.path, column, self.cells(column)?, schema)
     }
 
-    fn cells(&self, column: &str) -> Result<&[Cell], DataError> {
+    fn cells(&self, column: &str) -> Result<&[Cell], Error> {
         match self.columns.iter().find(|(name, _)| name == column) {
             Some((_, cells)) => Ok(cells),
             None => {

@@ -8,9 +8,10 @@ use alfm_kernels::device::Backend;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
+use crate::error::damaged;
 use crate::image::pictures::Window;
 use crate::weights::{bytes_of, numbers};
-use crate::{EmbedError, ImageEncoder, Pictures, Progress, TextEncoder};
+use crate::{Error, ErrorKind, ImageEncoder, Pictures, Progress, TextEncoder};
 
 /// Items of a shard: a killed run loses less than one, and a shard still fills many batches.
 const SHARD_ITEMS: usize = 2048;
@@ -30,13 +31,13 @@ const TENSOR: &str = "embeddings";
 ///
 /// ```
 /// # use alfm_core::Matrix;
-/// # use alfm_embed::{EmbedError, EmbeddingCache, Progress, TextEncoder};
+/// # use alfm_embed::{Error, EmbeddingCache, Progress, TextEncoder};
 /// # struct Length;
 /// # impl TextEncoder for Length {
 /// #     fn dimension(&self) -> usize { 1 }
-/// #     fn encode(&self, texts: &[&str], _: Progress<'_>) -> Result<Matrix, EmbedError> {
+/// #     fn encode(&self, texts: &[&str], _: Progress<'_>) -> Result<Matrix, Error> {
 /// #         let values = texts.iter().map(|text| text.len() as f32).collect();
-/// #         Matrix::new(values, texts.len(), 1).map_err(|source| EmbedError::NotFinite { source })
+/// #         Ok(Matrix::new(values, texts.len(), 1)?)
 /// #     }
 /// # }
 /// # let folder = tempfile::tempdir()?;
@@ -101,14 +102,11 @@ impl EmbeddingCache {
     /// Items per shard instead of 2048. Another number finds other shards.
     ///
     /// # Errors
-    /// [`EmbedError::CacheSetting`] for 0.
-    pub fn with_shard_texts(mut self, texts: usize) -> Result<Self, EmbedError> {
+    /// For 0.
+    pub fn with_shard_texts(mut self, texts: usize) -> Result<Self, Error> {
         if texts == 0 {
-            return Err(EmbedError::CacheSetting {
-                field: "texts per shard",
-                found: texts,
-                expected: "at least 1 is needed",
-            });
+            let message = "texts per shard is 0: at least 1 is needed";
+            return Err(Error::new(ErrorKind::Setting, message));
         }
         self.shard = texts;
         Ok(self)
@@ -133,13 +131,13 @@ impl EmbeddingCache {
     /// The embeddings of `texts`, from the cache where it has them and from `encoder` otherwise.
     ///
     /// # Errors
-    /// What the encoder returns, its rows counted in `texts`; [`EmbedError::CacheWrite`].
+    /// What the encoder returns, its rows counted in `texts`; for a file that cannot be written.
     pub fn embed(
         &self,
         encoder: &dyn TextEncoder,
         texts: &[&str],
         progress: Progress<'_>,
-    ) -> Result<Embedded, EmbedError> {
+    ) -> Result<Embedded, Error> {
         let path =
             |rows: Range<usize>| self.path(None, texts[rows].iter().map(|text| text.as_bytes()));
         let encode =
@@ -150,13 +148,13 @@ impl EmbeddingCache {
     /// The same for images, which are known by their digests and the size at which the encoder is given them.
     ///
     /// # Errors
-    /// What the encoder returns, its rows counted in `pictures`; [`EmbedError::CacheWrite`].
+    /// What the encoder returns, its rows counted in `pictures`; for a file that cannot be written.
     pub fn embed_images(
         &self,
         encoder: &dyn ImageEncoder,
         pictures: &dyn Pictures,
         progress: Progress<'_>,
-    ) -> Result<Embedded, EmbedError> {
+    ) -> Result<Embedded, Error> {
         let size = self.image_size.map(|edge| format!("{edge}px"));
         let path = |rows: Range<usize>| {
             let digests: Vec<String> = rows.map(|row| pictures.digest(row).to_string()).collect();
@@ -174,9 +172,9 @@ impl EmbeddingCache {
         count: usize,
         dimension: usize,
         path: impl Fn(Range<usize>) -> PathBuf,
-        encode: impl Fn(Range<usize>, Progress<'_>) -> Result<Matrix, EmbedError>,
+        encode: impl Fn(Range<usize>, Progress<'_>) -> Result<Matrix, Error>,
         progress: Progress<'_>,
-    ) -> Result<Embedded, EmbedError> {
+    ) -> Result<Embedded, Error> {
         let mut values = Vec::with_capacity(count * dimension);
         let (mut reused, mut rejected) = (0, Vec::new());
         for start in (0..count).step_by(self.shard) {
@@ -192,16 +190,15 @@ impl EmbeddingCache {
                         rejected.push(RejectedShard { path: path.clone(), reason });
                     }
                     let mut shifted = |done, _| progress(start + done, count);
-                    let matrix =
-                        encode(shard.clone(), &mut shifted).map_err(|error| error.behind(start))?;
+                    let matrix = encode(shard.clone(), &mut shifted)
+                        .map_err(|error| error.renumbered(|row| start + row))?;
                     write_shard(&path, &matrix, self)?;
                     values.extend(matrix.into_values());
                 }
             }
             progress(shard.end, count);
         }
-        let matrix = Matrix::new(values, count, dimension)
-            .map_err(|source| EmbedError::NotFinite { source })?;
+        let matrix = Matrix::new(values, count, dimension).map_err(damaged)?;
         Ok(Embedded { matrix, reused, rejected })
     }
 
@@ -255,8 +252,12 @@ fn parse_shard(bytes: &[u8], texts: usize, dimension: usize) -> Result<Vec<f32>,
     Ok(numbers(view.data(), f32::from_le_bytes))
 }
 
-fn write_shard(path: &Path, matrix: &Matrix, cache: &EmbeddingCache) -> Result<(), EmbedError> {
-    let failed = |source| EmbedError::CacheWrite { path: path.to_owned(), source };
+fn write_shard(path: &Path, matrix: &Matrix, cache: &EmbeddingCache) -> Result<(), Error> {
+    let failed = |source| {
+        let message =
+            "the embedding cache cannot be written: check the folder's permissions and free space";
+        Error::new(ErrorKind::System, message).in_file(path).because(source)
+    };
     let bytes = bytes_of(matrix.view().values());
     let fields = HashMap::from([
         ("model".to_owned(), cache.model.clone()),

@@ -20,14 +20,14 @@ impl TextEncoder for Counting {
         1
     }
 
-    fn encode(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, EmbedError> {
+    fn encode(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, Error> {
         let seen = self.seen.fetch_add(texts.len(), Ordering::Relaxed);
         if seen + texts.len() > self.limit {
-            return Err(EmbedError::NoTokens { row: 0 });
+            return Err(Error::input("has no tokens").of_item("text", 0));
         }
         progress(texts.len(), texts.len());
         let values = texts.iter().map(|text| text.len() as f32).collect();
-        Matrix::new(values, texts.len(), 1).map_err(|source| EmbedError::NotFinite { source })
+        Ok(Matrix::new(values, texts.len(), 1)?)
     }
 }
 
@@ -52,7 +52,8 @@ fn a_stopped_run_continues_behind_its_last_shard() {
     let folder = tempfile::tempdir().unwrap();
     let error =
         cache(folder.path()).embed(&Counting::up_to(4), &TEXTS, &mut |_, _| {}).unwrap_err();
-    assert!(matches!(error, EmbedError::NoTokens { row: 4 }), "rows count in all texts: {error}");
+    assert_eq!(error.row(), Some(4));
+    assert_eq!(error.to_string(), "text 4 has no tokens", "rows count in all texts");
     assert_eq!(files(folder.path()).len(), 2);
 
     let encoder = Counting::up_to(1);
@@ -96,10 +97,9 @@ impl ImageEncoder for Width {
         1
     }
 
-    fn encode(&self, pictures: &dyn Pictures, _: Progress<'_>) -> Result<Matrix, EmbedError> {
+    fn encode(&self, pictures: &dyn Pictures, _: Progress<'_>) -> Result<Matrix, Error> {
         let width = |row| pictures.decode(row).unwrap().width() as f32;
-        Matrix::new((0..pictures.count()).map(width).collect(), pictures.count(), 1)
-            .map_err(|source| EmbedError::NotFinite { source })
+        Ok(Matrix::new((0..pictures.count()).map(width).collect(), pictures.count(), 1)?)
     }
 }
 
@@ -156,9 +156,8 @@ fn a_shard_of_another_dimension_is_not_used() {
         fn dimension(&self) -> usize {
             2
         }
-        fn encode(&self, texts: &[&str], _: Progress<'_>) -> Result<Matrix, EmbedError> {
-            Matrix::new(vec![0.0; 2 * texts.len()], texts.len(), 2)
-                .map_err(|source| EmbedError::NotFinite { source })
+        fn encode(&self, texts: &[&str], _: Progress<'_>) -> Result<Matrix, Error> {
+            Ok(Matrix::new(vec![0.0; 2 * texts.len()], texts.len(), 2)?)
         }
     }
     let folder = tempfile::tempdir().unwrap();

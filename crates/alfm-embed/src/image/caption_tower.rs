@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::captions::Similarity;
 use super::config::{Architecture, TextConfig, projection, setting};
 use super::names::PAIRED;
-use crate::EmbedError;
+use crate::Error;
 use crate::layers::block::Block;
 use crate::layers::kernels::{Kernels, Sight};
 use crate::layers::table::{Table, select};
@@ -43,7 +43,7 @@ enum Pooling {
 const LARGEST: u32 = 2;
 
 impl Description {
-    pub(super) fn read(folder: &Path) -> Result<Self, EmbedError> {
+    pub(super) fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("config.json");
         let (architecture, config) = Architecture::read(&path)?;
         if !matches!(architecture, Architecture::Clip | Architecture::Siglip) {
@@ -73,10 +73,7 @@ impl Description {
         }
     }
 
-    fn tower<B: Kernels>(
-        &self,
-        weights: &mut Weights<'_, B>,
-    ) -> Result<CaptionTower<B>, EmbedError> {
+    fn tower<B: Kernels>(&self, weights: &mut Weights<'_, B>) -> Result<CaptionTower<B>, Error> {
         let (sizes, width) = (&self.sizes, self.sizes.blocks.width);
         let name = |part: &str| format!("text_model.{part}");
         let table = |part: &str| name(&format!("embeddings.{part}_embedding.weight"));
@@ -107,7 +104,7 @@ impl Recipe for Description {
         file: &Path,
         bytes: &[u8],
         backend: device::Backend,
-    ) -> Result<Self::Placed, EmbedError> {
+    ) -> Result<Self::Placed, Error> {
         let mut weights = Weights::<B>::open(file, bytes, "", None)?;
         let similarity = Similarity {
             logit_scale: weights.number("logit_scale")?,

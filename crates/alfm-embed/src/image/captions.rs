@@ -6,7 +6,7 @@ use alfm_kernels::device::Backend;
 use super::caption_tower::Description;
 use crate::text::network::PlacedTexts;
 use crate::text::tokens::Tokens;
-use crate::{EmbedError, Progress, TextEncoder, placed};
+use crate::{Error, Progress, TextEncoder, placed};
 
 /// The text tower of CLIP or SigLIP: texts in the space of [`VisionEncoder`](crate::VisionEncoder)'s images.
 ///
@@ -17,7 +17,7 @@ use crate::{EmbedError, Progress, TextEncoder, placed};
 /// let encoder = CaptionEncoder::load("snapshots/3d74acf9".as_ref())?;
 /// let prompts = encoder.encode(&["a photo of a cat."], &mut |_, _| {})?;
 /// assert_eq!((prompts.rows(), prompts.columns()), (1, 512));
-/// # Ok::<(), alfm_embed::EmbedError>(())
+/// # Ok::<(), alfm_embed::Error>(())
 /// ```
 pub struct CaptionEncoder {
     tokens: Tokens,
@@ -41,16 +41,16 @@ impl CaptionEncoder {
     /// Loads the tower from the model's folder: `config.json`, `model.safetensors` and `tokenizer.json`.
     ///
     /// # Errors
-    /// [`EmbedError`], naming the file and what is wrong with it; a model without a text tower.
-    pub fn load(folder: &Path) -> Result<Self, EmbedError> {
+    /// Naming the file and what is wrong with it; a model without a text tower.
+    pub fn load(folder: &Path) -> Result<Self, Error> {
         Self::load_on(folder, Backend::Cpu)
     }
 
     /// The same on another device, as with [`BertEncoder::load_on`](crate::BertEncoder::load_on).
     ///
     /// # Errors
-    /// As [`CaptionEncoder::load`]; [`EmbedError::Device`].
-    pub fn load_on(folder: &Path, device: Backend) -> Result<Self, EmbedError> {
+    /// As [`CaptionEncoder::load`], and of [`ErrorKind::Device`](alfm_core::ErrorKind::Device).
+    pub fn load_on(folder: &Path, device: Backend) -> Result<Self, Error> {
         let description = Description::read(folder)?;
         let sizes = &description.sizes;
         let tokens = Tokens::read(folder, sizes.positions, sizes.vocabulary)?;
@@ -70,7 +70,7 @@ impl TextEncoder for CaptionEncoder {
         self.network.dimension()
     }
 
-    fn encode(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, EmbedError> {
+    fn encode(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, Error> {
         progress(0, texts.len());
         let mut tokens = self.tokens.encode(texts)?;
         if let Some(padding) = self.padding {

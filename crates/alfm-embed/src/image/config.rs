@@ -1,3 +1,4 @@
+use std::fmt::Display;
 use std::path::Path;
 
 use burn::prelude::Backend;
@@ -6,8 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::timm::{self, Timm};
-use crate::EmbedError;
-use crate::error::read_json;
+use crate::Error;
+use crate::error::{not_json, read_json, unknown_model};
 use crate::layers::activation::Activation;
 use crate::layers::block::BlockSizes;
 use crate::weights::Weights;
@@ -42,16 +43,12 @@ impl Architecture {
     /// Reads `config.json`, and gives back its fields with it.
     ///
     /// # Errors
-    /// [`EmbedError::UnknownModelType`], with the known ones.
-    pub(crate) fn read(path: &Path) -> Result<(Self, Value), EmbedError> {
+    /// For one that is not built, with the known ones.
+    pub(crate) fn read(path: &Path) -> Result<(Self, Value), Error> {
         let config: Value = read_json(path)?;
         match Self::of(&config) {
             Some(architecture) => Ok((architecture, config)),
-            None => Err(EmbedError::UnknownModelType {
-                path: path.to_owned(),
-                found: Self::name_in(&config).to_owned(),
-                known: Self::names().collect::<Vec<_>>().join(", "),
-            }),
+            None => Err(unknown_model(path, Self::name_in(&config), Self::names())),
         }
     }
 
@@ -144,9 +141,8 @@ fn overlaid(mut base: Value, own: &Value) -> Value {
 }
 
 /// The fields as `T`.
-pub(super) fn fields<T: DeserializeOwned>(path: &Path, config: Value) -> Result<T, EmbedError> {
-    serde_json::from_value(config)
-        .map_err(|source| EmbedError::Json { path: path.to_owned(), source })
+pub(super) fn fields<T: DeserializeOwned>(path: &Path, config: Value) -> Result<T, Error> {
+    serde_json::from_value(config).map_err(|source| not_json(path, source))
 }
 
 /// Sizes of a vision transformer.
@@ -201,7 +197,7 @@ impl VisionConfig {
         path: &Path,
         architecture: Architecture,
         config: &Value,
-    ) -> Result<Self, EmbedError> {
+    ) -> Result<Self, Error> {
         let raw: Raw = fields(path, overlaid(architecture.defaults(), config))?;
         if raw.num_channels != 3 {
             return setting(path, "num_channels", raw.num_channels, "pictures have 3 channels");
@@ -219,7 +215,7 @@ impl TextConfig {
         path: &Path,
         architecture: Architecture,
         config: &Value,
-    ) -> Result<Self, EmbedError> {
+    ) -> Result<Self, Error> {
         let merged = overlaid(architecture.text_defaults(), config);
         let raw: RawText = fields(path, merged.clone())?;
         for (field, size) in [
@@ -243,7 +239,7 @@ impl TextConfig {
 }
 
 impl Raw {
-    fn blocks(&self, path: &Path) -> Result<BlockSizes, EmbedError> {
+    fn blocks(&self, path: &Path) -> Result<BlockSizes, Error> {
         let inner = self.mlp_ratio.map_or(self.intermediate_size, |ratio| self.hidden_size * ratio);
         for (field, size) in [
             ("hidden_size", self.hidden_size),
@@ -287,7 +283,7 @@ fn gated(inner: usize) -> usize {
 }
 
 /// Length of CLIP's embeddings.
-pub(super) fn projection(path: &Path, config: &Value) -> Result<usize, EmbedError> {
+pub(super) fn projection(path: &Path, config: &Value) -> Result<usize, Error> {
     match &config["projection_dim"] {
         Value::Null => Ok(512),
         size => match size.as_u64() {
@@ -300,14 +296,9 @@ pub(super) fn projection(path: &Path, config: &Value) -> Result<usize, EmbedErro
 /// Refuses a setting.
 pub(super) fn setting<T>(
     path: &Path,
-    field: &'static str,
-    found: impl ToString,
+    field: &str,
+    found: impl Display,
     expected: &str,
-) -> Result<T, EmbedError> {
-    Err(EmbedError::Setting {
-        path: path.to_owned(),
-        field,
-        found: found.to_string(),
-        expected: expected.to_owned(),
-    })
+) -> Result<T, Error> {
+    Err(crate::error::setting(path, field, found, expected))
 }

@@ -4,7 +4,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 
-use crate::EmbedError;
+use crate::Error;
 use crate::weights::Weights;
 
 /// A convolution with a square kernel and a bias, perhaps rectified.
@@ -42,7 +42,7 @@ impl<B: Backend> Convolution<B> {
         weights: &mut Weights<'_, B>,
         name: &str,
         sizes: Sizes,
-    ) -> Result<Self, EmbedError> {
+    ) -> Result<Self, Error> {
         let weight = weights.take(&format!("{name}.weight"), sizes.shape())?;
         let bias = weights.take(&format!("{name}.bias"), [sizes.outputs])?;
         Ok(Self::new(weight, bias, sizes))
@@ -54,7 +54,7 @@ impl<B: Backend> Convolution<B> {
         weights: &mut Weights<'_, B>,
         [convolution, normalisation]: &[String; 2],
         sizes: Sizes,
-    ) -> Result<Self, EmbedError> {
+    ) -> Result<Self, Error> {
         let weight = weights.take::<4>(&format!("{convolution}.weight"), sizes.shape())?;
         let mut part =
             |part: &str| weights.take::<1>(&format!("{normalisation}.{part}"), [sizes.outputs]);

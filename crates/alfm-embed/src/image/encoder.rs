@@ -13,8 +13,9 @@ use super::pictures::Pictures;
 use super::placed::On;
 use super::placed::Placed;
 use super::preprocess::Preprocessing;
+use crate::error::{damaged, unreadable};
 use crate::parallel::{for_each_in_parallel, one_ahead};
-use crate::{EmbedError, ImageEncoder, Progress, placed};
+use crate::{Error, ImageEncoder, Progress, placed};
 
 /// Images that are prepared and uploaded together, where the network is on a card.
 const PART: usize = 8;
@@ -35,7 +36,7 @@ const PART: usize = 8;
 /// let images: &[_] = &[image::RgbImage::new(640, 480)];
 /// let embeddings = encoder.encode(&images, &mut |_, _| {})?;
 /// assert_eq!((embeddings.rows(), embeddings.columns()), (1, 512));
-/// # Ok::<(), alfm_embed::EmbedError>(())
+/// # Ok::<(), alfm_embed::Error>(())
 /// ```
 pub struct VisionEncoder {
     network: Box<dyn Placed>,
@@ -50,9 +51,9 @@ impl VisionEncoder {
     /// is stretched to it.
     ///
     /// # Errors
-    /// [`EmbedError::UnknownModelType`], which lists the known ones; [`EmbedError::ImageSize`] for a size of 0 or above
-    /// 4096; [`EmbedError`], naming the file and what is wrong with it.
-    pub fn load(folder: &Path, size: Option<usize>) -> Result<Self, EmbedError> {
+    /// For a model that is not built, with the known ones; a size of 0 or above 4096; naming the file and what is
+    /// wrong with it.
+    pub fn load(folder: &Path, size: Option<usize>) -> Result<Self, Error> {
         Self::load_on(folder, size, Backend::Cpu)
     }
 
@@ -60,12 +61,8 @@ impl VisionEncoder {
     /// of the processor within `1e-4` of the largest number.
     ///
     /// # Errors
-    /// As [`VisionEncoder::load`]; [`EmbedError::Device`].
-    pub fn load_on(
-        folder: &Path,
-        size: Option<usize>,
-        device: Backend,
-    ) -> Result<Self, EmbedError> {
+    /// As [`VisionEncoder::load`], and of [`ErrorKind::Device`](alfm_core::ErrorKind::Device).
+    pub fn load_on(folder: &Path, size: Option<usize>, device: Backend) -> Result<Self, Error> {
         let description = Description::read(folder, size)?;
         let network = placed::load(&description, folder, device)?;
         Ok(Self { network, preprocessing: description.preprocessing })
@@ -95,8 +92,8 @@ impl VisionEncoder {
         row: usize,
         pictures: &dyn Pictures,
         values: &mut Vec<f32>,
-    ) -> Result<[usize; 2], EmbedError> {
-        let picture = pictures.decode(row).map_err(|source| EmbedError::Picture { row, source })?;
+    ) -> Result<[usize; 2], Error> {
+        let picture = pictures.decode(row).map_err(|source| unreadable(row, source))?;
         let size = self.preprocessing.append(row, &picture, values)?;
         self.network.check(row, size)?;
         Ok(size)
@@ -107,7 +104,7 @@ impl VisionEncoder {
         &self,
         rows: Range<usize>,
         pictures: &dyn Pictures,
-    ) -> Result<(Vec<f32>, [usize; 2]), EmbedError> {
+    ) -> Result<(Vec<f32>, [usize; 2]), Error> {
         let (mut values, mut size) = (Vec::new(), [0, 0]);
         for row in rows {
             size = self.prepared(row, pictures, &mut values)?;
@@ -115,7 +112,7 @@ impl VisionEncoder {
         Ok((values, size))
     }
 
-    fn embed(&self, rows: &Range<usize>, pictures: &dyn Pictures) -> Result<Vec<f32>, EmbedError> {
+    fn embed(&self, rows: &Range<usize>, pictures: &dyn Pictures) -> Result<Vec<f32>, Error> {
         let (values, size) = self.part(rows.clone(), pictures)?;
         self.network.run(vec![values], size)
     }
@@ -125,10 +122,10 @@ impl VisionEncoder {
         &self,
         rows: &Range<usize>,
         pictures: &dyn Pictures,
-    ) -> Result<(Vec<Vec<f32>>, [usize; 2]), EmbedError> {
+    ) -> Result<(Vec<Vec<f32>>, [usize; 2]), Error> {
         let starts: Vec<usize> = rows.clone().step_by(PART).collect();
         let part = |start: usize| self.part(start..rows.end.min(start + PART), pictures);
-        let parts: Vec<Result<_, EmbedError>> = starts.into_par_iter().map(part).collect();
+        let parts: Vec<Result<_, Error>> = starts.into_par_iter().map(part).collect();
         let parts: Vec<(Vec<f32>, [usize; 2])> = parts.into_iter().collect::<Result<_, _>>()?;
         let size = parts.first().map_or([0, 0], |(_, size)| *size);
         Ok((parts.into_iter().map(|(values, _)| values).collect(), size))
@@ -138,12 +135,8 @@ impl VisionEncoder {
     /// [`Preprocessing::apply`] gives them. Panics if there are more or fewer.
     ///
     /// # Errors
-    /// [`EmbedError::SmallImage`], [`EmbedError::Device`].
-    pub fn encode_prepared(
-        &self,
-        pixels: Vec<f32>,
-        size: [usize; 2],
-    ) -> Result<Vec<f32>, EmbedError> {
+    /// For an image that is too small for the network, and of [`ErrorKind::Device`](alfm_core::ErrorKind::Device).
+    pub fn encode_prepared(&self, pixels: Vec<f32>, size: [usize; 2]) -> Result<Vec<f32>, Error> {
         self.network.check(0, size)?;
         self.network.run(vec![pixels], size)
     }
@@ -154,16 +147,12 @@ impl ImageEncoder for VisionEncoder {
         self.network.dimension()
     }
 
-    fn encode(
-        &self,
-        pictures: &dyn Pictures,
-        progress: Progress<'_>,
-    ) -> Result<Matrix, EmbedError> {
+    fn encode(&self, pictures: &dyn Pictures, progress: Progress<'_>) -> Result<Matrix, Error> {
         let (count, width) = (pictures.count(), self.dimension());
         progress(0, count);
         let mut values = vec![0.0; count * width];
         let (mut done, mut first_error) = (0, None);
-        let mut receive = |rows: &Range<usize>, result: Result<Vec<f32>, EmbedError>| {
+        let mut receive = |rows: &Range<usize>, result: Result<Vec<f32>, Error>| {
             match result {
                 Ok(found) => values[rows.start * width..rows.end * width].copy_from_slice(&found),
                 // Which batch ends first depends on timing; which error is told must not.
@@ -188,9 +177,7 @@ impl ImageEncoder for VisionEncoder {
         }
         match first_error {
             Some((_, error)) => Err(error),
-            None => {
-                Matrix::new(values, count, width).map_err(|source| EmbedError::NotFinite { source })
-            }
+            None => Matrix::new(values, count, width).map_err(damaged),
         }
     }
 }

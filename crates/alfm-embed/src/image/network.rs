@@ -10,10 +10,10 @@ use super::resnet::{Naming, ResNet};
 use super::squeezenet::SqueezeNet;
 use super::timm::Timm;
 use super::tower::VisionTower;
-use crate::EmbedError;
 use crate::layers::Cpu;
 use crate::layers::kernels::Kernels;
 use crate::weights::Weights;
+use crate::{Error, ErrorKind};
 
 /// The architectures of images, behind one set of calls.
 pub(crate) enum Network<B: Backend = Cpu> {
@@ -34,7 +34,7 @@ pub(crate) struct Description {
 
 impl Description {
     /// Reads a folder; with `size`, for square images of that edge.
-    pub(crate) fn read(folder: &Path, size: Option<usize>) -> Result<Self, EmbedError> {
+    pub(crate) fn read(folder: &Path, size: Option<usize>) -> Result<Self, Error> {
         let path = folder.join("config.json");
         let (architecture, config) = Architecture::read(&path)?;
         let config = match architecture {
@@ -57,7 +57,7 @@ impl Description {
         &self,
         file: &'a Path,
         bytes: &'a [u8],
-    ) -> Result<Weights<'a, B>, EmbedError> {
+    ) -> Result<Weights<'a, B>, Error> {
         let mut weights = Weights::open(file, bytes, self.architecture.prefix(), None)?;
         self.architecture.discard_unused(&mut weights);
         Ok(weights)
@@ -67,7 +67,7 @@ impl Description {
     pub(crate) fn network<B: Kernels>(
         &self,
         weights: &mut Weights<'_, B>,
-    ) -> Result<Network<B>, EmbedError> {
+    ) -> Result<Network<B>, Error> {
         let (path, config) = (&self.path, &self.config);
         let size = self.preprocessing.output();
         Ok(match self.architecture {
@@ -104,13 +104,17 @@ impl<B: Kernels> Network<B> {
     }
 
     /// Whether anything is left of so small an image behind all poolings.
-    pub(crate) fn check(&self, row: usize, size: [usize; 2]) -> Result<(), EmbedError> {
+    pub(crate) fn check(&self, row: usize, size: [usize; 2]) -> Result<(), Error> {
         let smallest = match self {
             Self::SqueezeNet(_) => super::squeezenet::SMALLEST,
             Self::Tower(_) | Self::ResNet(_) => 1,
         };
         match size.iter().min() {
-            Some(edge) if *edge < smallest => Err(EmbedError::SmallImage { row, size, smallest }),
+            Some(edge) if *edge < smallest => Err(Error::input(format!(
+                "is {} x {} for the model, which needs {smallest} pixels: give it a larger size",
+                size[0], size[1]
+            ))
+            .of_item("image", row)),
             _ => Ok(()),
         }
     }
@@ -135,10 +139,13 @@ impl<B: Kernels> Network<B> {
 }
 
 /// The edge of an image that a model can be given.
-fn checked(edge: usize) -> Result<usize, EmbedError> {
+fn checked(edge: usize) -> Result<usize, Error> {
     match edge {
         1..=LONGEST => Ok(edge),
-        found => Err(EmbedError::ImageSize { found, most: LONGEST }),
+        found => Err(Error::new(
+            ErrorKind::Setting,
+            format!("an image size of {found} pixels: give 1 to {LONGEST}, or leave it out"),
+        )),
     }
 }
 

@@ -6,7 +6,7 @@ use alfm_kernels::device::Backend;
 use burn::tensor::Tensor;
 
 use super::network::{Description, Network, pictures};
-use crate::EmbedError;
+use crate::Error;
 #[cfg(feature = "trunk")]
 use crate::layers::Cpu;
 use crate::layers::floats;
@@ -26,10 +26,10 @@ pub(crate) trait Placed: Send + Sync {
     fn batch(&self) -> usize;
 
     /// Whether anything is left of so small an image.
-    fn check(&self, row: usize, size: [usize; 2]) -> Result<(), EmbedError>;
+    fn check(&self, row: usize, size: [usize; 2]) -> Result<(), Error>;
 
     /// Images of `3 x height x width` numbers each, in parts of some images, `images x dimension` numbers.
-    fn run(&self, parts: Vec<Vec<f32>>, size: [usize; 2]) -> Result<Vec<f32>, EmbedError>;
+    fn run(&self, parts: Vec<Vec<f32>>, size: [usize; 2]) -> Result<Vec<f32>, Error>;
 }
 
 impl Recipe for Description {
@@ -40,7 +40,7 @@ impl Recipe for Description {
         file: &Path,
         bytes: &[u8],
         backend: Backend,
-    ) -> Result<Box<dyn Placed>, EmbedError> {
+    ) -> Result<Box<dyn Placed>, Error> {
         let mut weights = self.open::<B>(file, bytes)?;
         let network = self.network(&mut weights)?;
         weights.finish()?;
@@ -83,11 +83,11 @@ impl<B: Kernels> Placed for On<B> {
         }
     }
 
-    fn check(&self, row: usize, size: [usize; 2]) -> Result<(), EmbedError> {
+    fn check(&self, row: usize, size: [usize; 2]) -> Result<(), Error> {
         self.network.check(row, size)
     }
 
-    fn run(&self, parts: Vec<Vec<f32>>, size: [usize; 2]) -> Result<Vec<f32>, EmbedError> {
+    fn run(&self, parts: Vec<Vec<f32>>, size: [usize; 2]) -> Result<Vec<f32>, Error> {
         let pixels: usize = parts.iter().map(Vec::len).sum();
         let count = pixels / (3 * size[0] * size[1]);
         let mut values = attempt(self.backend, || {

@@ -5,7 +5,7 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use image::RgbImage;
 
 use super::processor;
-use crate::EmbedError;
+use crate::Error;
 
 /// Longest edge of what a model is given; what goes beyond it is a slip, and memory would end first.
 pub(super) const LONGEST: usize = 4096;
@@ -77,8 +77,8 @@ impl Preprocessing {
     /// Reads `preprocessor_config.json`; for the models that publish it in `config.json`, that.
     ///
     /// # Errors
-    /// [`EmbedError`], naming the file and the setting at fault.
-    pub fn read(folder: &Path) -> Result<Self, EmbedError> {
+    /// Naming the file and the setting at fault.
+    pub fn read(folder: &Path) -> Result<Self, Error> {
         processor::read(folder)
     }
 
@@ -103,8 +103,8 @@ impl Preprocessing {
     /// The image at position `row` as the model is given it: `3 x height x width`.
     ///
     /// # Errors
-    /// [`EmbedError::EmptyImage`], [`EmbedError::ThinImage`], [`EmbedError::Resize`].
-    pub fn apply(&self, row: usize, image: &RgbImage) -> Result<Vec<f32>, EmbedError> {
+    /// For an image without pixels, or one so thin that it grows beyond measure.
+    pub fn apply(&self, row: usize, image: &RgbImage) -> Result<Vec<f32>, Error> {
         let mut values = Vec::new();
         self.append(row, image, &mut values)?;
         Ok(values)
@@ -127,22 +127,26 @@ impl Preprocessing {
         row: usize,
         picture: &RgbImage,
         values: &mut Vec<f32>,
-    ) -> Result<[usize; 2], EmbedError> {
+    ) -> Result<[usize; 2], Error> {
         let (width, height) = (picture.width() as usize, picture.height() as usize);
+        let refuse = |message: &str| Error::input(message).of_item("image", row);
         if width == 0 || height == 0 {
-            return Err(EmbedError::EmptyImage { row });
+            return Err(refuse("has no pixels: leave it out"));
         }
         let resized;
         let (pixels, size) = match self.resize {
             Some(Resize { target, filter }) => {
                 let size = target.of([height, width]);
                 if size[0].saturating_mul(size[1]) > LONGEST * LONGEST {
-                    let found = [height, width];
-                    return Err(EmbedError::ThinImage { row, size: found, resized: size });
+                    return Err(refuse(&format!(
+                        "is {height} x {width}, and would be {} x {} for the model: cut it to a squarer shape, or \
+                         leave it out",
+                        size[0], size[1]
+                    )));
                 }
                 resized = filter
                     .apply(picture, size)
-                    .map_err(|source| EmbedError::Resize { row, source })?;
+                    .map_err(|source| refuse("cannot be resized").because(source))?;
                 (&resized[..], size)
             }
             None => (&picture.as_raw()[..], [height, width]),

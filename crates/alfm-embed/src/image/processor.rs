@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::config::{Architecture, setting as refuse};
 use super::preprocess::{Filter, Middle, Preprocessing, Resize, Target};
 use super::timm::preparation;
-use crate::EmbedError;
+use crate::Error;
 use crate::error::read_json;
 
 /// Shortest edge below which ConvNeXT's processor resizes by `crop_pct` and cuts.
@@ -66,7 +66,7 @@ fn byte() -> f64 {
 }
 
 /// Reads what is done to pictures before the folder's model sees them.
-pub(super) fn read(folder: &Path) -> Result<Preprocessing, EmbedError> {
+pub(super) fn read(folder: &Path) -> Result<Preprocessing, Error> {
     let path = folder.join("preprocessor_config.json");
     if path.exists() {
         return read_json::<Raw>(&path)?.check(&path);
@@ -81,7 +81,7 @@ pub(super) fn read(folder: &Path) -> Result<Preprocessing, EmbedError> {
 }
 
 impl Raw {
-    fn check(&self, path: &Path) -> Result<Preprocessing, EmbedError> {
+    fn check(&self, path: &Path) -> Result<Preprocessing, Error> {
         let size = if self.do_resize { self.resized(path)? } else { None };
         let (size, crop) = match (size, self.crop_pct) {
             (Some(Target::Shortest(edge)), Some(share)) => convnext(path, edge, share)?,
@@ -102,7 +102,7 @@ impl Raw {
         Ok(Preprocessing { resize, crop, middle: Middle::Down, scale, shift })
     }
 
-    fn resized(&self, path: &Path) -> Result<Option<Target>, EmbedError> {
+    fn resized(&self, path: &Path) -> Result<Option<Target>, Error> {
         let target = match self.size {
             None => return missing(path, "size"),
             Some(RawSize::Shortest { shortest_edge }) => Target::Shortest(shortest_edge),
@@ -126,7 +126,7 @@ impl Raw {
         ["CLIP", "Bit", "ConvNext"].iter().any(|prefix| kind.starts_with(prefix))
     }
 
-    fn cropped(&self, path: &Path) -> Result<Option<[usize; 2]>, EmbedError> {
+    fn cropped(&self, path: &Path) -> Result<Option<[usize; 2]>, Error> {
         let edges = match self.crop_size {
             Some(_) if self.do_center_crop == Some(false) => return Ok(None),
             None if self.do_center_crop == Some(true) => return missing(path, "crop_size"),
@@ -145,7 +145,7 @@ impl Raw {
     }
 
     /// By the numbers that Pillow gives its filters.
-    fn filter(&self, path: &Path) -> Result<Filter, EmbedError> {
+    fn filter(&self, path: &Path) -> Result<Filter, Error> {
         match self.resample {
             Some(0) => Ok(Filter::Nearest),
             Some(1) => Ok(Filter::Lanczos),
@@ -167,7 +167,7 @@ pub(super) fn affine(
     factor: f64,
     mean: [f64; 3],
     deviation: [f64; 3],
-) -> Result<[[f32; 3]; 2], EmbedError> {
+) -> Result<[[f32; 3]; 2], Error> {
     if deviation.contains(&0.0) {
         return refuse(path, field, "0", "it must be positive");
     }
@@ -182,7 +182,7 @@ fn convnext(
     path: &Path,
     edge: usize,
     share: f64,
-) -> Result<(Option<Target>, Option<[usize; 2]>), EmbedError> {
+) -> Result<(Option<Target>, Option<[usize; 2]>), Error> {
     if !(share > 0.0 && share <= 1.0) {
         return refuse(path, "crop_pct", share, "a share above 0, at most 1, is needed");
     }
@@ -192,13 +192,13 @@ fn convnext(
     Ok((Some(Target::Shortest((edge as f64 / share) as usize)), Some([edge, edge])))
 }
 
-fn missing<T>(path: &Path, field: &'static str) -> Result<T, EmbedError> {
+fn missing<T>(path: &Path, field: &'static str) -> Result<T, Error> {
     let expected = "the file must state it: the default depends on the library's version";
     refuse(path, field, "not there", expected)
 }
 
 impl RawSqueezeNet {
-    fn check(&self, path: &Path) -> Result<Preprocessing, EmbedError> {
+    fn check(&self, path: &Path) -> Result<Preprocessing, Error> {
         if self.input_size == 0 {
             return refuse(path, "input_size", 0, "it must be at least 1");
         }

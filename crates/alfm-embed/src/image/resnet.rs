@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::config::{fields, setting};
 use super::convolution::{Convolution, Sizes, global_mean};
-use crate::EmbedError;
+use crate::Error;
 use crate::weights::Weights;
 
 /// Channels of a bottleneck's output a channel of its middle.
@@ -103,7 +103,7 @@ impl Default for Raw {
 }
 
 impl Raw {
-    fn check(&self, path: &Path) -> Result<(), EmbedError> {
+    fn check(&self, path: &Path) -> Result<(), Error> {
         if self.num_channels != 3 {
             return setting(path, "num_channels", self.num_channels, "pictures have 3 channels");
         }
@@ -134,7 +134,7 @@ impl<B: Backend> ResNet<B> {
         path: &Path,
         config: &Value,
         naming: Naming,
-    ) -> Result<Self, EmbedError> {
+    ) -> Result<Self, Error> {
         let raw: Raw = fields(path, config.clone())?;
         raw.check(path)?;
         let outputs = raw.embedding_size;
@@ -172,7 +172,7 @@ impl<B: Backend> Residual<B> {
         raw: &Raw,
         [inputs, outputs]: [usize; 2],
         stride: usize,
-    ) -> Result<Self, EmbedError> {
+    ) -> Result<Self, Error> {
         // Kernel, stride, inputs and outputs of each convolution.
         let layers = if raw.layer_type == "basic" {
             vec![(3, stride, inputs, outputs), (3, 1, outputs, outputs)]

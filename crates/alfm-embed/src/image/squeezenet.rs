@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::config::setting;
 use super::convolution::{Convolution, Sizes, global_mean};
-use crate::EmbedError;
+use crate::Error;
 use crate::weights::Weights;
 
 /// Place in torchvision's `features`, and channels in, squeezed and out of either half.
@@ -47,7 +47,7 @@ impl<B: Backend> SqueezeNet<B> {
         path: &Path,
         config: &Value,
         size: Option<[usize; 2]>,
-    ) -> Result<Self, EmbedError> {
+    ) -> Result<Self, Error> {
         if let Some(edge) = size.into_iter().flatten().find(|edge| *edge < SMALLEST) {
             let expected = format!("pictures of at least {SMALLEST} pixels are needed");
             return setting(path, "input_size", edge, &expected);
@@ -60,7 +60,7 @@ impl<B: Backend> SqueezeNet<B> {
             Ok((index, Fire::load(weights, &format!("features.{index}"), channels)?))
         });
         Ok(Self {
-            fires: fires.collect::<Result<_, EmbedError>>()?,
+            fires: fires.collect::<Result<_, Error>>()?,
             first: if bgr { first.reversed() } else { first },
         })
     }
@@ -86,7 +86,7 @@ impl<B: Backend> Fire<B> {
         weights: &mut Weights<'_, B>,
         name: &str,
         [inputs, squeezed, half]: [usize; 3],
-    ) -> Result<Self, EmbedError> {
+    ) -> Result<Self, Error> {
         let mut take = |part: &str, inputs, outputs, kernel| {
             let padding = kernel / 2;
             let sizes = Sizes { inputs, outputs, kernel, stride: 1, padding, rectified: true };

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::config::{Architecture, VisionConfig};
 use super::names::{GATED, TowerNames};
 use super::positions::fitted;
-use crate::EmbedError;
+use crate::Error;
 use crate::layers::block::{Block, BlockSizes};
 use crate::layers::kernels::{Kernels, Sight};
 use crate::layers::{Activated, Group, LayerNorm, Linear, piecewise};
@@ -46,7 +46,7 @@ impl<B: Kernels> VisionTower<B> {
         architecture: Architecture,
         config: &Value,
         size: [usize; 2],
-    ) -> Result<Self, EmbedError> {
+    ) -> Result<Self, Error> {
         let names = TowerNames::of(architecture);
         let fields = if names.nested { &config["vision_config"] } else { config };
         let VisionConfig { blocks: sizes, image, patch } =
@@ -166,7 +166,7 @@ fn first_tokens<B: Kernels>(
     weights: &mut Weights<'_, B>,
     names: &TowerNames,
     table: &Tensor<B, 2>,
-) -> Result<Option<Tensor<B, 2>>, EmbedError> {
+) -> Result<Option<Tensor<B, 2>>, Error> {
     let Some(class) = names.class else { return Ok(None) };
     let width = table.dims()[1];
     let class = weights.take_flat::<2>(class, [1, width])?;
@@ -192,11 +192,7 @@ struct AttentionPool<B: Backend> {
 }
 
 impl<B: Kernels> AttentionPool<B> {
-    fn load(
-        weights: &mut Weights<'_, B>,
-        prefix: &str,
-        sizes: &BlockSizes,
-    ) -> Result<Self, EmbedError> {
+    fn load(weights: &mut Weights<'_, B>, prefix: &str, sizes: &BlockSizes) -> Result<Self, Error> {
         let BlockSizes { width, inner, epsilon, activation, heads, .. } = *sizes;
         let name = |part: &str| format!("{prefix}.{part}");
         let map: Tensor<B, 2> =

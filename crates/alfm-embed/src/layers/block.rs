@@ -5,7 +5,7 @@ use burn::tensor::activation::silu;
 use super::activation::Activation;
 use super::kernels::{Kernels, Sight};
 use super::{Activated, Group, LayerNorm, Linear};
-use crate::EmbedError;
+use crate::Error;
 use crate::weights::Weights;
 
 /// Sizes of a stack of pre-norm layers.
@@ -81,7 +81,7 @@ impl<B: Kernels> Block<B> {
         sizes: &BlockSizes,
         prefix: &str,
         names: &BlockNames,
-    ) -> Result<Vec<Self>, EmbedError> {
+    ) -> Result<Vec<Self>, Error> {
         (0..sizes.layers)
             .map(|index| Self::load(weights, sizes, &format!("{prefix}.{index}"), names))
             .collect()
@@ -92,7 +92,7 @@ impl<B: Kernels> Block<B> {
         sizes: &BlockSizes,
         prefix: &str,
         names: &BlockNames,
-    ) -> Result<Self, EmbedError> {
+    ) -> Result<Self, Error> {
         let (width, inner, epsilon) = (sizes.width, sizes.inner, sizes.epsilon);
         let name = |part: &str| format!("{prefix}.{part}");
         let parts: Vec<String> = names.query_key_value.iter().map(|part| name(part)).collect();

@@ -3,7 +3,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use super::Cpu;
 use super::kernels::Kernels;
-use crate::EmbedError;
+use crate::Error;
 use crate::weights::Weights;
 
 /// Vectors of a vocabulary, in parts where a backend's tensors may not be as long as all of them.
@@ -18,7 +18,7 @@ impl<B: Kernels> Table<B> {
         weights: &mut Weights<'_, B>,
         name: &str,
         shape: [usize; 2],
-    ) -> Result<Self, EmbedError> {
+    ) -> Result<Self, Error> {
         let rows = (B::LONGEST / shape[1]).max(1);
         Ok(Self { parts: weights.take_in_parts(name, shape, rows)? })
     }

@@ -2,8 +2,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::EmbedError;
-use crate::error::read_json;
+use crate::Error;
+use crate::error::{read_json, setting, unknown_model};
 
 /// The architectures of the BERT family, told apart by `model_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,21 +108,16 @@ struct TypeOnly {
 
 impl ModelConfig {
     /// Reads and checks `config.json`.
-    pub(crate) fn read(path: &Path) -> Result<Self, EmbedError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
         // The type comes first: a file of an unknown architecture may lack every other field.
         let TypeOnly { model_type } = read_json(path)?;
         let Some(family) = Family::by_name(&model_type) else {
-            let known = Family::names().collect::<Vec<_>>().join(", ");
-            return Err(EmbedError::UnknownModelType {
-                path: path.to_owned(),
-                found: model_type,
-                known,
-            });
+            return Err(unknown_model(path, &model_type, Family::names()));
         };
         Self::from_raw(family, read_json(path)?, path)
     }
 
-    fn from_raw(family: Family, raw: Raw, path: &Path) -> Result<Self, EmbedError> {
+    fn from_raw(family: Family, raw: Raw, path: &Path) -> Result<Self, Error> {
         raw.check(path)?;
         let config = Self {
             family,
@@ -153,16 +148,12 @@ impl ModelConfig {
         Ok(config)
     }
 
-    fn check_positions(&self, path: &Path) -> Result<(), EmbedError> {
+    fn check_positions(&self, path: &Path) -> Result<(), Error> {
         if self.first_position() < self.positions {
             return Ok(());
         }
-        Err(EmbedError::Setting {
-            path: path.to_owned(),
-            field: "max_position_embeddings",
-            found: self.positions.to_string(),
-            expected: format!("the first position is {}", self.first_position()),
-        })
+        let expected = format!("the first position is {}", self.first_position());
+        Err(setting(path, "max_position_embeddings", self.positions, &expected))
     }
 
     fn first_position(&self) -> usize {
@@ -176,15 +167,9 @@ impl ModelConfig {
 }
 
 impl Raw {
-    fn check(&self, path: &Path) -> Result<(), EmbedError> {
-        let refuse = |field, found: String, expected: &str| {
-            Err(EmbedError::Setting {
-                path: path.to_owned(),
-                field,
-                found,
-                expected: expected.to_owned(),
-            })
-        };
+    fn check(&self, path: &Path) -> Result<(), Error> {
+        let refuse =
+            |field, found: String, expected: &str| Err(setting(path, field, found, expected));
         for (field, size) in [
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),

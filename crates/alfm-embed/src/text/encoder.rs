@@ -8,7 +8,7 @@ use crate::text::network::PlacedTexts;
 use crate::text::pooling::Head;
 use crate::text::sentence::Description;
 use crate::text::tokens::Tokens;
-use crate::{EmbedError, Progress, TextEncoder, placed};
+use crate::{Error, Progress, TextEncoder, placed};
 
 /// A sentence encoder of the BERT family: BERT and MiniLM, DistilBERT, MPNet, RoBERTa.
 ///
@@ -22,7 +22,7 @@ use crate::{EmbedError, Progress, TextEncoder, placed};
 /// let encoder = BertEncoder::load("snapshots/c9745ed1".as_ref())?;
 /// let embeddings = encoder.encode(&["Where is my parcel?"], &mut |_, _| {})?;
 /// assert_eq!((embeddings.rows(), embeddings.columns()), (1, 384));
-/// # Ok::<(), alfm_embed::EmbedError>(())
+/// # Ok::<(), alfm_embed::Error>(())
 /// ```
 pub struct BertEncoder {
     tokens: Tokens,
@@ -34,8 +34,8 @@ impl BertEncoder {
     /// where they are there, `modules.json` with its pooling and `sentence_bert_config.json`.
     ///
     /// # Errors
-    /// [`EmbedError`], naming the file and what is wrong with it.
-    pub fn load(folder: &Path) -> Result<Self, EmbedError> {
+    /// Naming the file and what is wrong with it.
+    pub fn load(folder: &Path) -> Result<Self, Error> {
         Self::load_on(folder, Backend::Cpu)
     }
 
@@ -43,9 +43,9 @@ impl BertEncoder {
     /// of the processor within `1e-4` of the largest number.
     ///
     /// # Errors
-    /// As [`BertEncoder::load`]; [`EmbedError::Device`]. What is encoded there may fail so as well, and with
-    /// [`EmbedError::LongText`] for a text of thousands of tokens.
-    pub fn load_on(folder: &Path, device: Backend) -> Result<Self, EmbedError> {
+    /// As [`BertEncoder::load`], and of [`ErrorKind::Device`](alfm_core::ErrorKind::Device). What is encoded there
+    /// may fail so as well, and for a text of thousands of tokens.
+    pub fn load_on(folder: &Path, device: Backend) -> Result<Self, Error> {
         let config = ModelConfig::read(&folder.join("config.json"))?;
         let tokens = Tokens::read(folder, config.longest(), config.vocabulary)?;
         let description = Description { config, head: Head::read(folder)? };
@@ -58,7 +58,7 @@ impl TextEncoder for BertEncoder {
         self.network.dimension()
     }
 
-    fn encode(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, EmbedError> {
+    fn encode(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, Error> {
         progress(0, texts.len());
         self.network.encode(&self.tokens.encode(texts)?, progress)
     }

@@ -1,7 +1,7 @@
 use burn::prelude::Backend;
 use burn::tensor::Tensor;
 
-use crate::EmbedError;
+use crate::Error;
 use crate::layers::activation::Activation;
 use crate::layers::kernels::{Kernels, Sight};
 use crate::layers::{Activated, Cpu, Group, LayerNorm, Linear};
@@ -25,7 +25,7 @@ impl<B: Kernels> Layer<B> {
         weights: &mut Weights<'_, B>,
         config: &ModelConfig,
         index: usize,
-    ) -> Result<Self, EmbedError> {
+    ) -> Result<Self, Error> {
         let names = config.family.layer(index);
         let (width, inner, epsilon) = (config.width, config.inner, config.epsilon);
         let inner_map = weights.linear(&[&names.inner], width, inner)?;

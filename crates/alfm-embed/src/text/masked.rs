@@ -14,7 +14,7 @@ use crate::text::network::on_processor;
 use crate::text::tokens::Tokens;
 use crate::text::transformer::Transformer;
 use crate::weights::Weights;
-use crate::{EmbedError, Progress};
+use crate::{Error, Progress};
 
 /// Columns of the surprisal, as ALPS has it.
 const MAX_LENGTH: usize = 128;
@@ -33,7 +33,7 @@ const BLOCK_TOKENS: usize = 64;
 /// let model = MaskedLm::load("snapshots/fb53ab88".as_ref())?;
 /// let surprisal = model.surprisal(&["Where is my parcel?"], &mut |_, _| {})?;
 /// assert_eq!((surprisal.rows(), surprisal.columns()), (1, 128));
-/// # Ok::<(), alfm_embed::EmbedError>(())
+/// # Ok::<(), alfm_embed::Error>(())
 /// ```
 pub struct MaskedLm {
     tokens: Tokens,
@@ -48,9 +48,8 @@ impl MaskedLm {
     /// are cut at 128 tokens.
     ///
     /// # Errors
-    /// [`EmbedError::NoLmHead`] where the weights are those of an encoder alone; else [`EmbedError`],
-    /// naming the file and what is wrong with it.
-    pub fn load(folder: &Path) -> Result<Self, EmbedError> {
+    /// Naming the file and what is wrong with it, such as that the weights are those of an encoder alone.
+    pub fn load(folder: &Path) -> Result<Self, Error> {
         let config = ModelConfig::read(&folder.join("config.json"))?;
         let tokens = Tokens::read(folder, config.longest(), config.vocabulary)?;
         let (path, family) = (folder.join(WEIGHTS), config.family);
@@ -68,8 +67,8 @@ impl MaskedLm {
     /// that is lower.
     ///
     /// # Errors
-    /// [`EmbedError::MaxLength`] where no token of a text would fit beside the special ones.
-    pub fn with_max_length(mut self, max_length: usize) -> Result<Self, EmbedError> {
+    /// Where no token of a text would fit beside the special ones.
+    pub fn with_max_length(mut self, max_length: usize) -> Result<Self, Error> {
         self.tokens.cut_at(max_length)?;
         self.max_length = max_length;
         Ok(self)
@@ -90,8 +89,8 @@ impl MaskedLm {
     /// about `64 V` numbers of memory a thread.
     ///
     /// # Errors
-    /// [`EmbedError`], naming the text at fault.
-    pub fn surprisal(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, EmbedError> {
+    /// Naming the text at fault.
+    pub fn surprisal(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, Error> {
         progress(0, texts.len());
         let tokens = self.tokens.encode(texts)?;
         on_processor(&tokens, self.max_length, |batch| self.rows(batch, &tokens), progress)
@@ -149,7 +148,7 @@ impl LmHead {
         weights: &mut Weights<'_>,
         config: &ModelConfig,
         transformer: &Transformer,
-    ) -> Result<Self, EmbedError> {
+    ) -> Result<Self, Error> {
         let names = config.family.lm_head();
         let (width, vocabulary) = (config.width, config.vocabulary);
         let [decoder, decoder_bias] = ["weight", "bias"].map(|part| names.decoder(part));
@@ -160,7 +159,12 @@ impl LmHead {
             .chain([bias.to_owned()]);
         let missing: Vec<String> = needed.filter(|name| !weights.holds(name)).collect();
         if !missing.is_empty() {
-            return Err(EmbedError::NoLmHead { path: weights.path().to_owned(), missing });
+            let missing = missing.join(", ");
+            return Err(Error::input(format!(
+                "it has no masked-language-model head (missing: {missing}): use an encoder that was trained as a \
+                 masked language model and published with its head"
+            ))
+            .in_file(weights.path()));
         }
         let dense = Activated::new(weights.linear(&[names.dense], width, width)?, Activation::Gelu);
         let norm = weights.norm(names.norm, width, config.epsilon)?;

@@ -3,10 +3,11 @@
 use alfm_core::Matrix;
 use alfm_kernels::device::Backend;
 
+use crate::error::damaged;
 use crate::parallel::for_each_in_parallel;
 use crate::placed::{CARD_NUMBERS, attempt, card_batch};
 use crate::text::batch::{Batch, plan, plan_filled};
-use crate::{EmbedError, Progress};
+use crate::{Error, Progress};
 
 /// Tokens of a batch on the processor: enough to keep the matrix products busy, few enough for its activations to
 /// stay in the cache and for the batches to spread evenly over threads.
@@ -57,7 +58,7 @@ impl PlacedTexts {
         &self,
         tokens: &[Vec<u32>],
         progress: Progress<'_>,
-    ) -> Result<Matrix, EmbedError> {
+    ) -> Result<Matrix, Error> {
         let width = self.dimension();
         let work = |batch: &Batch| self.network.run(batch, tokens);
         if self.backend == Backend::Cpu {
@@ -74,12 +75,17 @@ impl PlacedTexts {
     }
 
     /// Whether a tensor on a card may be as long as a single text of the batch makes it.
-    fn check(&self, batch: &Batch, tokens: &[Vec<u32>]) -> Result<(), EmbedError> {
+    fn check(&self, batch: &Batch, tokens: &[Vec<u32>]) -> Result<(), Error> {
         if self.network.numbers(batch.groups[0].length) <= CARD_NUMBERS {
             return Ok(());
         }
         let row = batch.rows[0];
-        Err(EmbedError::LongText { row, tokens: tokens[row].len(), device: self.backend.name() })
+        let (tokens, device) = (tokens[row].len(), self.backend);
+        Err(Error::input(format!(
+            "has {tokens} tokens, too many for this model on device `{device}`: encode it on `cpu`, or lower \
+             max_seq_length in sentence_bert_config.json"
+        ))
+        .of_item("text", row))
     }
 }
 
@@ -89,7 +95,7 @@ pub(crate) fn on_processor(
     width: usize,
     work: impl Fn(&Batch) -> Vec<f32> + Sync,
     progress: Progress<'_>,
-) -> Result<Matrix, EmbedError> {
+) -> Result<Matrix, Error> {
     let mut rows = Rows::new(tokens.len(), width, progress);
     let batches = plan(&lengths(tokens), BATCH_TOKENS);
     for_each_in_parallel(&batches, work, |batch, values| rows.receive(batch, &values))?;
@@ -123,9 +129,8 @@ impl<'a> Rows<'a> {
         (self.progress)(self.done, self.count);
     }
 
-    fn finish(self) -> Result<Matrix, EmbedError> {
-        Matrix::new(self.values, self.count, self.width)
-            .map_err(|source| EmbedError::NotFinite { source })
+    fn finish(self) -> Result<Matrix, Error> {
+        Matrix::new(self.values, self.count, self.width).map_err(damaged)
     }
 }
 
@@ -169,9 +174,9 @@ mod tests {
         let tokens = [vec![0; 3], vec![0; 4097], vec![0; 4096], vec![0; 4097]];
         let on = |backend| PlacedTexts::new(Endless, backend).encode(&tokens, &mut |_, _| {});
         let error = on(Backend::Wgpu).unwrap_err();
-        let EmbedError::LongText { row: 1, tokens: 4097, device: "wgpu" } = error else {
-            panic!("{error}")
-        };
+        assert_eq!(error.row(), Some(1));
+        let expected = "text 1 has 4097 tokens, too many for this model on device `wgpu`: ";
+        assert!(error.to_string().starts_with(expected), "{error}");
         assert_eq!(on(Backend::Cpu).unwrap().rows(), 4);
     }
 

@@ -4,8 +4,8 @@ use burn::prelude::Backend;
 use burn::tensor::{Tensor, TensorData};
 use serde::Deserialize;
 
-use crate::EmbedError;
-use crate::error::read_json;
+use crate::Error;
+use crate::error::{read_json, setting};
 use crate::layers::{Group, floats};
 use crate::text::batch::Batch;
 
@@ -48,7 +48,7 @@ struct PoolingConfig {
 impl Head {
     /// Reads `modules.json`; a folder without it is a bare transformer, which is given mean pooling
     /// and no scaling, as sentence-transformers does.
-    pub(crate) fn read(folder: &Path) -> Result<Self, EmbedError> {
+    pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
         let mut head = Self { pooling: Pooling::Mean, normalize: false };
         let path = folder.join("modules.json");
         if !path.exists() {
@@ -63,12 +63,9 @@ impl Head {
                 }
                 "Normalize" => head.normalize = true,
                 _ => {
-                    return Err(EmbedError::Setting {
-                        path,
-                        field: "type",
-                        found: format!("`{}`", module.r#type),
-                        expected: "only Transformer, Pooling and Normalize are built".to_owned(),
-                    });
+                    let found = format!("`{}`", module.r#type);
+                    let expected = "only Transformer, Pooling and Normalize are built";
+                    return Err(setting(&path, "type", found, expected));
                 }
             }
         }
@@ -146,7 +143,7 @@ fn to_unit_length(vector: &mut [f32]) {
 }
 
 impl Pooling {
-    fn read(path: &Path) -> Result<Self, EmbedError> {
+    fn read(path: &Path) -> Result<Self, Error> {
         let modes: PoolingConfig = read_json(path)?;
         let other = modes.pooling_mode_max_tokens
             || modes.pooling_mode_mean_sqrt_len_tokens
@@ -155,14 +152,12 @@ impl Pooling {
         match (modes.pooling_mode_mean_tokens, modes.pooling_mode_cls_token, other) {
             (true, false, false) => Ok(Self::Mean),
             (false, true, false) => Ok(Self::First),
-            _ => Err(EmbedError::Setting {
-                path: path.to_owned(),
-                field: "pooling_mode",
-                found: "another mode, or several, or none".to_owned(),
-                expected:
-                    "only pooling_mode_mean_tokens or pooling_mode_cls_token, one of them, is built"
-                        .to_owned(),
-            }),
+            _ => Err(setting(
+                path,
+                "pooling_mode",
+                "another mode, or several, or none",
+                "only pooling_mode_mean_tokens or pooling_mode_cls_token, one of them, is built",
+            )),
         }
     }
 }

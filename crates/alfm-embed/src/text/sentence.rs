@@ -3,7 +3,7 @@ use std::path::Path;
 use alfm_kernels::device;
 use burn::prelude::Backend;
 
-use crate::EmbedError;
+use crate::Error;
 use crate::layers::kernels::Kernels;
 use crate::placed::Recipe;
 use crate::text::batch::Batch;
@@ -33,7 +33,7 @@ impl Recipe for Description {
         file: &Path,
         bytes: &[u8],
         backend: device::Backend,
-    ) -> Result<PlacedTexts, EmbedError> {
+    ) -> Result<PlacedTexts, Error> {
         let mut weights = Weights::<B>::open(file, bytes, self.config.family.prefix(), None)?;
         let transformer = Transformer::load(&mut weights, &self.config)?;
         weights.finish()?;

@@ -5,8 +5,8 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use tokenizers::{Tokenizer, TruncationParams};
 
-use crate::EmbedError;
-use crate::error::read_json;
+use crate::error::{read_json, setting};
+use crate::{Error, ErrorKind};
 
 /// Texts to tokens, with the special tokens and the length limit of the model.
 pub(crate) struct Tokens {
@@ -37,33 +37,22 @@ struct SentenceConfig {
 impl Tokens {
     /// Reads `tokenizer.json` and, where it is there, `sentence_bert_config.json`, for a model that has
     /// room for `longest` tokens.
-    pub(crate) fn read(
-        folder: &Path,
-        longest: usize,
-        vocabulary: usize,
-    ) -> Result<Self, EmbedError> {
+    pub(crate) fn read(folder: &Path, longest: usize, vocabulary: usize) -> Result<Self, Error> {
         let sentence = folder.join("sentence_bert_config.json");
         let sentence: SentenceConfig =
             if sentence.exists() { read_json(&sentence)? } else { SentenceConfig::default() };
         let path = folder.join("tokenizer.json");
         let bytes = crate::error::read(&path)?;
-        let broken = |source| EmbedError::Tokenizer { path: path.clone(), source };
-        let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(broken)?;
+        let mut tokenizer =
+            Tokenizer::from_bytes(bytes).map_err(|source| unusable(&path, source))?;
         // The truncation and padding that `tokenizer.json` was saved with are those of some training
         // run: the model's own limit stands in `sentence_bert_config.json`.
         tokenizer.with_padding(None);
         let special = Special::of(&tokenizer);
         let longest = sentence.max_seq_length.unwrap_or(usize::MAX).min(longest);
         if longest <= special.frame {
-            return Err(EmbedError::Setting {
-                path: path.with_file_name("sentence_bert_config.json"),
-                field: "max_seq_length",
-                found: longest.to_string(),
-                expected: format!(
-                    "{} special tokens and at least one of the text must fit",
-                    special.frame
-                ),
-            });
+            let file = path.with_file_name("sentence_bert_config.json");
+            return Err(setting(&file, "max_seq_length", longest, &room(special.frame)));
         }
         let lowercase = sentence.do_lower_case;
         let mut tokens = Self { tokenizer, path, lowercase, vocabulary, longest, special };
@@ -74,17 +63,18 @@ impl Tokens {
     /// Cuts texts at `limit` tokens, or at the model's own limit where that is lower.
     ///
     /// # Errors
-    /// [`EmbedError::MaxLength`] where nothing of a text would be left.
-    pub(crate) fn cut_at(&mut self, limit: usize) -> Result<(), EmbedError> {
+    /// Where nothing of a text would be left.
+    pub(crate) fn cut_at(&mut self, limit: usize) -> Result<(), Error> {
         let special = self.special.frame;
         if limit <= special {
-            return Err(EmbedError::MaxLength { found: limit, special });
+            let message = format!("a maximum length of {limit} is too short: {}", room(special));
+            return Err(Error::new(ErrorKind::Setting, message));
         }
         let max_length = limit.min(self.longest);
         let truncation = TruncationParams { max_length, ..TruncationParams::default() };
         self.tokenizer
             .with_truncation(Some(truncation))
-            .map_err(|source| EmbedError::Tokenizer { path: self.path.clone(), source })?;
+            .map_err(|source| unusable(&self.path, source))?;
         Ok(())
     }
 
@@ -97,9 +87,8 @@ impl Tokens {
     /// Tokens of each text, in parallel over texts.
     ///
     /// # Errors
-    /// For the first text at fault: [`EmbedError::Tokenize`], [`EmbedError::NoTokens`],
-    /// [`EmbedError::UnknownToken`].
-    pub(crate) fn encode(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>, EmbedError> {
+    /// For the first text that cannot be tokenized, has no tokens, or one that is not in the vocabulary.
+    pub(crate) fn encode(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>, Error> {
         // Collected in full before the first error is looked for: which one a parallel `Result`
         // reports depends on timing.
         let tokens: Vec<_> =
@@ -107,23 +96,36 @@ impl Tokens {
         tokens.into_iter().collect()
     }
 
-    fn encode_one(&self, row: usize, text: &str) -> Result<Vec<u32>, EmbedError> {
+    fn encode_one(&self, row: usize, text: &str) -> Result<Vec<u32>, Error> {
         let encoding = if self.lowercase {
             self.tokenizer.encode_fast(text.to_lowercase(), true)
         } else {
             self.tokenizer.encode_fast(text, true)
         };
-        let encoding = encoding.map_err(|source| EmbedError::Tokenize { row, source })?;
+        let refuse = |message: &str| Error::input(message).of_item("text", row);
+        let encoding = encoding.map_err(|source| refuse("cannot be tokenized").because(source))?;
         let tokens = encoding.get_ids().to_vec();
         let vocabulary = self.vocabulary;
         match tokens.iter().max() {
-            None => Err(EmbedError::NoTokens { row }),
-            Some(&token) if token as usize >= vocabulary => {
-                Err(EmbedError::UnknownToken { row, token, vocabulary })
+            // There is nothing to pool.
+            None => {
+                Err(refuse("has no tokens: remove it, or use a tokenizer that adds special tokens"))
             }
+            Some(&token) if token as usize >= vocabulary => Err(refuse(&format!(
+                ": token {token} is outside the vocabulary of {vocabulary}: tokenizer.json and config.json belong to \
+                 different models"
+            ))),
             Some(_) => Ok(tokens),
         }
     }
+}
+
+fn room(special: usize) -> String {
+    format!("{special} special tokens and at least one of the text must fit")
+}
+
+fn unusable(path: &Path, source: tokenizers::Error) -> Error {
+    Error::input("it is not a usable tokenizer: fetch it again").in_file(path).because(source)
 }
 
 impl Special {

@@ -1,7 +1,7 @@
 use burn::prelude::Backend;
 use burn::tensor::{Tensor, TensorData};
 
-use crate::EmbedError;
+use crate::Error;
 use crate::layers::kernels::{Kernels, Sight};
 use crate::layers::table::{Table, select};
 use crate::layers::{Cpu, Group, LayerNorm};
@@ -29,10 +29,7 @@ const UNSEEN: f32 = -1e9;
 
 impl<B: Kernels> Transformer<B> {
     /// Takes all tensors of the model.
-    pub(crate) fn load(
-        weights: &mut Weights<'_, B>,
-        config: &ModelConfig,
-    ) -> Result<Self, EmbedError> {
+    pub(crate) fn load(weights: &mut Weights<'_, B>, config: &ModelConfig) -> Result<Self, Error> {
         let width = config.width;
         let words =
             Table::load(weights, "embeddings.word_embeddings.weight", [config.vocabulary, width])?;

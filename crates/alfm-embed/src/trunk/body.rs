@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::items::{Chosen, Content};
 use super::{Items, Prepared};
-use crate::error::read_json;
+use crate::error::{read_json, unreadable};
 use crate::image::network::{Description, Network, pictures};
 use crate::layers::kernels::Kernels;
 use crate::layers::table::select;
@@ -19,7 +19,7 @@ use crate::text::sentence::Sentence;
 use crate::text::tokens::Tokens;
 use crate::text::transformer::Transformer;
 use crate::weights::Weights;
-use crate::{EmbedError, ImageEncoder, Pictures, Progress, VisionEncoder, model_files};
+use crate::{Error, ImageEncoder, Pictures, Progress, VisionEncoder, model_files};
 
 /// What an encoder is apart from its weights.
 pub(super) enum Body {
@@ -35,7 +35,7 @@ pub(super) struct TextBody {
 
 impl Body {
     /// Reads all files of the folder but the weights.
-    pub(super) fn read(folder: &Path, size: Option<usize>) -> Result<Self, EmbedError> {
+    pub(super) fn read(folder: &Path, size: Option<usize>) -> Result<Self, Error> {
         let path = folder.join("config.json");
         // Refuses what neither texts nor images have.
         model_files(&path)?;
@@ -50,11 +50,7 @@ impl Body {
     }
 
     /// The encoder's tensors in this file.
-    pub(super) fn open<'a>(
-        &self,
-        file: &'a Path,
-        bytes: &'a [u8],
-    ) -> Result<Weights<'a>, EmbedError> {
+    pub(super) fn open<'a>(&self, file: &'a Path, bytes: &'a [u8]) -> Result<Weights<'a>, Error> {
         match self {
             Self::Text(text) => Weights::open(file, bytes, text.config.family.prefix(), None),
             Self::Image(description) => description.open(file, bytes),
@@ -62,7 +58,7 @@ impl Body {
     }
 
     /// Takes all tensors; length of an embedding.
-    pub(super) fn dimension(&self, weights: &mut Weights<'_>) -> Result<usize, EmbedError> {
+    pub(super) fn dimension(&self, weights: &mut Weights<'_>) -> Result<usize, Error> {
         match self {
             Self::Text(text) => {
                 Transformer::load(weights, &text.config)?;
@@ -76,9 +72,11 @@ impl Body {
         &self,
         items: Items<'a>,
         folder: &Path,
-    ) -> Result<Prepared<'a>, EmbedError> {
-        let refuse =
-            |takes, given| Err(EmbedError::Items { folder: folder.to_owned(), takes, given });
+    ) -> Result<Prepared<'a>, Error> {
+        let refuse = |takes, given| {
+            let message = format!("the encoder takes {takes}, but was given {given}");
+            Err(Error::input(format!("{message}: load a model of {given}")).in_file(folder))
+        };
         match (self, items) {
             (Self::Text(text), Items::Texts(texts)) => {
                 Ok(Prepared(Content::Tokens(text.tokens.encode(texts)?)))
@@ -97,7 +95,7 @@ impl Body {
         mut weights: Weights<'_, B>,
         items: &Prepared<'_>,
         rows: &[usize],
-    ) -> Result<Tensor<B, 2>, EmbedError> {
+    ) -> Result<Tensor<B, 2>, Error> {
         match (self, &items.0) {
             (Self::Text(text), Content::Tokens(tokens)) => {
                 let transformer = Transformer::load(&mut weights, &text.config)?;
@@ -118,7 +116,7 @@ impl Body {
         items: &Prepared<'_>,
         rows: &[usize],
         progress: Progress<'_>,
-    ) -> Result<Matrix, EmbedError> {
+    ) -> Result<Matrix, Error> {
         match (self, &items.0) {
             (Self::Text(text), Content::Tokens(tokens)) => {
                 let transformer = Transformer::load(&mut weights, &text.config)?;
@@ -165,10 +163,10 @@ fn pictures_forward<B: Kernels>(
     network: &Network<B>,
     images: &dyn Pictures,
     rows: &[usize],
-) -> Result<Tensor<B, 2>, EmbedError> {
+) -> Result<Tensor<B, 2>, Error> {
     let mut prepared = Vec::with_capacity(rows.len());
     for &row in rows {
-        let picture = images.decode(row).map_err(|source| EmbedError::Picture { row, source })?;
+        let picture = images.decode(row).map_err(|source| unreadable(row, source))?;
         let mut values = Vec::new();
         let size = description.preprocessing.append(row, &picture, &mut values)?;
         network.check(row, size)?;

@@ -19,11 +19,11 @@ use burn::tensor::ops::{FloatTensor, FloatTensorOps};
 use burn::tensor::{Tensor, TensorData, TensorPrimitive};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::error::read;
+use crate::error::{no_threads, read};
 use crate::files::WEIGHTS;
 use crate::layers::{Cpu, Train, floats};
 use crate::weights::Weights;
-use crate::{EmbedError, Progress, model_files};
+use crate::{Error, ErrorKind, Progress, model_files};
 use body::Body;
 pub use items::{Items, Prepared};
 pub use parameter::Parameter;
@@ -55,7 +55,7 @@ pub type Gradients = Vec<Option<Vec<f32>>>;
 ///         *value += 1e-3 * slope;
 ///     }
 /// }
-/// # Ok::<(), alfm_embed::EmbedError>(())
+/// # Ok::<(), alfm_embed::Error>(())
 /// ```
 pub struct Trunk {
     folder: PathBuf,
@@ -69,7 +69,7 @@ impl Trunk {
     ///
     /// # Errors
     /// As [`BertEncoder::load`](crate::BertEncoder::load) and [`VisionEncoder::load`](crate::VisionEncoder::load).
-    pub fn load(folder: &Path, size: Option<usize>) -> Result<Self, EmbedError> {
+    pub fn load(folder: &Path, size: Option<usize>) -> Result<Self, Error> {
         let body = Body::read(folder, size)?;
         let (parameters, dimension) = parameters(&body, folder)?;
         Ok(Self { folder: folder.to_owned(), body, parameters, dimension })
@@ -78,8 +78,8 @@ impl Trunk {
     /// The tensors of another folder of this model, such as [`Trunk::save`] writes.
     ///
     /// # Errors
-    /// [`EmbedError`], naming the tensor that does not fit.
-    pub fn saved(&self, folder: &Path) -> Result<Vec<Parameter>, EmbedError> {
+    /// Naming the tensor that does not fit.
+    pub fn saved(&self, folder: &Path) -> Result<Vec<Parameter>, Error> {
         Ok(parameters(&self.body, folder)?.0)
     }
 
@@ -101,23 +101,23 @@ impl Trunk {
     /// Makes items ready for the encoder: texts become tokens, images stay as they are.
     ///
     /// # Errors
-    /// [`EmbedError::Items`] where they are of the other kind; [`EmbedError`], naming the text at fault.
-    pub fn prepare<'a>(&self, items: Items<'a>) -> Result<Prepared<'a>, EmbedError> {
+    /// Where they are of the other kind; naming the text at fault.
+    pub fn prepare<'a>(&self, items: Items<'a>) -> Result<Prepared<'a>, Error> {
         self.body.prepare(items, &self.folder)
     }
 
     /// Features of the items at these rows, kept ready for [`Pass::backward`].
     ///
     /// # Errors
-    /// [`EmbedError`], naming the image at fault.
+    /// Naming the image at fault.
     ///
     /// # Panics
     /// Where `rows` is empty, a row is not there, or the items were prepared for an encoder of the other kind.
-    pub fn forward(&self, items: &Prepared<'_>, rows: &[usize]) -> Result<Pass, EmbedError> {
+    pub fn forward(&self, items: &Prepared<'_>, rows: &[usize]) -> Result<Pass, Error> {
         let threads = ThreadPoolBuilder::new()
             .num_threads(rayon::current_num_threads())
             .build()
-            .map_err(|source| EmbedError::Threads { source })?;
+            .map_err(no_threads)?;
         let leaves: Vec<_> = self.parameters.iter().map(leaf).collect();
         let weights = Weights::held(&self.folder, self.named::<Train>(&leaves));
         let features = threads.install(|| self.body.forward(weights, items, rows))?;
@@ -128,13 +128,13 @@ impl Trunk {
     /// loaded from what [`Trunk::save`] writes.
     ///
     /// # Errors
-    /// [`EmbedError`], naming the image at fault.
+    /// Naming the image at fault.
     pub fn encode(
         &self,
         items: &Prepared<'_>,
         rows: &[usize],
         progress: Progress<'_>,
-    ) -> Result<Matrix, EmbedError> {
+    ) -> Result<Matrix, Error> {
         let tensors: Vec<_> = self.parameters.iter().map(tensor::<Cpu>).collect();
         let weights = Weights::held(&self.folder, self.named::<Cpu>(&tensors));
         self.body.encode(weights, items, rows, progress)
@@ -144,8 +144,8 @@ impl Trunk {
     /// that stand beside them.
     ///
     /// # Errors
-    /// [`EmbedError::Save`]; [`EmbedError::Read`] for a file to copy.
-    pub fn save(&self, folder: &Path) -> Result<(), EmbedError> {
+    /// Naming the file that cannot be written, or that cannot be copied.
+    pub fn save(&self, folder: &Path) -> Result<(), Error> {
         let files = model_files(&self.folder.join("config.json"))?;
         let required = files.required.iter().filter(|name| **name != WEIGHTS);
         let optional = files.optional.iter().filter(|name| self.folder.join(name).exists());
@@ -200,7 +200,7 @@ impl Pass {
 }
 
 /// The tensors in a folder's weights, and the length of an embedding.
-fn parameters(body: &Body, folder: &Path) -> Result<(Vec<Parameter>, usize), EmbedError> {
+fn parameters(body: &Body, folder: &Path) -> Result<(Vec<Parameter>, usize), Error> {
     let path = folder.join(WEIGHTS);
     let bytes = read(&path)?;
     let mut weights = body.open(&path, &bytes)?;
@@ -220,7 +220,10 @@ fn leaf(parameter: &Parameter) -> FloatTensor<Train> {
     Train::float_set_require_grad(tensor::<Train>(parameter), parameter.trained)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), EmbedError> {
-    write_atomically(path, |out| out.write_all(bytes))
-        .map_err(|source| EmbedError::Save { path: path.to_owned(), source })
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write_atomically(path, |out| out.write_all(bytes)).map_err(|source| {
+        let message =
+            "the encoder cannot be written: check the folder's permissions and free space";
+        Error::new(ErrorKind::System, message).in_file(path).because(source)
+    })
 }

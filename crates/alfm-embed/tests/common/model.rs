@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use alfm_embed::{BertEncoder, EmbedError};
+use alfm_embed::{BertEncoder, Error};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
@@ -43,7 +43,7 @@ impl Model {
         self.folder.path().join(file)
     }
 
-    pub(crate) fn load(&self) -> Result<BertEncoder, EmbedError> {
+    pub(crate) fn load(&self) -> Result<BertEncoder, Error> {
         BertEncoder::load(self.folder.path())
     }
 

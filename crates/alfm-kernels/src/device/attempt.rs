@@ -3,18 +3,17 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{Backend, DeviceError};
+use alfm_core::{Error, ErrorKind};
+
+use super::Backend;
 
 impl Backend {
     /// What `work` returns; a panic of the runtime, and what the driver has said meanwhile, become errors.
     ///
     /// # Errors
-    /// What `work` returns; [`DeviceError::Failed`].
-    pub fn attempt<T, E: From<DeviceError>>(
-        self,
-        work: impl FnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
-        let said = |panic: Box<dyn Any + Send>| -> E {
+    /// What `work` returns; of [`ErrorKind::Device`].
+    pub fn attempt<T>(self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let said = |panic: Box<dyn Any + Send>| {
             let reason = match panic.downcast::<String>() {
                 Ok(message) => *message,
                 Err(panic) => match panic.downcast::<&str>() {
@@ -22,20 +21,21 @@ impl Backend {
                     Err(_) => "its runtime gave up".to_owned(),
                 },
             };
-            self.failed(&reason).into()
+            self.failed(&reason)
         };
         let done = catch_unwind(AssertUnwindSafe(work)).map_err(said).flatten();
         match self.fault() {
-            Some(fault) => Err(self.failed(&fault).into()),
+            Some(fault) => Err(self.failed(&fault)),
             None => done,
         }
     }
 
     /// The error of a device that was there, in its runtime's words without their stack.
-    pub fn failed(self, reason: &str) -> DeviceError {
+    pub fn failed(self, reason: &str) -> Error {
         let reason = reason.lines().take_while(|line| !line.starts_with("Backtrace"));
         let reason = reason.map(str::trim).collect::<Vec<_>>().join(" ");
-        DeviceError::Failed { device: self.name(), reason }
+        let remedy = "less at a time, or `cpu`, may do";
+        Error::new(ErrorKind::Device, format!("device `{self}` failed: {reason}; {remedy}"))
     }
 
     /// The first fault that nobody waited for, such as that memory is out.
@@ -54,10 +54,10 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_an_error_in_one_line() {
-        let give_up = || -> Result<(), DeviceError> { panic!("no\n  memory\nBacktrace: 0") };
+        let give_up = || -> Result<(), Error> { panic!("no\n  memory\nBacktrace: 0") };
         let error = Backend::Cuda.attempt(give_up).unwrap_err().to_string();
         let expected = "device `cuda` failed: no memory; less at a time, or `cpu`, may do";
         assert_eq!(error, expected);
-        assert_eq!(Backend::Cpu.attempt(|| Ok::<_, DeviceError>(3)), Ok(3));
+        assert_eq!(Backend::Cpu.attempt(|| Ok::<_, Error>(3)), Ok(3));
     }
 }

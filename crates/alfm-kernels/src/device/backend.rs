@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::DeviceError;
+use alfm_core::{Error, ErrorKind};
 
 /// Where numbers are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,20 +29,20 @@ impl Backend {
     /// The device called `name`, which is there: CubeCL's default device of that runtime can be used.
     ///
     /// # Errors
-    /// [`DeviceError::Unknown`], [`DeviceError::NotBuilt`] or [`DeviceError::Absent`], all of which name the devices
-    /// that are there.
+    /// For an unknown one, one that is not built in, and one that is not there; all name the devices that are.
     ///
     /// ```
     /// use alfm_kernels::device::Backend;
     /// assert_eq!(Backend::find("cpu")?, Backend::Cpu);
     /// let error = Backend::find("abacus").unwrap_err().to_string();
     /// assert!(error.starts_with("no device is called `abacus`: this machine and this build offer cpu"));
-    /// # Ok::<(), alfm_kernels::device::DeviceError>(())
+    /// # Ok::<(), alfm_core::Error>(())
     /// ```
-    pub fn find(name: &str) -> Result<Self, DeviceError> {
+    pub fn find(name: &str) -> Result<Self, Error> {
         let known = Self::ALL.into_iter().find(|backend| backend.name() == name);
         let Some(backend) = known else {
-            return Err(DeviceError::Unknown { name: name.into(), offered: offered() });
+            let message = format!("no device is called `{name}`: {}", offered());
+            return Err(Error::new(ErrorKind::NotFound, message));
         };
         backend.check().map(|()| backend)
     }
@@ -55,20 +55,23 @@ impl Backend {
     /// Whether it is there.
     ///
     /// # Errors
-    /// [`DeviceError::NotBuilt`], [`DeviceError::Absent`].
-    pub fn check(self) -> Result<(), DeviceError> {
+    /// For one that is not built in, and one that is not there.
+    pub fn check(self) -> Result<(), Error> {
         match self.probe() {
             Some(Ok(())) => Ok(()),
             Some(Err(reason)) => {
-                Err(DeviceError::Absent { device: self.name(), reason, offered: offered() })
+                let message = format!("device `{self}` is not there ({reason}): {}", offered());
+                Err(Error::new(ErrorKind::NotFound, message))
             }
             None => Err(self.not_built()),
         }
     }
 
     /// The error of a build without it.
-    pub fn not_built(self) -> DeviceError {
-        DeviceError::NotBuilt { device: self.name(), offered: offered() }
+    pub fn not_built(self) -> Error {
+        let remedy = format!("build with `--features {self}` for it");
+        let message = format!("device `{self}` is not built in: {}; {remedy}", offered());
+        Error::new(ErrorKind::NotFound, message)
     }
 
     /// Whether it is there, or what its driver says; `None` where it is not built in.
@@ -92,7 +95,8 @@ impl fmt::Display for Backend {
 }
 
 fn offered() -> String {
-    Backend::available().into_iter().map(Backend::name).collect::<Vec<_>>().join(", ")
+    let there: Vec<&str> = Backend::available().into_iter().map(Backend::name).collect();
+    format!("this machine and this build offer {}", there.join(", "))
 }
 
 #[cfg(test)]
@@ -109,7 +113,7 @@ mod tests {
                 Err(error) => {
                     assert!(!there.contains(&backend));
                     let message = error.to_string();
-                    assert!(message.contains(&format!("offer {}", offered())), "{message}");
+                    assert!(message.contains(&offered()), "{message}");
                     let built = backend.probe().is_some();
                     assert_eq!(message.contains("not built in"), !built, "{message}");
                 }

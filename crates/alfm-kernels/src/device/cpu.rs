@@ -1,11 +1,11 @@
 use alfm_core::{MatrixView, Predictions};
 use rayon::prelude::*;
 
-use super::{Device, DeviceError, Farthest, Nearest};
+use alfm_core::Error;
+
+use super::{Device, Farthest, Nearest};
 use crate::lazy_minimum::LazyMinimum;
-use crate::{
-    CoDecision, Embedded, GradientScratch, Gradients, Joint, KernelError, Metric, co_decide,
-};
+use crate::{CoDecision, Embedded, GradientScratch, Gradients, Joint, Metric, co_decide};
 
 /// Gradients that one task measures together.
 const BLOCK: usize = 64;
@@ -24,7 +24,7 @@ impl Device for Cpu {
         prior: Predictions<'_>,
         model: Predictions<'_>,
         joint: Joint,
-    ) -> Result<Vec<CoDecision>, KernelError> {
+    ) -> Result<Vec<CoDecision>, Error> {
         Ok(co_decide(prior, model, joint)?)
     }
 
@@ -32,20 +32,17 @@ impl Device for Cpu {
         &'a self,
         points: MatrixView<'a>,
         metric: Metric,
-    ) -> Result<Box<dyn Farthest + 'a>, DeviceError> {
+    ) -> Result<Box<dyn Farthest + 'a>, Error> {
         Ok(Box::new(LazyMinimum::new(Embedded::new(points, metric))))
     }
 
-    fn nearest<'a>(
-        &'a self,
-        gradients: &'a Gradients<'a>,
-    ) -> Result<Box<dyn Nearest + 'a>, DeviceError> {
+    fn nearest<'a>(&'a self, gradients: &'a Gradients<'a>) -> Result<Box<dyn Nearest + 'a>, Error> {
         Ok(Box::new(gradients))
     }
 }
 
 impl Nearest for &Gradients<'_> {
-    fn lower(&mut self, centres: &[usize], nearest: &mut [f64]) -> Result<(), DeviceError> {
+    fn lower(&mut self, centres: &[usize], nearest: &mut [f64]) -> Result<(), Error> {
         nearest.par_chunks_mut(BLOCK).enumerate().for_each_init(
             GradientScratch::default,
             |scratch, (block, nearest)| {

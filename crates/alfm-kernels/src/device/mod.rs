@@ -9,7 +9,6 @@ mod backend;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
-mod error;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 mod gpu;
 #[cfg(feature = "wgpu")]
@@ -21,8 +20,9 @@ use alfm_core::{MatrixView, Predictions};
 
 pub use self::backend::Backend;
 pub use self::cpu::Cpu;
-pub use self::error::DeviceError;
-use crate::{CoDecision, Gradients, Joint, KernelError, Metric};
+use alfm_core::Error;
+
+use crate::{CoDecision, Gradients, Joint, Metric};
 
 /// The kernels of the strategies that have a path of their own for each device.
 ///
@@ -42,7 +42,7 @@ pub trait Device: Debug + Send + Sync {
         prior: Predictions<'_>,
         model: Predictions<'_>,
         joint: Joint,
-    ) -> Result<Vec<CoDecision>, KernelError>;
+    ) -> Result<Vec<CoDecision>, Error>;
 
     /// The farthest of some rows of `points` from a set of centres that grows.
     ///
@@ -52,21 +52,18 @@ pub trait Device: Debug + Send + Sync {
         &'a self,
         points: MatrixView<'a>,
         metric: Metric,
-    ) -> Result<Box<dyn Farthest + 'a>, DeviceError>;
+    ) -> Result<Box<dyn Farthest + 'a>, Error>;
 
     /// Distances of all gradients to the nearest of a set of centres that grows.
     ///
     /// # Errors
     /// A device that fails.
-    fn nearest<'a>(
-        &'a self,
-        gradients: &'a Gradients<'a>,
-    ) -> Result<Box<dyn Nearest + 'a>, DeviceError>;
+    fn nearest<'a>(&'a self, gradients: &'a Gradients<'a>) -> Result<Box<dyn Nearest + 'a>, Error>;
 
     /// For the benches: bytes a second of the co-decision kernel on inputs that are on the card already, and of a
     /// copy; `None` where there is no way to a card and back.
     #[doc(hidden)]
-    fn bandwidth(&self, _rows: usize, _classes: usize) -> Result<Option<[f64; 2]>, DeviceError> {
+    fn bandwidth(&self, _rows: usize, _classes: usize) -> Result<Option<[f64; 2]>, Error> {
         Ok(None)
     }
 }
@@ -86,12 +83,12 @@ pub trait Farthest: Debug + Send {
     ///
     /// # Errors
     /// A device that fails; likewise below.
-    fn rank(&mut self, rows: &[usize]) -> Result<(), DeviceError>;
+    fn rank(&mut self, rows: &[usize]) -> Result<(), Error>;
 
     /// Takes the farthest of the ranked rows out, with its squared distance to the nearest of at least one
     /// centre; the lowest row on ties, `None` once all are taken.
     #[expect(clippy::missing_errors_doc, reason = "as `rank`")]
-    fn pop(&mut self) -> Result<Option<(usize, f64)>, DeviceError>;
+    fn pop(&mut self) -> Result<Option<(usize, f64)>, Error>;
 }
 
 /// Squared distances of points to the nearest of a growing set of centres, which are points.
@@ -100,23 +97,22 @@ pub trait Nearest {
     ///
     /// # Errors
     /// A device that fails.
-    fn lower(&mut self, centres: &[usize], nearest: &mut [f64]) -> Result<(), DeviceError>;
+    fn lower(&mut self, centres: &[usize], nearest: &mut [f64]) -> Result<(), Error>;
 }
 
 /// Opens the device called `name`: `cpu`, `wgpu` or `cuda`.
 ///
 /// # Errors
-/// [`DeviceError::Unknown`], [`DeviceError::NotBuilt`] or [`DeviceError::Absent`], all of which name the devices
-/// that are there.
+/// As [`Backend::find`].
 ///
 /// ```
 /// use alfm_kernels::device::open_device;
 /// assert_eq!(open_device("cpu")?.name(), "cpu");
 /// let error = open_device("abacus").unwrap_err().to_string();
 /// assert!(error.starts_with("no device is called `abacus`: this machine and this build offer cpu"));
-/// # Ok::<(), alfm_kernels::device::DeviceError>(())
+/// # Ok::<(), alfm_core::Error>(())
 /// ```
-pub fn open_device(name: &str) -> Result<Box<dyn Device>, DeviceError> {
+pub fn open_device(name: &str) -> Result<Box<dyn Device>, Error> {
     Ok(match Backend::find(name)? {
         Backend::Cpu => Box::new(Cpu),
         #[cfg(feature = "wgpu")]

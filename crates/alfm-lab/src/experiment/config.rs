@@ -1,18 +1,16 @@
 //! The experiment file: `alfm run CONFIG.toml`.
 
-use std::fmt::Display;
 use std::path::PathBuf;
 
-use alfm_core::{Error, ErrorKind};
 use alfm_learn::LearnerConfig;
 use alfm_select::Strategy;
 use serde::{Deserialize, Serialize};
 
 use super::one_or_many::one_or_many;
 use super::prior::PriorConfig;
-use crate::LabError;
-use crate::failure::none_of;
+use crate::error::{empty, setting};
 use crate::simulate::{Imbalance, Noise};
+use crate::{Error, ErrorKind};
 
 /// A simulation: the product of everything that is listed.
 ///
@@ -183,15 +181,15 @@ impl Seeds {
     }
 
     /// There are some, no more than anybody runs, and none twice, which would count as two.
-    fn check(&self) -> Result<(), LabError> {
+    fn check(&self) -> Result<(), Error> {
         let count = match self {
             Self::One(_) => 1,
             Self::List(seeds) => seeds.len() as u64,
             Self::Range { count, .. } => *count,
         };
-        let wrong = |value: String, rule| Err(setting("seeds", value, rule).into());
+        let wrong = |value: String, rule| Err(setting("seeds", value, rule));
         match count {
-            0 => return Err(none_of("seeds").into()),
+            0 => return Err(empty("seeds")),
             1..=MOST_SEEDS => {}
             count => return wrong(format!("{count} numbers"), "10000 at the most"),
         }
@@ -208,12 +206,11 @@ impl ExperimentConfig {
     /// Reads an experiment file.
     ///
     /// # Errors
-    /// [`ErrorKind::Setting`] for a file that does not read, with the nearest known key for an unknown one and the
-    /// parser's message as its source, and as [`ExperimentConfig::check`].
-    pub fn from_toml(text: &str) -> Result<Self, LabError> {
+    /// Naming the key that is wrong and the nearest known one, and as [`ExperimentConfig::check`].
+    pub fn from_toml(text: &str) -> Result<Self, Error> {
         let config: Self = toml::from_str(text).map_err(|source| {
-            let message = format!("the experiment file is wrong{}", nearest_key(source.message()));
-            Error::new(ErrorKind::Setting, message).because(source)
+            let hint = nearest_key(source.message());
+            Error::input(format!("the experiment file is wrong{hint}")).because(source)
         })?;
         config.check()?;
         Ok(config)
@@ -222,19 +219,18 @@ impl ExperimentConfig {
     /// The whole configuration, defaults included, as a file that reads back.
     ///
     /// # Errors
-    /// [`ErrorKind::Setting`] for a value that TOML cannot hold.
+    /// For a value that TOML cannot hold.
     pub fn to_toml(&self) -> Result<String, Error> {
-        let message = "the configuration cannot be written as TOML";
-        toml::to_string(self)
-            .map_err(|source| Error::new(ErrorKind::Setting, message).because(source))
+        toml::to_string(self).map_err(|source| {
+            Error::input("the configuration cannot be written as TOML").because(source)
+        })
     }
 
     /// Checks what the types cannot.
     ///
     /// # Errors
-    /// [`ErrorKind::Missing`] for an empty list; [`ErrorKind::Setting`] for a number out of range, a seed given twice or
-    /// two strategies under one label.
-    pub fn check(&self) -> Result<(), LabError> {
+    /// For an empty list, a number out of range or given twice, and two strategies under one label.
+    pub fn check(&self) -> Result<(), Error> {
         self.seeds.check()?;
         let lists = [
             ("strategies", self.strategies.len()),
@@ -243,7 +239,7 @@ impl ExperimentConfig {
             ("learners", self.learner.len()),
         ];
         if let Some((what, _)) = lists.into_iter().find(|(_, length)| *length == 0) {
-            return Err(none_of(what).into());
+            return Err(empty(what));
         }
         for (name, value) in [
             ("initial", self.initial),
@@ -252,37 +248,30 @@ impl ExperimentConfig {
             ("annotators", self.annotators),
         ] {
             if value == 0 {
-                return Err(setting(name, "0", "at least 1").into());
+                return Err(setting(name, 0, "at least 1"));
             }
         }
         let weight = self.pseudo_label_weight;
         if !(weight.is_finite() && weight > 0.0) {
-            let rule = "a finite number above 0";
-            return Err(setting("pseudo_label_weight", weight, rule).into());
+            return Err(setting("pseudo_label_weight", weight, "a finite number above 0"));
         }
         self.learner.iter().try_for_each(LearnerConfig::check)?;
         let Dropout { passes, rate } = self.dropout;
         if passes == 0 || !(0.0..1.0).contains(&rate) {
             let value = format!("{passes} passes at {rate}");
-            return Err(setting("dropout", value, "some passes at a rate in [0, 1)").into());
+            return Err(setting("dropout", value, "some passes at a rate in [0, 1)"));
         }
         let mut labels: Vec<&str> = self.strategies.iter().map(Strategy::label).collect();
         labels.sort_unstable();
         match labels.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) => {
-                let label = pair[0];
                 let message =
-                    format!("two strategies are called `{label}`: give one of them a `label`");
-                Err(Error::new(ErrorKind::Setting, message).into())
+                    format!("two strategies are called `{}`: give one of them a `label`", pair[0]);
+                Err(Error::new(ErrorKind::Setting, message))
             }
             None => Ok(()),
         }
     }
-}
-
-/// A number that is out of range.
-fn setting(name: &str, value: impl Display, rule: &str) -> Error {
-    Error::new(ErrorKind::Setting, format!("`{name}` is {value}: it must be {rule}"))
 }
 
 /// The known key that is most like the unknown one of a parser's message.

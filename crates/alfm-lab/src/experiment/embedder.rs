@@ -1,4 +1,4 @@
-use std::error::Error;
+use std::error::Error as StdError;
 use std::sync::Arc;
 
 use alfm_core::Matrix;
@@ -6,7 +6,8 @@ use alfm_data::{Image, Split};
 use alfm_prior::Head;
 
 use super::tuning::Tuner;
-use crate::LabError;
+use crate::Error;
+use crate::error::no_tuner;
 
 /// What turns items into embeddings; the program brings the encoder, so that this crate needs none.
 pub trait Embedder {
@@ -14,18 +15,23 @@ pub trait Embedder {
     ///
     /// # Errors
     /// Whatever the encoder returns; likewise below.
-    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>>;
+    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn StdError + Send + Sync>>;
 
     /// One embedding an image, in the order given; in the space of the texts, if there is one for both.
     /// Without another implementation that is an error.
     #[expect(clippy::missing_errors_doc, reason = "as `embed`")]
-    fn embed_images(&mut self, _images: &[Image]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
-        Err(Box::new(LabError::TextsOnly))
+    fn embed_images(
+        &mut self,
+        _images: &[Image],
+    ) -> Result<Matrix, Box<dyn StdError + Send + Sync>> {
+        Err(Box::new(Error::input(
+            "the items are images, and the encoder knows texts only: name an encoder of images",
+        )))
     }
 
     /// How the encoder's own model makes class probabilities of cosines, if it was trained to (CLIP, SigLIP).
     #[expect(clippy::missing_errors_doc, reason = "as `embed`")]
-    fn head(&mut self) -> Result<Option<Head>, Box<dyn Error + Send + Sync>> {
+    fn head(&mut self) -> Result<Option<Head>, Box<dyn StdError + Send + Sync>> {
         Ok(None)
     }
 
@@ -35,7 +41,7 @@ pub trait Embedder {
         &mut self,
         _pool: &Split,
         _test: &Split,
-    ) -> Result<Arc<dyn Tuner>, Box<dyn Error + Send + Sync>> {
-        Err(Box::new(LabError::NoTuner))
+    ) -> Result<Arc<dyn Tuner>, Box<dyn StdError + Send + Sync>> {
+        Err(Box::new(no_tuner()))
     }
 }

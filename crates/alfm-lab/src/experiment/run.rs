@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use alfm_core::{
-    ClassId, CoreError, Label, Matrix, MatrixView, Predictions, SampleId, ScoreKind, SeedTree,
-};
+use alfm_core::{ClassId, Label, Matrix, MatrixView, Predictions, SampleId, ScoreKind, SeedTree};
 use alfm_kernels::device::Device;
 use alfm_learn::{Classifier, Learner, LearnerConfig, LinearLayer, out_of_fold};
 use alfm_select::acquire::{Input, LinearHead};
@@ -16,7 +14,8 @@ use super::config::{Dropout, ExperimentConfig};
 use super::prepare::Task;
 use super::training::Training;
 use super::tuning::{PoolExamples, Tuned};
-use crate::LabError;
+use crate::Error;
+use crate::error::{UNTRAINED, failed, no_json, no_tuner};
 use crate::metrics::{Scores, class_counts, diverged, majority_class, minority_labels};
 use crate::oracle::{Oracle, SimulatedOracle};
 use crate::record::{FinishedRun, FreeLabels, LabelsOnlyAccuracy, RoundRecord, RunRecord, Seconds};
@@ -35,7 +34,7 @@ pub fn run_one(
     strategy: &Strategy,
     seed: u64,
     device: &dyn Device,
-) -> Result<FinishedRun, LabError> {
+) -> Result<FinishedRun, Error> {
     let mut run = Run::new(config, task, strategy, seed, device)?;
     let (mut rounds, mut seconds) = (Vec::new(), Vec::new());
     while rounds.len() < config.rounds && run.selector.labels().len() < task.ids.len() {
@@ -62,7 +61,7 @@ pub(super) fn written(
     config: &ExperimentConfig,
     task: &Task,
     strategy: &Strategy,
-) -> Result<serde_json::Value, LabError> {
+) -> Result<serde_json::Value, Error> {
     Ok(serde_json::json!({
         "initial": config.initial,
         "batch": config.batch,
@@ -70,10 +69,10 @@ pub(super) fn written(
         "pseudo_label_weight": config.pseudo_label_weight,
         "data_seed": config.data_seed,
         "annotators": config.annotators,
-        "dropout": serde_json::to_value(config.dropout)?,
-        "encoder": serde_json::to_value(&config.encoder)?,
-        "learner": serde_json::to_value(&task.learner)?,
-        "strategy": serde_json::to_value(strategy)?,
+        "dropout": serde_json::to_value(config.dropout).map_err(no_json)?,
+        "encoder": serde_json::to_value(&config.encoder).map_err(no_json)?,
+        "learner": serde_json::to_value(&task.learner).map_err(no_json)?,
+        "strategy": serde_json::to_value(strategy).map_err(no_json)?,
     }))
 }
 
@@ -133,7 +132,7 @@ impl<'a> Run<'a> {
         strategy: &Strategy,
         seed: u64,
         device: &'a dyn Device,
-    ) -> Result<Self, LabError> {
+    ) -> Result<Self, Error> {
         let ids = task.ids.iter().cloned();
         Ok(Self {
             config,
@@ -150,7 +149,7 @@ impl<'a> Run<'a> {
     }
 
     /// Select, ask, train from scratch, measure.
-    fn round(&mut self, number: usize) -> Result<(RoundRecord, Seconds), LabError> {
+    fn round(&mut self, number: usize) -> Result<(RoundRecord, Seconds), Error> {
         let started = Instant::now();
         let suggested = self.suggest_and_ask(number)?;
         let acquisition = started.elapsed().as_secs_f64();
@@ -185,11 +184,11 @@ impl<'a> Run<'a> {
         &self,
         training: &Training,
         seed: &SeedTree,
-    ) -> Result<(Box<dyn Classifier>, Option<Features>), LabError> {
+    ) -> Result<(Box<dyn Classifier>, Option<Features>), Error> {
         let LearnerConfig::FineTune(config) = &self.task.learner else {
             return Ok((self.learner.fit(&training.examples(self.classes()), seed)?, None));
         };
-        let tuner = self.task.tuner.as_ref().ok_or(LabError::NoTuner)?;
+        let tuner = self.task.tuner.as_ref().ok_or_else(no_tuner)?;
         let examples = PoolExamples {
             rows: &training.rows,
             labels: &training.labels,
@@ -198,12 +197,12 @@ impl<'a> Run<'a> {
             soft: training.soft.as_ref().map(Matrix::view),
         };
         let Tuned { model, pool, test } =
-            tuner.fit(config, &examples, seed).map_err(LabError::Tuning)?;
+            tuner.fit(config, &examples, seed).map_err(failed(UNTRAINED))?;
         Ok((model, Some(Features { pool, test })))
     }
 
     /// The small model without free labels, on the pool and on held-out folds of the labels.
-    fn own_voice(&self, suggested: &Round, seed: &SeedTree) -> Result<OwnVoice, LabError> {
+    fn own_voice(&self, suggested: &Round, seed: &SeedTree) -> Result<OwnVoice, Error> {
         let training = Training::new(self, suggested, &CleanSet::default());
         let examples = training.examples(self.classes());
         let model = self.learner.fit(&examples, seed)?;
@@ -217,7 +216,7 @@ impl<'a> Run<'a> {
         suggested: &Round,
         pool: &Matrix,
         evidence: Option<&OwnVoice>,
-    ) -> Result<Advice, LabError> {
+    ) -> Result<Advice, Error> {
         let noise = suggested.trust.as_ref().map_or(0.0, |trust| trust.noise_rate);
         let accuracy = match evidence {
             Some(own) => {
@@ -229,7 +228,7 @@ impl<'a> Run<'a> {
     }
 
     /// What the advice estimates.
-    fn labels_only(&self, own: &OwnVoice) -> Result<LabelsOnlyAccuracy, LabError> {
+    fn labels_only(&self, own: &OwnVoice) -> Result<LabelsOnlyAccuracy, Error> {
         let clean = &self.task.clean;
         let (pool, held_out) = (probabilities(&own.pool)?, probabilities(&own.out_of_fold)?);
         let mut right: Vec<bool> =
@@ -245,7 +244,7 @@ impl<'a> Run<'a> {
     }
 
     /// Strategies that ask within the batch get their answers there.
-    fn suggest_and_ask(&mut self, number: usize) -> Result<Round, LabError> {
+    fn suggest_and_ask(&mut self, number: usize) -> Result<Round, Error> {
         let extras = self.extras(number)?;
         let Self { config, task, device, selector, oracle, trained, .. } = self;
         let mut state = PoolState::default()
@@ -267,12 +266,12 @@ impl<'a> Run<'a> {
             state = state.with_passes(&passes);
         }
         let budget = if number == 1 { config.initial } else { config.batch };
-        let ask = |ids: &[SampleId]| oracle.answer(ids).map_err(LabError::from);
+        let ask = |ids: &[SampleId]| oracle.answer(ids).map_err(Error::from);
         selector.suggest_and_ask(&state, budget, config.annotators, ask)
     }
 
     /// What the small model must say beside its predictions, for the strategies that need it.
-    fn extras(&self, number: usize) -> Result<Extras, LabError> {
+    fn extras(&self, number: usize) -> Result<Extras, Error> {
         let Some(trained) = &self.trained else { return Ok(Extras::default()) };
         let (model, embeddings) = (&trained.model, pool_embeddings(self.task, Some(trained)));
         let needs = self.selector.strategy().needs()?;
@@ -295,10 +294,10 @@ impl<'a> Run<'a> {
         suggested: &Round,
         pool: &Matrix,
         test: &Matrix,
-    ) -> Result<RoundRecord, LabError> {
+    ) -> Result<RoundRecord, Error> {
         let classes = self.classes();
         let scores = |predicted: &Matrix, clean: &[ClassId]| {
-            Ok::<_, LabError>(Scores::measure(&probabilities(predicted)?, clean, self.majority)?)
+            Scores::measure(&probabilities(predicted)?, clean, self.majority)
         };
         let rows = self.labelled_rows();
         let clean: Vec<ClassId> = rows.iter().map(|(row, _)| self.task.clean[*row]).collect();
@@ -362,11 +361,11 @@ fn pool_embeddings<'a>(task: &'a Task, trained: Option<&'a Trained>) -> MatrixVi
 }
 
 /// The learner itself, or the head that a trained encoder starts with.
-fn of_embeddings(config: &LearnerConfig) -> Result<Box<dyn Learner>, LabError> {
+fn of_embeddings(config: &LearnerConfig) -> Result<Box<dyn Learner>, Error> {
     let LearnerConfig::FineTune(config) = config else { return Ok(config.build()?) };
     Ok(LearnerConfig::Linear(config.head()).build()?)
 }
 
-fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, CoreError> {
+fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, Error> {
     Predictions::new(matrix.view(), ScoreKind::Probabilities)
 }

@@ -1,7 +1,7 @@
 //! All runs of an experiment: in parallel, kept as they finish, continued after a stop.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -14,8 +14,9 @@ use rayon::prelude::*;
 use super::config::ExperimentConfig;
 use super::prepare::Task;
 use super::run::{run_one, written};
-use crate::LabError;
+use crate::error::{file, no_json};
 use crate::record::FinishedRun;
+use crate::{Error, ErrorKind};
 
 /// Digits of a short digest, which is the name of a kept run.
 const DIGITS: usize = 16;
@@ -38,12 +39,12 @@ pub struct Schedule<'a> {
 /// that neither the number of threads nor a stop in between changes a byte but the seconds.
 ///
 /// # Errors
-/// [`LabError::Stopped`] when the caller stopped it; what was finished stays in the folder.
+/// Of [`ErrorKind::Stopped`] when the caller stopped it; what was finished stays in the folder.
 pub fn run_all(
     config: &ExperimentConfig,
     tasks: &[Task],
     schedule: &Schedule<'_>,
-) -> Result<Vec<FinishedRun>, LabError> {
+) -> Result<Vec<FinishedRun>, Error> {
     let seeds = config.seeds.list();
     let runs: Vec<(&Task, &Strategy, u64)> = tasks
         .iter()
@@ -51,13 +52,15 @@ pub fn run_all(
         .flat_map(|(task, strategy)| seeds.iter().map(move |seed| (task, strategy, *seed)))
         .collect();
     let done = AtomicUsize::new(0);
-    let outcome: Result<Vec<FinishedRun>, LabError> = runs
+    let outcome: Result<Vec<FinishedRun>, Error> = runs
         .par_iter()
         .with_max_len(1)
         .map(|(task, strategy, seed)| {
             if schedule.stop.load(Ordering::Relaxed) {
                 let (finished, total) = (done.load(Ordering::Relaxed), runs.len());
-                return Err(LabError::Stopped { finished, total });
+                let remedy = "the same command with --resume goes on";
+                let message = format!("stopped after {finished} of {total} runs; {remedy}");
+                return Err(Error::new(ErrorKind::Stopped, message));
             }
             let run = kept_or_run(config, task, strategy, *seed, schedule)?;
             (schedule.progress)(done.fetch_add(1, Ordering::Relaxed) + 1, runs.len());
@@ -70,18 +73,17 @@ pub fn run_all(
 /// Deletes the runs that a folder keeps, and nothing else that lies in it; a folder that is not there keeps none.
 ///
 /// # Errors
-/// [`LabError::File`].
-pub fn forget_runs(folder: &Path) -> Result<(), LabError> {
-    let failed = |action, path: &Path, source| LabError::File { action, path: path.into(), source };
+/// For a file that cannot be read or deleted.
+pub fn forget_runs(folder: &Path) -> Result<(), Error> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(failed("cannot read", folder, source)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(file("cannot read", folder)(source)),
     };
     for entry in entries {
-        let path = entry.map_err(|source| failed("cannot read", folder, source))?.path();
+        let path = entry.map_err(file("cannot read", folder))?.path();
         if is_kept_run(&path) {
-            fs::remove_file(&path).map_err(|source| failed("cannot delete", &path, source))?;
+            fs::remove_file(&path).map_err(file("cannot delete", &path))?;
         }
     }
     Ok(())
@@ -98,9 +100,11 @@ fn is_kept_run(path: &Path) -> bool {
 /// A pool of `jobs` threads, to run an experiment on.
 ///
 /// # Errors
-/// [`LabError::Threads`] if the system gives none.
-pub fn threads(jobs: usize) -> Result<rayon::ThreadPool, LabError> {
-    rayon::ThreadPoolBuilder::new().num_threads(jobs).build().map_err(LabError::Threads)
+/// If the system gives none.
+pub fn threads(jobs: usize) -> Result<rayon::ThreadPool, Error> {
+    rayon::ThreadPoolBuilder::new().num_threads(jobs).build().map_err(|source| {
+        Error::new(ErrorKind::System, "the threads could not be started").because(source)
+    })
 }
 
 fn kept_or_run(
@@ -109,7 +113,7 @@ fn kept_or_run(
     strategy: &Strategy,
     seed: u64,
     schedule: &Schedule<'_>,
-) -> Result<FinishedRun, LabError> {
+) -> Result<FinishedRun, Error> {
     let path = kept_path(config, task, strategy, seed, schedule)?;
     // A file that does not read, of another version for example, is simply run again.
     let kept = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -117,12 +121,8 @@ fn kept_or_run(
         return Ok(run);
     }
     let run = run_one(config, task, strategy, seed, schedule.device)?;
-    let text = serde_json::to_vec(&run)?;
-    write_atomically(&path, |out| out.write_all(&text)).map_err(|source| LabError::File {
-        action: "cannot write",
-        path,
-        source,
-    })?;
+    let text = serde_json::to_vec(&run).map_err(no_json)?;
+    write_atomically(&path, |out| out.write_all(&text)).map_err(file("cannot write", &path))?;
     Ok(run)
 }
 
@@ -133,11 +133,11 @@ fn kept_path(
     strategy: &Strategy,
     seed: u64,
     schedule: &Schedule<'_>,
-) -> Result<PathBuf, LabError> {
+) -> Result<PathBuf, Error> {
     let digest = Digest::of_parts([
-        serde_json::to_vec(&task.setting)?,
-        serde_json::to_vec(&task.facts)?,
-        serde_json::to_vec(&written(config, task, strategy)?)?,
+        serde_json::to_vec(&task.setting).map_err(no_json)?,
+        serde_json::to_vec(&task.facts).map_err(no_json)?,
+        serde_json::to_vec(&written(config, task, strategy)?).map_err(no_json)?,
         strategy.label().as_bytes().to_vec(),
         seed.to_le_bytes().to_vec(),
         schedule.device.name().as_bytes().to_vec(),

@@ -1,6 +1,6 @@
 use alfm_core::{ClassId, Error, Predictions};
 
-use crate::failure::{length, none_of};
+use crate::error::{empty, length};
 
 /// Bins of equal width on `(0, 1]` for the calibration error.
 const BINS: usize = 15;
@@ -56,7 +56,7 @@ pub fn expected_calibration_error(
 
 fn check(predictions: &Predictions<'_>, clean: &[ClassId]) -> Result<(), Error> {
     if clean.is_empty() {
-        return Err(none_of("items to measure"));
+        return Err(empty("items to measure"));
     }
     if clean.len() != predictions.rows() {
         return Err(length("predictions", clean.len(), predictions.rows()));

@@ -1,7 +1,7 @@
-use alfm_core::{ClassId, CoreError, Error, ErrorKind};
+use alfm_core::{ClassId, Error};
 
 use super::class_counts;
-use crate::failure::{length, none_of};
+use crate::error::{empty, length};
 
 /// What a class without items in the set does to balanced accuracy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -35,11 +35,10 @@ impl Confusion {
     /// Counts `N` items. `O(N)` time, `O(K^2)` memory.
     ///
     /// # Errors
-    /// [`ErrorKind::Missing`] without items; [`ErrorKind::Input`] if the two differ in length, and for the first class
-    /// that is none of the `classes`.
+    /// For no items, lists that differ in length, and the first class that is none of the `classes`.
     pub fn new(clean: &[ClassId], predicted: &[ClassId], classes: usize) -> Result<Self, Error> {
         if clean.is_empty() {
-            return Err(none_of("items to measure"));
+            return Err(empty("items to measure"));
         }
         if clean.len() != predicted.len() {
             return Err(length("predictions", clean.len(), predicted.len()));
@@ -104,13 +103,12 @@ impl Confusion {
     /// A side without items is left out, so that the number stays the accuracy of the side that is there.
     ///
     /// # Errors
-    /// [`ErrorKind::Input`] if `majority` is no class.
+    /// If `majority` is no class.
     pub fn galaxy_accuracy(&self, majority: ClassId) -> Result<f64, Error> {
         let majority = majority.index();
         if majority >= self.classes {
             let class = ClassId::from_index(majority);
-            let unknown = CoreError::UnknownClass { class, classes: self.classes };
-            return Err(Error::new(ErrorKind::Input, unknown.to_string()));
+            return Err(Error::unknown_class(class, self.classes));
         }
         let minorities = || (0..self.classes).filter(|class| *class != majority);
         let right = minorities().map(|class| self.right(class)).sum();
@@ -204,7 +202,7 @@ mod tests {
     #[test]
     fn bad_input_is_refused() {
         let none = Confusion::new(&[], &[], 2).unwrap_err();
-        assert_eq!(none.kind(), ErrorKind::Missing);
+        assert_eq!(none.kind(), alfm_core::ErrorKind::Missing);
         let short = Confusion::new(&ids(&[0, 1]), &ids(&[0]), 2);
         let short = short.unwrap_err().to_string();
         assert!(short.starts_with("1 predictions given, 2 expected"), "{short}");

@@ -6,7 +6,7 @@ use alfm_core::files::write_atomically;
 use alfm_core::{Error, ErrorKind};
 
 use super::RunRecord;
-use crate::failure::unwritten;
+use crate::error::file;
 
 /// Writes `runs.jsonl`, one record a line, ordered by setting, strategy and seed.
 ///
@@ -24,7 +24,7 @@ pub fn write_runs<'a>(
         Error::new(ErrorKind::System, message).in_file(path).because(source)
     })?;
     write_atomically(path, |out| lines.iter().try_for_each(|line| writeln!(out, "{line}")))
-        .map_err(unwritten(path))
+        .map_err(file("cannot write", path))
 }
 
 /// Reads `runs.jsonl`; blank lines are skipped.

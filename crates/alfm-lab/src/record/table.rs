@@ -5,7 +5,7 @@ use alfm_core::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 
 use super::{FinishedRun, RoundRecord, Seconds};
-use crate::failure::unwritten;
+use crate::error::file;
 
 /// One row of `curves.csv`: a round of a run, with the columns that scripts rely on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,7 +97,7 @@ pub fn write_curves(path: &Path, rows: &[CurveRow]) -> Result<(), Error> {
     let written = rows.iter().try_for_each(|row| table.serialize(row));
     let bytes = written.and_then(|()| Ok(table.into_inner().map_err(|full| full.into_error())?));
     let bytes = bytes.map_err(bad)?;
-    write_atomically(path, |out| out.write_all(&bytes)).map_err(unwritten(path))
+    write_atomically(path, |out| out.write_all(&bytes)).map_err(file("cannot write", path))
 }
 
 /// Reads `curves.csv`; columns that are not known are skipped.

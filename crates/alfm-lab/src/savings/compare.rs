@@ -3,7 +3,7 @@ use std::fmt;
 use alfm_core::{Error, SeedTree};
 
 use super::{Curve, Interval, Reach, bootstrap, mean};
-use crate::failure::{length, none_of};
+use crate::error::{empty, length};
 
 /// The quality at which labels are compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -137,7 +137,7 @@ pub fn area_difference(
 
 fn paired(ours: &[Curve], theirs: &[Curve]) -> Result<(), Error> {
     if ours.is_empty() {
-        return Err(none_of("trials to compare"));
+        return Err(empty("trials to compare"));
     }
     if ours.len() != theirs.len() {
         return Err(length("trials of the other strategy", ours.len(), theirs.len()));

@@ -3,7 +3,7 @@ use std::fmt;
 use alfm_core::{Error, ErrorKind};
 
 use super::mean;
-use crate::failure::{length, none_of};
+use crate::error::{empty, length};
 
 /// A learning curve: a metric at increasing numbers of labels.
 ///
@@ -47,7 +47,7 @@ impl Curve {
     /// that do not increase, or a value that is not finite.
     pub fn new(labels: Vec<f64>, values: Vec<f64>) -> Result<Self, Error> {
         if labels.is_empty() {
-            return Err(none_of("points of a curve"));
+            return Err(empty("points of a curve"));
         }
         if labels.len() != values.len() {
             return Err(length("values of a curve", labels.len(), values.len()));
@@ -185,7 +185,7 @@ impl Curve {
         mut of_point: impl FnMut(&mut [f64]) -> f64,
     ) -> Result<Self, Error> {
         let Some(first) = trials.first() else {
-            return Err(none_of("curves to combine"));
+            return Err(empty("curves to combine"));
         };
         trials.iter().try_for_each(|other| first.aligned(other))?;
         let mut column = vec![0.0; trials.len()];

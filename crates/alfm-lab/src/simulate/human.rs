@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use alfm_core::{ClassId, ClassSchema, CoreError, Error, ErrorKind, SampleId};
+use alfm_core::{ClassId, ClassSchema, Error, ErrorKind, SampleId};
+use alfm_data::Table;
 use alfm_data::arrays::{self, ArraySpec};
-use alfm_data::{DataError, Table};
 
 use super::noise::{LabelColumns, Missing, NoiseInput};
-use crate::LabError;
 
 /// The columns of a table.
 pub(super) struct Columns<'a> {
@@ -23,7 +22,7 @@ pub(super) fn from_table(
     columns: &Columns<'_>,
     missing: Missing,
     input: &NoiseInput<'_>,
-) -> Result<Vec<ClassId>, LabError> {
+) -> Result<Vec<ClassId>, Error> {
     check_merge(input)?;
     check_length("ids", input.ids.len(), input)?;
     if !input.texts.is_empty() {
@@ -36,7 +35,7 @@ pub(super) fn from_table(
             let by_text = || known.get(*input.texts.get(at)?);
             known.get(id.as_str()).or_else(by_text).copied()
         };
-        Ok::<Vec<Option<ClassId>>, LabError>(input.ids.iter().enumerate().map(find).collect())
+        Ok::<Vec<Option<ClassId>>, Error>(input.ids.iter().enumerate().map(find).collect())
     };
     if let (Some(clean), Some(column)) = (&table.clean, columns.clean) {
         check_clean((path, column), &find(clean)?, input)?;
@@ -50,16 +49,15 @@ pub(super) fn from_rows(
     clean: Option<&ArraySpec>,
     missing: Missing,
     input: &NoiseInput<'_>,
-) -> Result<Vec<ClassId>, LabError> {
+) -> Result<Vec<ClassId>, Error> {
     let (rows, split_rows) = input.rows.unwrap_or_default();
     check_merge(input)?;
     check_length("rows", rows.len(), input)?;
     let find = |array: &ArraySpec| {
         let labels = arrays::read_labels(array)?;
         if labels.len() != split_rows {
-            let (what, got) = ("human labels", labels.len());
-            let wrong = CoreError::RowCount { what, expected: split_rows, got };
-            return Err(wrong_in(array.path(), wrong.to_string()).into());
+            let wrong = Error::row_count("human labels", split_rows, labels.len());
+            return Err(wrong.in_file(array.path()));
         }
         let schema = original(input);
         let unknown =
@@ -70,9 +68,9 @@ pub(super) fn from_rows(
             let message = format!(
                 "row {row} is {value}: a label is a class number below {classes}, or -1 for unlabelled"
             );
-            return Err(wrong_in(array.path(), message).at_row(row).into());
+            return Err(wrong_in(array.path(), message).at_row(row));
         }
-        Ok::<Vec<_>, LabError>(rows.iter().map(|row| labels[*row]).collect())
+        Ok::<Vec<_>, Error>(rows.iter().map(|row| labels[*row]).collect())
     };
     if let Some(clean) = clean {
         check_clean((clean.path(), clean.key().unwrap_or("labels")), &find(clean)?, input)?;
@@ -85,16 +83,15 @@ fn wrong_in(path: &Path, message: String) -> Error {
     Error::new(ErrorKind::Input, message).in_file(path)
 }
 
-fn check_length(what: &'static str, got: usize, input: &NoiseInput<'_>) -> Result<(), LabError> {
+fn check_length(what: &'static str, got: usize, input: &NoiseInput<'_>) -> Result<(), Error> {
     let expected = input.clean.len();
-    if got == expected { Ok(()) } else { Err(CoreError::RowCount { what, expected, got }.into()) }
+    if got == expected { Ok(()) } else { Err(Error::row_count(what, expected, got)) }
 }
 
-fn check_merge(input: &NoiseInput<'_>) -> Result<(), LabError> {
+fn check_merge(input: &NoiseInput<'_>) -> Result<(), Error> {
     match input.merged_from {
         Some((schema, map)) if map.len() != schema.len() => {
-            let (expected, got) = (schema.len(), map.len());
-            Err(CoreError::ColumnCount { what: "class map", expected, got }.into())
+            Err(Error::column_count("class map", schema.len(), map.len()))
         }
         _ => Ok(()),
     }
@@ -120,7 +117,7 @@ fn check_clean(
     (path, column): (&Path, &str),
     found: &[Option<ClassId>],
     input: &NoiseInput<'_>,
-) -> Result<(), LabError> {
+) -> Result<(), Error> {
     let differs = |(class, clean): (&Option<ClassId>, &ClassId)| {
         class.is_some_and(|class| merged(class, input) != *clean)
     };
@@ -136,7 +133,7 @@ fn check_clean(
         name(first, input),
         class(input.clean[first])?,
     );
-    Err(wrong_in(path, message).into())
+    Err(wrong_in(path, message))
 }
 
 /// What was found, after merging, with `missing` for the rest.
@@ -145,7 +142,7 @@ fn settle(
     found: &[Option<ClassId>],
     missing: Missing,
     input: &NoiseInput<'_>,
-) -> Result<Vec<ClassId>, LabError> {
+) -> Result<Vec<ClassId>, Error> {
     if missing == Missing::Error
         && let Some(first) = found.iter().position(Option::is_none)
     {
@@ -156,7 +153,7 @@ fn settle(
             found.len(),
             name(first, input),
         );
-        return Err(wrong_in(path, message).into());
+        return Err(wrong_in(path, message));
     }
     let answer = |(class, clean): (&Option<ClassId>, &ClassId)| {
         class.map_or(*clean, |class| merged(class, input))
@@ -171,21 +168,21 @@ struct People {
     clean: Option<Vec<Option<ClassId>>>,
 }
 
-fn read(path: &Path, columns: &Columns<'_>, schema: &ClassSchema) -> Result<People, LabError> {
+fn read(path: &Path, columns: &Columns<'_>, schema: &ClassSchema) -> Result<People, Error> {
     let names = columns.label.names();
     if names.is_empty() {
         let message = "`label` is an empty list: name the column of at least one annotator";
-        return Err(Error::new(ErrorKind::Setting, message).in_file(path).into());
+        return Err(Error::new(ErrorKind::Setting, message).in_file(path));
     }
-    let keyed_by = |key| {
-        let names = [key].into_iter().chain(names.iter().map(String::as_str)).chain(columns.clean);
-        Table::read(path, &names.collect::<Vec<_>>()).map(|table| (key, table))
+    let rest: Vec<&str> = names.iter().map(String::as_str).chain(columns.clean).collect();
+    let keyed_by = |key| Table::read(path, &[&[key], &rest[..]].concat());
+    let (key, table) = match columns.key {
+        Some(key) => (key, keyed_by(key)?),
+        None => match Table::read_with_optional(path, &rest, &["id"])? {
+            table if table.has("id") => ("id", table),
+            _ => ("text", keyed_by("text")?),
+        },
     };
-    let keyed = match (columns.key, keyed_by(columns.key.unwrap_or("id"))) {
-        (None, Err(DataError::MissingColumn { column, .. })) if column == "id" => keyed_by("text"),
-        (_, keyed) => keyed,
-    };
-    let (key, table) = keyed?;
     let keys = table.texts(key)?;
     let votes =
         names.iter().map(|name| table.labels(name, schema)).collect::<Result<Vec<_>, _>>()?;
@@ -206,13 +203,13 @@ fn index<'a>(
     path: &Path,
     keys: &'a [String],
     labels: &[Option<ClassId>],
-) -> Result<HashMap<&'a str, ClassId>, LabError> {
+) -> Result<HashMap<&'a str, ClassId>, Error> {
     let mut known = HashMap::new();
     for (row, (key, label)) in keys.iter().zip(labels).enumerate() {
         let Some(label) = label else { continue };
         if known.insert(key.as_str(), *label).is_some_and(|earlier| earlier != *label) {
             let message = format!("row {row} contradicts an earlier row for `{key}`: keep one");
-            return Err(wrong_in(path, message).at_row(row).into());
+            return Err(wrong_in(path, message).at_row(row));
         }
     }
     Ok(known)
@@ -227,7 +224,7 @@ mod tests {
     use crate::simulate::Noise;
 
     /// Labels of a pool of three classes, the last two merged; the file is keyed as its header says.
-    fn apply(content: &str, missing: Missing) -> Result<Vec<ClassId>, LabError> {
+    fn apply(content: &str, missing: Missing) -> Result<Vec<ClassId>, Error> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("labels.csv");
         std::fs::write(&file, content).unwrap();
@@ -249,7 +246,7 @@ mod tests {
     }
 
     /// Labels of four items without merging, the file keyed by id.
-    fn apply_columns(content: &str, mut keys: Value) -> Result<Vec<ClassId>, LabError> {
+    fn apply_columns(content: &str, mut keys: Value) -> Result<Vec<ClassId>, Error> {
         let folder = tempfile::tempdir().unwrap();
         keys["file"] = folder.path().join("labels.csv").to_str().unwrap().into();
         std::fs::write(folder.path().join("labels.csv"), content).unwrap();
@@ -288,7 +285,7 @@ mod tests {
             unkeyed.to_string().contains("no column `text`: the columns are name, noisy_label")
         );
         let unknown = error("id,noisy_label\na,7\n");
-        assert!(matches!(unknown, LabError::Data(DataError::Cell { row: 0, .. })), "{unknown}");
+        assert_eq!((unknown.kind(), unknown.row()), (ErrorKind::Input, Some(0)), "{unknown}");
     }
 
     /// a: two to one. b: all differ, so the first column. c: one abstains, the others differ. d: one vote.

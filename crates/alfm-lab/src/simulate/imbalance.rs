@@ -1,11 +1,10 @@
 //! Class imbalance: merged classes, long tails, steps.
 
-use alfm_core::{ClassId, ClassSchema, CoreError, Error, ErrorKind, SeedTree};
+use alfm_core::{ClassId, ClassSchema, Error, ErrorKind, SeedTree};
 use alfm_data::subset::{draw, rows_by_class};
 use serde::{Deserialize, Serialize};
 
 use super::floor;
-use crate::LabError;
 
 /// How a pool is made imbalanced.
 ///
@@ -17,7 +16,7 @@ use crate::LabError;
 /// let merged = Imbalance::merge(2).apply(&labels, &schema, &SeedTree::new(0))?;
 /// assert_eq!(merged.counts, [1, 3]);
 /// assert_eq!(merged.schema.names(), ["a", "other"]);
-/// # Ok::<(), alfm_lab::LabError>(())
+/// # Ok::<(), alfm_lab::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -74,12 +73,12 @@ impl Construction {
     /// The same class map for labels that stay where they are, such as those of a test set.
     ///
     /// # Errors
-    /// [`LabError::Core`] for a class that the pool's schema did not have.
-    pub fn map(&self, labels: &[ClassId]) -> Result<Vec<ClassId>, LabError> {
+    /// [`ErrorKind::NotFound`] for a class that the pool's schema did not have.
+    pub fn map(&self, labels: &[ClassId]) -> Result<Vec<ClassId>, Error> {
         let map = |label: &ClassId| {
             self.class_map.get(label.index()).copied().ok_or_else(|| {
                 let classes = self.class_map.len();
-                CoreError::UnknownClass { class: *label, classes }.into()
+                Error::unknown_class(*label, classes)
             })
         };
         labels.iter().map(map).collect()
@@ -98,13 +97,13 @@ impl Imbalance {
     ///
     /// # Errors
     /// [`ErrorKind::Setting`] for a merge into fewer than 2 or more classes than there are, and for a factor below 1 or
-    /// one that would leave a class empty; [`LabError::Core`] for a label outside the schema.
+    /// one that would leave a class empty; [`ErrorKind::NotFound`] for a label outside the schema.
     pub fn apply(
         &self,
         labels: &[ClassId],
         schema: &ClassSchema,
         seed: &SeedTree,
-    ) -> Result<Construction, LabError> {
+    ) -> Result<Construction, Error> {
         for &label in labels {
             schema.check(label)?;
         }
@@ -156,18 +155,17 @@ fn merge(
     classes: usize,
     first: &[ClassId],
     schema: &ClassSchema,
-) -> Result<(Vec<ClassId>, ClassSchema), LabError> {
+) -> Result<(Vec<ClassId>, ClassSchema), Error> {
     if classes < 2 || classes > schema.len() {
         let available = schema.len();
         let message =
             format!("cannot merge {available} classes into {classes}: choose 2 to {available}");
-        return Err(Error::new(ErrorKind::Setting, message).into());
+        return Err(Error::new(ErrorKind::Setting, message));
     }
     let mut order = Vec::with_capacity(schema.len());
     for &class in first {
         if order.contains(&schema.check(class)?) {
-            let name = schema.name(class)?.to_owned();
-            return Err(CoreError::Duplicate { what: "class", name }.into());
+            return Err(Error::duplicate("class", schema.name(class)?));
         }
         order.push(class);
     }
@@ -195,7 +193,7 @@ fn thin(
     factor: f64,
     seed: &SeedTree,
     exponent: impl Fn(usize) -> f64,
-) -> Result<Vec<usize>, LabError> {
+) -> Result<Vec<usize>, Error> {
     let rows = rows_by_class(labels, classes);
     let smallest = rows.iter().map(Vec::len).min().unwrap_or(0);
     let sizes: Vec<usize> =
@@ -205,7 +203,7 @@ fn thin(
             "imbalance factor {factor}: it must be at least 1 and, with {smallest} items in the smallest class, at \
              most {smallest}"
         );
-        return Err(Error::new(ErrorKind::Setting, message).into());
+        return Err(Error::new(ErrorKind::Setting, message));
     }
     let seed = seed.child("imbalance");
     let mut kept: Vec<usize> = rows
@@ -236,7 +234,7 @@ mod tests {
         (labels.collect(), ClassSchema::numbered(counts.len()).unwrap())
     }
 
-    fn apply(imbalance: &Imbalance, counts: &[usize]) -> Result<Construction, LabError> {
+    fn apply(imbalance: &Imbalance, counts: &[usize]) -> Result<Construction, Error> {
         let (labels, schema) = pool(counts);
         imbalance.apply(&labels, &schema, &SeedTree::new(1234))
     }
@@ -345,7 +343,7 @@ mod tests {
             assert!(error.to_string().contains("choose 2 to 6"), "{error}");
         }
         let twice = Imbalance::Merge { classes: 2, first: vec![ClassId::new(1); 2] };
-        assert!(matches!(apply(&twice, &TREC), Err(LabError::Core(_))));
+        assert_eq!(apply(&twice, &TREC).unwrap_err().kind(), ErrorKind::Input);
     }
 
     #[test]

@@ -9,7 +9,6 @@ use rand::seq::index;
 use serde::{Deserialize, Serialize};
 
 use super::{floor, human};
-use crate::LabError;
 
 /// How the labels of a pool are made wrong.
 ///
@@ -23,7 +22,7 @@ use crate::LabError;
 /// let schema = ClassSchema::numbered(4)?;
 /// let noisy = Noise::uniform(0.2).apply(&NoiseInput::new(&clean, &schema))?;
 /// assert_eq!(noisy.iter().filter(|label| label.index() != 0).count(), 200);
-/// # Ok::<(), alfm_lab::LabError>(())
+/// # Ok::<(), alfm_lab::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -190,11 +189,11 @@ impl Noise {
     ///
     /// # Errors
     /// [`ErrorKind::Setting`] for a rate outside 0 to 1, for a matrix that is not `K x K` with rows that are
-    /// distributions and for an empty list of annotators; [`LabError::Core`] for a label outside the schema. For human
-    /// labels an unreadable file ([`LabError::Data`]), and [`ErrorKind::Input`], with the file, for items without a
+    /// distributions and for an empty list of annotators; [`ErrorKind::NotFound`] for a label outside the schema. For human
+    /// labels an unreadable file , and [`ErrorKind::Input`], with the file, for items without a
     /// human label, rows that contradict each other, clean labels that are not those of the pool, class numbers that
     /// are none, and an array of another length than the split.
-    pub fn apply(&self, input: &NoiseInput<'_>) -> Result<Vec<ClassId>, LabError> {
+    pub fn apply(&self, input: &NoiseInput<'_>) -> Result<Vec<ClassId>, Error> {
         let NoiseInput { clean, schema, .. } = *input;
         for &label in clean {
             schema.check(label)?;
@@ -231,10 +230,10 @@ fn flip(
     rate: f64,
     seed: u64,
     mut other: impl FnMut(usize) -> usize,
-) -> Result<Vec<ClassId>, LabError> {
+) -> Result<Vec<ClassId>, Error> {
     if !(0.0..=1.0).contains(&rate) {
         let message = format!("noise rate {rate}: it must lie in 0 to 1");
-        return Err(Error::new(ErrorKind::Setting, message).into());
+        return Err(Error::new(ErrorKind::Setting, message));
     }
     let count = floor(rate * clean.len() as f64).min(clean.len());
     let mut rng = SeedTree::new(seed).child("noisy items").rng();
@@ -245,7 +244,7 @@ fn flip(
     Ok(noisy)
 }
 
-fn check_matrix(matrix: &[Vec<f64>], classes: usize) -> Result<(), LabError> {
+fn check_matrix(matrix: &[Vec<f64>], classes: usize) -> Result<(), Error> {
     let distribution = |row: &Vec<f64>| {
         row.len() == classes
             && row.iter().all(|p| (0.0..=1.0).contains(p))
@@ -259,7 +258,7 @@ fn check_matrix(matrix: &[Vec<f64>], classes: usize) -> Result<(), LabError> {
             let message = format!(
                 "noise matrix, row {row}: {values:?}: {classes} probabilities that sum to 1 are expected"
             );
-            Err(Error::new(ErrorKind::Setting, message).at_row(row).into())
+            Err(Error::new(ErrorKind::Setting, message).at_row(row))
         }
     }
 }
@@ -282,7 +281,7 @@ mod tests {
 
     use super::*;
 
-    fn apply(noise: &Noise, clean: &[ClassId], classes: usize) -> Result<Vec<ClassId>, LabError> {
+    fn apply(noise: &Noise, clean: &[ClassId], classes: usize) -> Result<Vec<ClassId>, Error> {
         noise.apply(&NoiseInput::new(clean, &ClassSchema::numbered(classes).unwrap()))
     }
 
@@ -390,7 +389,6 @@ mod tests {
         ];
         for (matrix, expected) in cases {
             let error = apply(&Noise::ClassDependent { matrix, seed: 1 }, &clean, 2).unwrap_err();
-            let LabError::Other(error) = error else { panic!("{error}") };
             assert_eq!((error.kind(), error.row()), (ErrorKind::Setting, Some(expected)));
         }
         assert!(apply(&Noise::None, &[ClassId::new(2)], 2).is_err());

@@ -9,10 +9,10 @@ use safetensors::tensor::{TensorView, serialize};
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
+use super::ItemExamples;
 use super::head::Head;
 use super::state::{EpochLoss, State};
-use super::{FineTuneError, ItemExamples};
-use crate::FineTuneConfig;
+use crate::{Error, ErrorKind, FineTuneConfig};
 
 /// A folder with the state behind the last epoch, `last.safetensors`, and the encoder of the best, `best`.
 ///
@@ -52,7 +52,7 @@ impl Checkpoints {
     }
 
     /// Writes the state, and its encoder as the best one if it is.
-    pub(super) fn save(&self, state: &State, best: bool) -> Result<(), FineTuneError> {
+    pub(super) fn save(&self, state: &State, best: bool) -> Result<(), Error> {
         if best {
             state.trunk.save(&self.best)?;
         }
@@ -67,22 +67,26 @@ impl Checkpoints {
         let file = serialize(views, Some(HashMap::from([(HEADER.to_owned(), header)])))
             .expect("names and lengths become JSON");
         write_atomically(&self.last, |out| out.write_all(&file))
-            .map_err(|source| FineTuneError::Checkpoint { path: self.last.clone(), source })
+            .map_err(|source| self.inaccessible(source))
     }
 
     /// Brings a fresh state to where the fit was left; whether it was begun.
-    pub(super) fn load(&self, state: &mut State) -> Result<bool, FineTuneError> {
+    pub(super) fn load(&self, state: &mut State) -> Result<bool, Error> {
         let file = match std::fs::read(&self.last) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-            Err(source) => {
-                return Err(FineTuneError::Checkpoint { path: self.last.clone(), source });
-            }
+            Err(source) => return Err(self.inaccessible(source)),
         };
-        let broken = |reason| FineTuneError::BrokenCheckpoint { path: self.last.clone(), reason };
+        let broken = |reason| {
+            let remedy = "delete its folder, or give another";
+            Error::input(format!("the checkpoint cannot be used ({reason}): {remedy}"))
+                .in_file(&self.last)
+        };
         let header = header(&file).map_err(broken)?;
         if header.fit != self.fit {
-            return Err(FineTuneError::OtherFit { path: self.last.clone() });
+            let message = "the checkpoint belongs to a fit with other examples, settings, seed or encoder: delete \
+                           its folder, or give another";
+            return Err(Error::input(message).in_file(&self.last));
         }
         let arrays = SafeTensors::deserialize(&file).map_err(|error| broken(error.to_string()))?;
         let array = |name: &str| match arrays.tensor(name) {
@@ -102,6 +106,11 @@ impl Checkpoints {
             state.best = Some((values.collect(), head));
         }
         Ok(true)
+    }
+
+    fn inaccessible(&self, source: std::io::Error) -> Error {
+        let message = "the checkpoint cannot be read or written: check the folder's permissions and free space";
+        Error::new(ErrorKind::System, message).in_file(&self.last).because(source)
     }
 }
 

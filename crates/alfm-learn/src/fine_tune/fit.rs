@@ -5,7 +5,6 @@ use alfm_core::{ClassId, Matrix, MatrixView, SeedTree};
 use alfm_embed::{Prepared, Trunk};
 use rand::seq::SliceRandom;
 
-use super::FineTuneError;
 use super::checkpoint::Checkpoints;
 use super::head::Head;
 use super::model::FineTuned;
@@ -13,7 +12,7 @@ use super::objective::Objective;
 use super::schedule::Schedule;
 use super::split::held_out;
 use super::state::{EpochLoss, State};
-use crate::{Examples, FineTune, FineTuneConfig, LearnError, Learner};
+use crate::{Error, ErrorKind, Examples, FineTune, FineTuneConfig, Learner};
 
 /// Items to train an encoder on: [`Examples`] with the items themselves in place of embeddings.
 #[derive(Clone, Copy)]
@@ -52,21 +51,27 @@ impl<'a> ItemExamples<'a> {
         self
     }
 
-    fn check_rows(&self) -> Result<(), FineTuneError> {
+    fn check_rows(&self) -> Result<(), Error> {
         let count = self.items.count();
         match self.rows.iter().find(|row| **row >= count) {
-            Some(&row) => Err(FineTuneError::Row { row, count }),
+            Some(&row) => Err(Error::new(
+                ErrorKind::NotFound,
+                format!(
+                    "an example is item {row}, but there are {count} items: give rows below that"
+                ),
+            )
+            .at_row(row)),
             None => Ok(()),
         }
     }
 
     /// In place of embeddings, where only targets are asked for: `N x 1`.
-    fn blank(&self) -> Result<Matrix, LearnError> {
+    fn blank(&self) -> Result<Matrix, Error> {
         Ok(Matrix::new(vec![0.0; self.rows.len()], self.rows.len(), 1)?)
     }
 
     /// The same with embeddings.
-    fn embedded(&self, embeddings: MatrixView<'a>) -> Result<Examples<'a>, LearnError> {
+    fn embedded(&self, embeddings: MatrixView<'a>) -> Result<Examples<'a>, Error> {
         let mut examples = Examples::new(embeddings, self.labels, self.weights, self.classes);
         examples.soft = self.soft;
         examples.check()?;
@@ -102,7 +107,7 @@ impl FineTune {
     /// and the activations of a batch.
     ///
     /// # Errors
-    /// [`FineTuneError`]: examples as [`Examples::check`] says, an item that cannot be read, a fit that diverges or
+    /// Examples as [`Examples::check`] says, an item that cannot be read, a fit that diverges or
     /// was broken off, and checkpoints that can't be used.
     pub fn fit(
         &self,
@@ -111,7 +116,7 @@ impl FineTune {
         seed: &SeedTree,
         checkpoints: Option<&Path>,
         progress: &mut dyn FnMut(FineTuneStep) -> ControlFlow<()>,
-    ) -> Result<FineTuned, FineTuneError> {
+    ) -> Result<FineTuned, Error> {
         examples.check_rows()?;
         let config = self.config();
         let objective =
@@ -147,7 +152,7 @@ impl FineTune {
         examples: &ItemExamples<'_>,
         objective: &Objective,
         seed: &SeedTree,
-    ) -> Result<Head, FineTuneError> {
+    ) -> Result<Head, Error> {
         let embeddings = trunk.encode(examples.items, examples.rows, &mut |_, _| {})?;
         let embedded = examples.embedded(embeddings.view())?;
         let model = self.config().head().check()?.fit(&embedded, seed)?;
@@ -207,7 +212,7 @@ impl<'a> Run<'a> {
         &self,
         state: &mut State,
         progress: &mut dyn FnMut(FineTuneStep) -> ControlFlow<()>,
-    ) -> Result<f64, FineTuneError> {
+    ) -> Result<f64, Error> {
         let epoch = state.history.len();
         let mut order = self.training.clone();
         order.shuffle(&mut self.seed.index(epoch as u64).rng());
@@ -225,7 +230,9 @@ impl<'a> Run<'a> {
                 learning_rate: self.config.learning_rate * self.schedule.share(step),
             };
             if progress(told).is_break() {
-                return Err(FineTuneError::Interrupted { step: step + 1 });
+                let (step, remedy) = (step + 1, "run it again to go on from its checkpoint");
+                let message = format!("training was interrupted after step {step}: {remedy}");
+                return Err(Error::new(ErrorKind::Stopped, message));
             }
         }
         Ok(sum / self.batches as f64)
@@ -237,7 +244,7 @@ impl<'a> Run<'a> {
         state: &mut State,
         batch: &[usize],
         step: usize,
-    ) -> Result<f64, FineTuneError> {
+    ) -> Result<f64, Error> {
         let pass = state.trunk.forward(self.examples.items, &self.rows(batch))?;
         let features = pass.features();
         // So the mean over batches is the loss of all examples, in value and gradient.
@@ -248,11 +255,17 @@ impl<'a> Run<'a> {
         let number = (step + 1, self.schedule.share(step));
         match state.step(gradients, head, self.config, number) {
             Some(()) if loss.is_finite() => Ok(loss),
-            _ => Err(FineTuneError::Diverged { step: step + 1 }),
+            _ => Err(Error::new(
+                ErrorKind::Setting,
+                format!(
+                    "training diverged at step {}: lower `learning_rate` and `head_learning_rate`",
+                    step + 1
+                ),
+            )),
         }
     }
 
-    fn held_out_loss(&self, state: &State) -> Result<Option<f64>, FineTuneError> {
+    fn held_out_loss(&self, state: &State) -> Result<Option<f64>, Error> {
         if self.held_out.is_empty() {
             return Ok(None);
         }

@@ -11,7 +11,6 @@
 
 mod adamw;
 mod checkpoint;
-mod error;
 mod fit;
 mod head;
 mod model;
@@ -22,6 +21,5 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use error::FineTuneError;
 pub use fit::{FineTuneStep, ItemExamples};
 pub use model::{FineTuneSummary, FineTuned};

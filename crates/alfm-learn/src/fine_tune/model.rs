@@ -2,12 +2,11 @@ use alfm_core::Matrix;
 use alfm_embed::{Prepared, Progress, Trunk};
 use ndarray::Array1;
 
-use super::FineTuneError;
 use super::objective::Objective;
 use super::state::State;
 use crate::network::Network;
 use crate::trained::{Trained, unseen};
-use crate::{Classifier, Fit, Stop};
+use crate::{Classifier, Error, Fit, Stop};
 
 /// A trained encoder and its head.
 pub struct FineTuned {
@@ -37,7 +36,7 @@ impl FineTuned {
         objective: Objective,
         classes: usize,
         steps: usize,
-    ) -> Result<Self, FineTuneError> {
+    ) -> Result<Self, Error> {
         let training_losses: Vec<f64> = state.history.iter().map(|epoch| epoch.training).collect();
         let summary = FineTuneSummary {
             steps,
@@ -70,13 +69,13 @@ impl FineTuned {
     /// Class probabilities of the items at these rows, `rows x K`, as [`Classifier::predict`] says.
     ///
     /// # Errors
-    /// [`FineTuneError::Encoder`] for an item that cannot be read.
+    /// For an item that cannot be read.
     pub fn predict(
         &self,
         items: &Prepared<'_>,
         rows: &[usize],
         progress: Progress<'_>,
-    ) -> Result<Matrix, FineTuneError> {
+    ) -> Result<Matrix, Error> {
         let features = self.trunk.encode(items, rows, progress)?;
         Ok(self.classifier.predict(features.view())?)
     }

@@ -1,8 +1,8 @@
-use alfm_core::{CoreError, Matrix, MatrixView, Predictions, ScoreKind};
+use alfm_core::{Matrix, MatrixView, Predictions, ScoreKind};
 use serde::{Deserialize, Serialize};
 
 use super::Calibrator;
-use crate::PriorError;
+use crate::Error;
 
 /// Most steps of EM.
 const MAX_STEPS: usize = 1000;
@@ -30,12 +30,11 @@ impl LabelShift {
     /// Known class shares.
     ///
     /// # Errors
-    /// [`PriorError::Input`] unless both are distributions over the same two classes or more,
-    /// [`PriorError::Setting`] for a class that the source excludes.
-    pub fn new(source: Vec<f64>, target: Vec<f64>) -> Result<Self, PriorError> {
+    /// Unless both are distributions over the same two classes or more, of which the source excludes none.
+    pub fn new(source: Vec<f64>, target: Vec<f64>) -> Result<Self, Error> {
         let (expected, got) = (source.len(), target.len());
         if expected != got {
-            return Err(CoreError::ColumnCount { what: "target", expected, got }.into());
+            return Err(Error::column_count("target", expected, got));
         }
         for shares in [&source, &target] {
             let row: Vec<f32> = shares.iter().map(|share| *share as f32).collect();
@@ -43,7 +42,7 @@ impl LabelShift {
         }
         if let Some(&value) = source.iter().find(|share| **share <= 0.0) {
             let rule = "every class has a share above 0 where the prior comes from";
-            return Err(PriorError::Setting { name: "source", value, rule });
+            return Err(Error::setting("source", value, rule));
         }
         Ok(Self(Shares { source, target }))
     }
@@ -56,7 +55,7 @@ impl LabelShift {
     /// not be. The likelihood takes the prior at its word: calibrate it first.
     ///
     /// # Errors
-    /// [`PriorError::Input`] if `prior` is not a matrix of probabilities, and as [`LabelShift::new`].
+    /// If `prior` is not a matrix of probabilities, and as [`LabelShift::new`].
     ///
     /// ```
     /// use alfm_core::Matrix;
@@ -66,16 +65,16 @@ impl LabelShift {
     /// let shift = LabelShift::fit(prior.view(), None)?;
     /// assert!((shift.target()[0] - 2.0 / 3.0).abs() < 1e-6);
     /// assert!((shift.apply(prior.view())?.view().row(2)[0] - 2.0 / 3.0).abs() < 1e-6);
-    /// # Ok::<(), alfm_prior::PriorError>(())
+    /// # Ok::<(), alfm_prior::Error>(())
     /// ```
-    pub fn fit(prior: MatrixView<'_>, source: Option<&[f64]>) -> Result<Self, PriorError> {
+    pub fn fit(prior: MatrixView<'_>, source: Option<&[f64]>) -> Result<Self, Error> {
         Predictions::new(prior, ScoreKind::Probabilities)?;
         let classes = prior.columns();
         let source = source.map_or_else(|| vec![1.0 / classes as f64; classes], <[f64]>::to_vec);
         let mut shift = Self::new(source.clone(), source)?;
         let (expected, got) = (classes, shift.source().len());
         if expected != got {
-            return Err(CoreError::ColumnCount { what: "source", expected, got }.into());
+            return Err(Error::column_count("source", expected, got));
         }
         for _ in 0..MAX_STEPS {
             let mut next = vec![0.0; classes];
@@ -123,9 +122,9 @@ impl LabelShift {
 }
 
 impl TryFrom<Shares> for LabelShift {
-    type Error = PriorError;
+    type Error = Error;
 
-    fn try_from(given: Shares) -> Result<Self, PriorError> {
+    fn try_from(given: Shares) -> Result<Self, Error> {
         Self::new(given.source, given.target)
     }
 }
@@ -137,11 +136,11 @@ impl From<LabelShift> for Shares {
 }
 
 impl Calibrator for LabelShift {
-    fn apply(&self, prior: MatrixView<'_>) -> Result<Matrix, PriorError> {
+    fn apply(&self, prior: MatrixView<'_>) -> Result<Matrix, Error> {
         Predictions::new(prior, ScoreKind::Probabilities)?;
         let (expected, got) = (self.source().len(), prior.columns());
         if expected != got {
-            return Err(CoreError::ColumnCount { what: "prior", expected, got }.into());
+            return Err(Error::column_count("prior", expected, got));
         }
         let values = prior.iter().flat_map(|row| self.corrected(row)).map(|p| p as f32).collect();
         Ok(Matrix::new(values, prior.rows(), got)?)

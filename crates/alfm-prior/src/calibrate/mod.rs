@@ -8,9 +8,9 @@ pub use label_shift::LabelShift;
 pub use temperature::Temperature;
 pub use vector::VectorScaling;
 
-use alfm_core::{ClassId, CoreError, Matrix, MatrixView};
+use alfm_core::{ClassId, Matrix, MatrixView};
 
-use crate::PriorError;
+use crate::{Error, ErrorKind};
 
 /// Below this, a probability counts as this: `ln` stays finite.
 const FLOOR: f32 = 1e-30;
@@ -20,8 +20,8 @@ pub trait Calibrator: Send + Sync {
     /// Applies it to a matrix of probabilities `N x K`.
     ///
     /// # Errors
-    /// [`PriorError::Input`] if `prior` is not a matrix of probabilities.
-    fn apply(&self, prior: MatrixView<'_>) -> Result<Matrix, PriorError>;
+    /// If `prior` is not a matrix of probabilities.
+    fn apply(&self, prior: MatrixView<'_>) -> Result<Matrix, Error>;
 }
 
 /// Checks that labelled rows exist and their classes are known.
@@ -29,20 +29,27 @@ pub(crate) fn check_labels(
     prior: MatrixView<'_>,
     labels: &[(usize, ClassId)],
     purpose: &'static str,
-) -> Result<(), PriorError> {
+) -> Result<(), Error> {
     if labels.is_empty() {
-        return Err(PriorError::NoLabels { purpose });
+        return Err(no_labels(purpose));
     }
     let (rows, classes) = (prior.rows(), prior.columns());
     for &(row, class) in labels {
         if row >= rows {
-            return Err(PriorError::UnknownRow { row, rows });
+            let message = format!("labelled row {row} is outside the prior, which has {rows} rows");
+            return Err(Error::new(ErrorKind::NotFound, message).at_row(row));
         }
         if class.index() >= classes {
-            return Err(CoreError::UnknownClass { class, classes }.into());
+            return Err(Error::unknown_class(class, classes));
         }
     }
     Ok(())
+}
+
+/// Nothing to measure or to fit on.
+pub(crate) fn no_labels(purpose: &str) -> Error {
+    let message = format!("no labelled row is given: at least one is needed to {purpose}");
+    Error::new(ErrorKind::Missing, message)
 }
 
 /// Natural logarithms of a row of probabilities, floored.

@@ -2,7 +2,7 @@ use alfm_core::{ClassId, Matrix, MatrixView, Predictions, ScoreKind};
 use serde::{Deserialize, Serialize};
 
 use super::{Calibrator, check_labels, log_row};
-use crate::PriorError;
+use crate::Error;
 use crate::zero_shot::softmax_rows;
 
 /// Temperature scaling: `p'[i,k]` is proportional to `p[i,k]^(1 / T)`.
@@ -19,13 +19,13 @@ impl Temperature {
     /// A known temperature: above 1 softens, below 1 sharpens.
     ///
     /// # Errors
-    /// [`PriorError::Setting`] if it is not finite and above 0.
-    pub fn new(temperature: f64) -> Result<Self, PriorError> {
+    /// If it is not finite and above 0.
+    pub fn new(temperature: f64) -> Result<Self, Error> {
         if temperature.is_finite() && temperature > 0.0 {
             return Ok(Self(temperature));
         }
         let rule = "a temperature must be finite and above 0";
-        Err(PriorError::Setting { name: "temperature", value: temperature, rule })
+        Err(Error::setting("temperature", temperature, rule))
     }
 
     /// The temperature that minimises the negative log-likelihood of some labelled rows of a prior.
@@ -34,9 +34,8 @@ impl Temperature {
     /// over [`Temperature::RANGE`] finds the optimum to 1e-6, in `O(n K)` time a step.
     ///
     /// # Errors
-    /// [`PriorError::NoLabels`], [`PriorError::UnknownRow`], [`PriorError::Input`] for an unknown class or a prior
-    /// that is no matrix of probabilities.
-    pub fn fit(prior: MatrixView<'_>, labels: &[(usize, ClassId)]) -> Result<Self, PriorError> {
+    /// Without labels, for a row or class that the prior does not have, or a prior that is no matrix of probabilities.
+    pub fn fit(prior: MatrixView<'_>, labels: &[(usize, ClassId)]) -> Result<Self, Error> {
         Predictions::new(prior, ScoreKind::Probabilities)?;
         check_labels(prior, labels, "fit a temperature")?;
         let rows: Vec<(Vec<f64>, usize)> = labels
@@ -56,9 +55,9 @@ impl Temperature {
 }
 
 impl TryFrom<f64> for Temperature {
-    type Error = PriorError;
+    type Error = Error;
 
-    fn try_from(temperature: f64) -> Result<Self, PriorError> {
+    fn try_from(temperature: f64) -> Result<Self, Error> {
         Self::new(temperature)
     }
 }
@@ -70,7 +69,7 @@ impl From<Temperature> for f64 {
 }
 
 impl Calibrator for Temperature {
-    fn apply(&self, prior: MatrixView<'_>) -> Result<Matrix, PriorError> {
+    fn apply(&self, prior: MatrixView<'_>) -> Result<Matrix, Error> {
         Predictions::new(prior, ScoreKind::Probabilities)?;
         let scaled = |row| log_row(row).map(|log| (log / self.0) as f32);
         let logits: Vec<f32> = prior.iter().flat_map(scaled).collect();

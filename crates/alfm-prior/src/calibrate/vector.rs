@@ -1,8 +1,8 @@
-use alfm_core::{ClassId, CoreError, Matrix, MatrixView, Predictions, ScoreKind};
+use alfm_core::{ClassId, Matrix, MatrixView, Predictions, ScoreKind};
 use serde::{Deserialize, Serialize};
 
 use super::{Calibrator, check_labels, log_row};
-use crate::PriorError;
+use crate::Error;
 use crate::zero_shot::softmax_rows;
 
 /// Newton steps: some ten are enough, the loss being strictly convex.
@@ -32,19 +32,18 @@ impl VectorScaling {
     /// Known parameters: the slopes `w` and offsets `b` of the classes, in nats.
     ///
     /// # Errors
-    /// [`PriorError::Input`] unless there is one of each for two classes or more, [`PriorError::Setting`] for a
-    /// number that is not finite.
-    pub fn new(slopes: Vec<f64>, offsets: Vec<f64>) -> Result<Self, PriorError> {
+    /// Unless there is one of each for two classes or more, and for a number that is not finite.
+    pub fn new(slopes: Vec<f64>, offsets: Vec<f64>) -> Result<Self, Error> {
         let (expected, got) = (slopes.len(), offsets.len());
         if expected < 2 {
-            return Err(CoreError::TooFewClasses { got: expected }.into());
+            return Err(Error::too_few_classes(expected));
         }
         if expected != got {
-            return Err(CoreError::ColumnCount { what: "offsets", expected, got }.into());
+            return Err(Error::column_count("offsets", expected, got));
         }
         for (name, values) in [("slope", &slopes), ("offset", &offsets)] {
             if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
-                return Err(PriorError::Setting { name, value, rule: "it must be finite" });
+                return Err(Error::setting(name, value, "it must be finite"));
             }
         }
         Ok(Self(Parameters { slopes, offsets }))
@@ -56,17 +55,17 @@ impl VectorScaling {
     /// 1 is a cautious `strength`, which must be above 0. Damped Newton steps: `O(n K^2 + K^3)` time each.
     ///
     /// # Errors
-    /// As [`Temperature::fit`](super::Temperature::fit), and [`PriorError::Setting`] for the strength.
+    /// As [`Temperature::fit`](super::Temperature::fit), and for the strength.
     pub fn fit(
         prior: MatrixView<'_>,
         labels: &[(usize, ClassId)],
         strength: f64,
-    ) -> Result<Self, PriorError> {
+    ) -> Result<Self, Error> {
         Predictions::new(prior, ScoreKind::Probabilities)?;
         check_labels(prior, labels, "fit a vector scaling")?;
         if !(strength.is_finite() && strength > 0.0) {
             let rule = "a penalty must be finite and above 0";
-            return Err(PriorError::Setting { name: "strength", value: strength, rule });
+            return Err(Error::setting("strength", strength, rule));
         }
         let classes = prior.columns();
         let rows: Vec<(Vec<f64>, usize)> = labels
@@ -108,9 +107,9 @@ impl VectorScaling {
 }
 
 impl TryFrom<Parameters> for VectorScaling {
-    type Error = PriorError;
+    type Error = Error;
 
-    fn try_from(given: Parameters) -> Result<Self, PriorError> {
+    fn try_from(given: Parameters) -> Result<Self, Error> {
         Self::new(given.slopes, given.offsets)
     }
 }
@@ -122,11 +121,11 @@ impl From<VectorScaling> for Parameters {
 }
 
 impl Calibrator for VectorScaling {
-    fn apply(&self, prior: MatrixView<'_>) -> Result<Matrix, PriorError> {
+    fn apply(&self, prior: MatrixView<'_>) -> Result<Matrix, Error> {
         Predictions::new(prior, ScoreKind::Probabilities)?;
         let (expected, got) = (self.slopes().len(), prior.columns());
         if expected != got {
-            return Err(CoreError::ColumnCount { what: "prior", expected, got }.into());
+            return Err(Error::column_count("prior", expected, got));
         }
         let scaled = |row| {
             let parameters = self.slopes().iter().zip(self.offsets());

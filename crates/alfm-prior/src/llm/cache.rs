@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use alfm_core::Digest;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::LlmError;
+use crate::{Error, ErrorKind};
 
 /// Of the tables; a cache of another version is not read.
 const VERSION: i32 = 1;
@@ -24,8 +24,8 @@ impl AnswerCache {
     /// Opens a cache, or begins one.
     ///
     /// # Errors
-    /// [`LlmError::Cache`]; [`LlmError::CacheFormat`] for a database of something else.
-    pub fn open(path: &Path) -> Result<Self, LlmError> {
+    /// If the file cannot be opened, or is a database of something else.
+    pub fn open(path: &Path) -> Result<Self, Error> {
         let failed = |source| failed(path, "opened", source);
         let connection = Connection::open(path).map_err(failed)?;
         let number =
@@ -41,7 +41,9 @@ impl AnswerCache {
             );
             connection.execute_batch(&tables).map_err(failed)?;
         } else if version != VERSION {
-            return Err(LlmError::CacheFormat { path: path.into(), expected: VERSION });
+            let message =
+                format!("it is no cache of answers of version {VERSION}: name another file");
+            return Err(Error::input(message).in_file(path));
         }
         Ok(Self { connection: Mutex::new(connection), path: path.into() })
     }
@@ -49,14 +51,14 @@ impl AnswerCache {
     /// Number of answers.
     ///
     /// # Errors
-    /// [`LlmError::Cache`].
-    pub fn count(&self) -> Result<usize, LlmError> {
+    /// If the file cannot be read.
+    pub fn count(&self) -> Result<usize, Error> {
         let sql = "SELECT count(*) FROM answers";
         let count: i64 = self.with("read", |cache| cache.query_row(sql, [], |row| row.get(0)))?;
         Ok(usize::try_from(count).unwrap_or_default())
     }
 
-    pub(super) fn get(&self, key: &Digest) -> Result<Option<String>, LlmError> {
+    pub(super) fn get(&self, key: &Digest) -> Result<Option<String>, Error> {
         self.with("read", |connection| {
             let mut query = connection.prepare("SELECT body FROM answers WHERE request = ?1")?;
             query.query_row([key.to_string()], |row| row.get(0)).optional()
@@ -64,7 +66,7 @@ impl AnswerCache {
     }
 
     /// Keeps an answer; of two to the same request, the first.
-    pub(super) fn put(&self, key: &Digest, body: &str) -> Result<(), LlmError> {
+    pub(super) fn put(&self, key: &Digest, body: &str) -> Result<(), Error> {
         self.with("written", |connection| {
             let sql = "INSERT OR IGNORE INTO answers (request, body) VALUES (?1, ?2)";
             connection.execute(sql, [&key.to_string(), body]).map(drop)
@@ -73,15 +75,17 @@ impl AnswerCache {
 
     fn with<T>(
         &self,
-        action: &'static str,
+        action: &str,
         run: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, LlmError> {
+    ) -> Result<T, Error> {
         // A statement that panicked left no transaction open.
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         run(&connection).map_err(|source| failed(&self.path, action, source))
     }
 }
 
-fn failed(path: &Path, action: &'static str, source: rusqlite::Error) -> LlmError {
-    LlmError::Cache { path: path.into(), action, source: Box::new(source) }
+fn failed(path: &Path, action: &str, source: rusqlite::Error) -> Error {
+    Error::new(ErrorKind::System, format!("the cache of answers cannot be {action}"))
+        .in_file(path)
+        .because(source)
 }

@@ -1,6 +1,6 @@
 //! One request over HTTP, tried again while that may help.
 
-use std::error::Error;
+use std::error::Error as _;
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,8 @@ use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 
 use super::limits::{Gate, Spending, pause};
-use super::{Endpoint, Fault, LlmError, StopReason};
+use super::{Endpoint, Fault, StopReason};
+use crate::{Error, ErrorKind};
 
 /// The longest backoff.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
@@ -59,8 +60,12 @@ impl fmt::Debug for Key {
 }
 
 /// The address of the requests.
-pub(super) fn address(base_url: &str) -> Result<Url, LlmError> {
-    let refuse = |rule| Err(LlmError::BaseUrl { rule });
+pub(super) fn address(base_url: &str) -> Result<Url, Error> {
+    // The address is not shown: it may hold a password.
+    let refuse = |rule| {
+        let remedy = "`https://host/v1` for example; a key belongs into an environment variable";
+        Err(Error::new(ErrorKind::Setting, format!("the base URL {rule}: {remedy}")))
+    };
     let Ok(url) = Url::parse(&format!("{}/chat/completions", base_url.trim_end_matches('/')))
     else {
         return refuse("is no address");
@@ -78,8 +83,12 @@ pub(super) fn address(base_url: &str) -> Result<Url, LlmError> {
 }
 
 impl Key {
-    fn read(variable: &str) -> Result<Self, LlmError> {
-        let refuse = |fault| Err(LlmError::Key { variable: variable.into(), fault });
+    fn read(variable: &str) -> Result<Self, Error> {
+        let refuse = |fault| {
+            let remedy = "set it to the key of the endpoint";
+            let message = format!("the environment variable `{variable}` {fault}: {remedy}");
+            Err(Error::new(ErrorKind::Missing, message))
+        };
         match std::env::var(variable) {
             Err(std::env::VarError::NotPresent) => refuse("is not set"),
             Err(std::env::VarError::NotUnicode(_)) => refuse("is no text"),
@@ -98,21 +107,23 @@ impl<'a> Client<'a> {
         endpoint: &'a Endpoint,
         spending: &'a Spending,
         stop: &'a AtomicBool,
-    ) -> Result<Self, LlmError> {
+    ) -> Result<Self, Error> {
         let timeout = Duration::from_secs_f64(endpoint.timeout_seconds);
         let http = Http::builder()
             .timeout(timeout)
             .redirect(Policy::none())
             .user_agent(concat!("alfm/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|source| LlmError::Client(Box::new(source)))?;
+            .map_err(|source| {
+                Error::new(ErrorKind::System, "no HTTP client can be made").because(source)
+            })?;
         let key = endpoint.key_variable.as_deref().map(Key::read).transpose()?;
         let (url, gate) = (address(&endpoint.base_url)?, Gate::new(endpoint.requests_per_minute));
         Ok(Self { http, url, key, endpoint, gate, spending, stop })
     }
 
     /// Sends a request until it is answered, the retries are used up or the budget is.
-    pub(super) fn send(&self, body: &str) -> Result<Sent, LlmError> {
+    pub(super) fn send(&self, body: &str) -> Result<Sent, Error> {
         let backoff = ExponentialBuilder::new()
             .with_jitter()
             .with_min_delay(Duration::from_secs_f64(self.endpoint.backoff_seconds))
@@ -128,7 +139,11 @@ impl<'a> Client<'a> {
             }
             let (fault, after) = match self.attempt(body) {
                 Ok(answer) => return Ok(Sent::Answer(answer)),
-                Err(Setback::Refused(fault)) => return Err(LlmError::Refused { fault }),
+                Err(Setback::Refused(fault)) => {
+                    let remedy = "check base URL, model and key";
+                    let message = format!("the endpoint refuses requests: {fault}; {remedy}");
+                    return Err(Error::new(ErrorKind::Network, message));
+                }
                 Err(Setback::Lasting(fault)) => return Ok(Sent::Failed(fault)),
                 Err(Setback::Passing(fault, after)) => (fault, after),
             };

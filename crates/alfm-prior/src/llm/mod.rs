@@ -37,7 +37,7 @@
 mod answer;
 mod cache;
 mod client;
-mod error;
+mod fault;
 mod limits;
 mod question;
 mod report;
@@ -46,7 +46,7 @@ mod settings;
 mod tokens;
 
 pub use cache::AnswerCache;
-pub use error::{Fault, LlmError};
+pub use fault::Fault;
 pub use question::{ClassText, DEFAULT_TEMPLATE, Question};
 pub use report::{FailedItem, LlmAnswers, LlmReport, StopReason};
 pub use run::{LlmPrior, Watch};

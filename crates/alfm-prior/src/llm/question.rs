@@ -1,9 +1,8 @@
 use alfm_core::{ClassSchema, Digest};
 use serde::Serialize;
 
-use super::LlmError;
 use super::answer::Answers;
-use crate::PriorError;
+use crate::{Error, ErrorKind};
 
 /// What an item is asked with, unless another template is given.
 pub const DEFAULT_TEMPLATE: &str = "Which of these classes does the text below belong to?
@@ -85,24 +84,28 @@ impl Question {
     /// The default template over some classes, in column order.
     ///
     /// # Errors
-    /// [`LlmError::Input`] for fewer than two classes or a name given twice.
-    pub fn new(classes: &[ClassText]) -> Result<Self, LlmError> {
+    /// For fewer than two classes or a name given twice.
+    pub fn new(classes: &[ClassText]) -> Result<Self, Error> {
         Self::with_template(classes, DEFAULT_TEMPLATE)
     }
 
     /// A template of one's own over some classes.
     ///
     /// # Errors
-    /// As [`Question::new`], and [`LlmError::Template`] without `{text}` or `{classes}`.
-    pub fn with_template(classes: &[ClassText], template: &str) -> Result<Self, LlmError> {
+    /// As [`Question::new`], and for a template without `{text}` or `{classes}`.
+    pub fn with_template(classes: &[ClassText], template: &str) -> Result<Self, Error> {
         let names = classes.iter().map(|class| class.name.clone());
-        let schema = ClassSchema::new(names).map_err(PriorError::from)?;
+        let schema = ClassSchema::new(names)?;
         let answers = Answers::new(schema.names());
+        let lacks = |placeholder| {
+            let message = "it must say where the item's text and the classes go";
+            Error::new(ErrorKind::Setting, format!("the template lacks `{placeholder}`: {message}"))
+        };
         let Some((before, after)) = template.split_once("{text}") else {
-            return Err(LlmError::Template { placeholder: "{text}" });
+            return Err(lacks("{text}"));
         };
         if !template.contains("{classes}") {
-            return Err(LlmError::Template { placeholder: "{classes}" });
+            return Err(lacks("{classes}"));
         }
         let line = |(code, class): (&String, &ClassText)| match &class.description {
             Some(description) => format!("{code}. {}: {description}", class.name),
@@ -153,20 +156,20 @@ impl Question {
         self
     }
 
-    pub(super) fn check(&self) -> Result<(), LlmError> {
-        let setting = |name, value: String, rule| Err(LlmError::Setting { name, value, rule });
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let setting = |name, value: &str, rule| Err(Error::setting(name, value, rule));
         if self.votes == 0 {
-            return setting("votes", "0".into(), "at least one answer an item");
+            return setting("votes", "0", "at least one answer an item");
         }
         if !(self.vote_temperature >= 0.0 && self.vote_temperature.is_finite()) {
-            let value = self.vote_temperature.to_string();
+            let value = &self.vote_temperature.to_string();
             return setting("vote_temperature", value, "finite and at least 0");
         }
         if !(self.smoothing > 0.0 && self.smoothing.is_finite()) {
-            return setting("smoothing", self.smoothing.to_string(), "finite and above 0");
+            return setting("smoothing", &self.smoothing.to_string(), "finite and above 0");
         }
         if self.max_tokens == 0 {
-            return setting("max_tokens", "0".into(), "at least one token");
+            return setting("max_tokens", "0", "at least one token");
         }
         Ok(())
     }

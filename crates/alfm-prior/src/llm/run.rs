@@ -9,8 +9,8 @@ use super::client::{self, Client, Sent};
 use super::limits::Spending;
 use super::question::Request;
 use super::report::{FailedItem, LlmAnswers, LlmReport, StopReason};
-use super::{AnswerCache, Budget, Endpoint, Fault, LlmError, Question};
-use crate::PriorError;
+use super::{AnswerCache, Budget, Endpoint, Fault, Question};
+use crate::{Error, ErrorKind};
 
 /// Items in a row that fail after all their retries before the endpoint counts as down.
 const GIVE_UP: usize = 5;
@@ -55,8 +55,8 @@ impl LlmPrior {
     /// Puts a question to the model of an endpoint; nothing is sent yet.
     ///
     /// # Errors
-    /// [`LlmError::Setting`] and [`LlmError::BaseUrl`] for what cannot work.
-    pub fn new(endpoint: Endpoint, question: Question) -> Result<Self, LlmError> {
+    /// For settings or an address that cannot work.
+    pub fn new(endpoint: Endpoint, question: Question) -> Result<Self, Error> {
         endpoint.check()?;
         question.check()?;
         client::address(&endpoint.base_url)?;
@@ -76,15 +76,14 @@ impl LlmPrior {
     /// When the budget is used up or the caller stops, the result is what there is, and the report says so.
     ///
     /// # Errors
-    /// [`LlmError::Key`], [`LlmError::Cache`], [`LlmError::Client`]; [`LlmError::Refused`] for status 401, 403, 404
-    /// or a redirection; [`LlmError::GaveUp`] after five items in a row that failed. What was answered until then
-    /// is in the cache.
+    /// For the key or the cache; of [`ErrorKind::Network`] for status 401, 403, 404 or a redirection, and after five
+    /// items in a row that failed. What was answered until then is in the cache.
     pub fn ask(
         &self,
         texts: &[&str],
         cache: &AnswerCache,
         watch: &Watch<'_>,
-    ) -> Result<LlmAnswers, LlmError> {
+    ) -> Result<LlmAnswers, Error> {
         let mut distinct: Vec<&str> = Vec::new();
         let mut numbers = HashMap::new();
         let number_of: Vec<usize> = texts
@@ -125,7 +124,7 @@ impl LlmPrior {
     }
 
     /// What an item comes to by the answers in the cache, or the next request that it needs.
-    fn step(&self, text: &str, cache: &AnswerCache, found: &mut u64) -> Result<Step, LlmError> {
+    fn step(&self, text: &str, cache: &AnswerCache, found: &mut u64) -> Result<Step, Error> {
         let answers = &self.question.answers;
         let classes = answers.codes().len();
         let (mut counts, mut lost) = (vec![0.0f64; classes], 0);
@@ -162,7 +161,7 @@ impl LlmPrior {
     fn collect<'o>(
         &self,
         outcomes: impl Iterator<Item = &'o Option<Outcome>>,
-    ) -> Result<(Matrix, LlmReport), LlmError> {
+    ) -> Result<(Matrix, LlmReport), Error> {
         let classes = self.question.answers.codes().len();
         let uniform = vec![1.0 / classes as f32; classes];
         let mut report = LlmReport::default();
@@ -191,7 +190,7 @@ impl LlmPrior {
             }
             values.extend_from_slice(given);
         }
-        let prior = Matrix::new(values, report.items, classes).map_err(PriorError::from)?;
+        let prior = Matrix::new(values, report.items, classes)?;
         Ok((prior, report))
     }
 }
@@ -207,7 +206,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// The outcomes of the items that were begun, in no order; the first error of any thread.
-    fn all(&self, pending: &[usize]) -> Result<Vec<(usize, Outcome)>, LlmError> {
+    fn all(&self, pending: &[usize]) -> Result<Vec<(usize, Outcome)>, Error> {
         let (next, failures) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let over = AtomicBool::new(false);
         let done = AtomicUsize::new(self.distinct.len() - pending.len());
@@ -226,7 +225,7 @@ impl Run<'_> {
             Ok(outcomes)
         };
         let threads = self.prior.endpoint.concurrency.min(pending.len());
-        let results: Vec<Result<Vec<_>, LlmError>> = thread::scope(|scope| {
+        let results: Vec<Result<Vec<_>, Error>> = thread::scope(|scope| {
             let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
             let join = |handle: thread::ScopedJoinHandle<'_, _>| match handle.join() {
                 Ok(result) => result,
@@ -234,12 +233,12 @@ impl Run<'_> {
             };
             handles.into_iter().map(join).collect()
         });
-        let parts = results.into_iter().collect::<Result<Vec<_>, LlmError>>()?;
+        let parts = results.into_iter().collect::<Result<Vec<_>, Error>>()?;
         Ok(parts.into_iter().flatten().collect())
     }
 
     /// Asks for an item until the cache settles it.
-    fn item(&self, item: usize, failures: &AtomicUsize) -> Result<Outcome, LlmError> {
+    fn item(&self, item: usize, failures: &AtomicUsize) -> Result<Outcome, Error> {
         loop {
             let request = match self.prior.step(self.distinct[item], self.cache, &mut 0)? {
                 Step::Done(outcome) => return Ok(outcome),
@@ -255,7 +254,10 @@ impl Run<'_> {
                 Sent::Failed(fault) => {
                     let items = failures.fetch_add(1, Ordering::Relaxed) + 1;
                     if items >= GIVE_UP {
-                        return Err(LlmError::GaveUp { items, fault });
+                        let message = format!(
+                            "{items} items in a row failed, the last: {fault}; run again to go on"
+                        );
+                        return Err(Error::new(ErrorKind::Network, message));
                     }
                     return Ok(Outcome::Failed(fault));
                 }

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::LlmError;
+use crate::Error;
 
 /// Where the model is, and how it may be asked; nothing here but the model's name changes an answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,10 +83,10 @@ impl Endpoint {
         self
     }
 
-    pub(super) fn check(&self) -> Result<(), LlmError> {
-        let setting = |name, value: String, rule| Err(LlmError::Setting { name, value, rule });
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let setting = |name, value: &str, rule| Err(Error::setting(name, value, rule));
         if self.model.trim().is_empty() {
-            return setting("model", "empty".into(), "name a model of the endpoint");
+            return setting("model", "empty", "name a model of the endpoint");
         }
         let variable = |name: &String| {
             let mut bytes = name.bytes();
@@ -96,19 +96,19 @@ impl Endpoint {
         if !self.key_variable.as_ref().is_none_or(variable) {
             // It may be the key itself.
             let rule = "name an environment variable, in capitals, digits and underscores";
-            return setting("key_variable", "not such a name".into(), rule);
+            return setting("key_variable", "not such a name", rule);
         }
         if self.concurrency == 0 {
-            return setting("concurrency", "0".into(), "at least one request at a time");
+            return setting("concurrency", "0", "at least one request at a time");
         }
         if self.requests_per_minute == Some(0) {
-            return setting("requests_per_minute", "0".into(), "at least one, or leave it out");
+            return setting("requests_per_minute", "0", "at least one, or leave it out");
         }
         for (name, seconds) in
             [("backoff_seconds", self.backoff_seconds), ("timeout_seconds", self.timeout_seconds)]
         {
             if !(seconds > 0.0 && seconds <= 86_400.0) {
-                return setting(name, seconds.to_string(), "above 0 and at most a day");
+                return setting(name, &seconds.to_string(), "above 0 and at most a day");
             }
         }
         Ok(())

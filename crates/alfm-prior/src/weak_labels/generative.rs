@@ -2,7 +2,7 @@ use alfm_core::Matrix;
 use serde::{Deserialize, Serialize};
 
 use super::{MajorityVote, Votes, check_pull, shares};
-use crate::PriorError;
+use crate::Error;
 
 /// Accuracies stay this far from 0 and 1: one vote never decides alone.
 const MARGIN: f64 = 1e-3;
@@ -88,13 +88,12 @@ impl GenerativeModel {
     /// Fits the accuracies and gives the class probabilities: `O(V + N K)` time a step for `V` votes.
     ///
     /// # Errors
-    /// [`PriorError::Setting`] for the strength or no iteration, [`PriorError::Input`] for a marginal that is no
-    /// distribution over the classes.
-    pub fn fit(&self, votes: &Votes) -> Result<FittedRules, PriorError> {
+    /// For the strength, no iteration, or a marginal that is no distribution over the classes.
+    pub fn fit(&self, votes: &Votes) -> Result<FittedRules, Error> {
         check_pull("strength", self.strength)?;
         if self.max_iterations == 0 {
             let rule = "at least one step is needed";
-            return Err(PriorError::Setting { name: "max_iterations", value: 0.0, rule });
+            return Err(Error::setting("max_iterations", 0, rule));
         }
         let marginal: Vec<f64> =
             shares(self.marginal.as_deref(), votes.classes)?.iter().map(|m| m.ln()).collect();

@@ -2,7 +2,7 @@ use alfm_core::Matrix;
 use serde::{Deserialize, Serialize};
 
 use super::{Votes, check_pull, shares};
-use crate::PriorError;
+use crate::Error;
 
 /// Majority vote: every rule counts the same.
 ///
@@ -43,8 +43,7 @@ impl MajorityVote {
     /// The class probabilities `N x K`, in `O(V + N K)` time for `V` votes.
     ///
     /// # Errors
-    /// [`PriorError::Setting`] for the smoothing, [`PriorError::Input`] for a marginal that is no distribution
-    /// over the classes.
+    /// For the smoothing, or a marginal that is no distribution over the classes.
     ///
     /// ```
     /// use alfm_core::ClassId;
@@ -53,9 +52,9 @@ impl MajorityVote {
     /// let votes = Votes::new(&[a, a, b, None, None, None], 2, 3, 2)?;
     /// let prior = MajorityVote::default().apply(&votes)?;
     /// assert_eq!(prior.view().values(), [2.5 / 4.0, 1.5 / 4.0, 0.5, 0.5]);
-    /// # Ok::<(), alfm_prior::PriorError>(())
+    /// # Ok::<(), alfm_prior::Error>(())
     /// ```
-    pub fn apply(&self, votes: &Votes) -> Result<Matrix, PriorError> {
+    pub fn apply(&self, votes: &Votes) -> Result<Matrix, Error> {
         check_pull("smoothing", self.smoothing)?;
         let marginal = shares(self.marginal.as_deref(), votes.classes)?;
         let mut values = Vec::with_capacity(votes.items() * votes.classes);

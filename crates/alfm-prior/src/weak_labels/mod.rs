@@ -6,10 +6,10 @@ mod majority;
 pub use generative::{FittedRules, GenerativeModel};
 pub use majority::MajorityVote;
 
-use alfm_core::{ClassId, CoreError, Matrix, ScoreKind};
+use alfm_core::{ClassId, Matrix, ScoreKind};
 use serde::{Deserialize, Serialize};
 
-use crate::PriorError;
+use crate::Error;
 
 /// Which model turns votes into class probabilities, each with its defaults.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ impl RuleModel {
     ///
     /// # Errors
     /// None that the checks of [`Votes`] leave; as [`MajorityVote::apply`] and [`GenerativeModel::fit`].
-    pub fn prior(self, votes: &Votes) -> Result<Matrix, PriorError> {
+    pub fn prior(self, votes: &Votes) -> Result<Matrix, Error> {
         match self {
             Self::Majority => MajorityVote::default().apply(votes),
             Self::Generative => Ok(GenerativeModel::default().fit(votes)?.prior),
@@ -53,25 +53,25 @@ impl Votes {
     /// Votes as a row-major matrix, one row an item, one column a rule, for `classes` classes.
     ///
     /// # Errors
-    /// [`PriorError::Input`] if the values fill no `items x rules`, for fewer than two classes or an unknown one.
+    /// If the values fill no `items x rules`, for fewer than two classes or an unknown one.
     pub fn new(
         votes: &[Option<ClassId>],
         items: usize,
         rules: usize,
         classes: usize,
-    ) -> Result<Self, PriorError> {
+    ) -> Result<Self, Error> {
         if classes < 2 {
-            return Err(CoreError::TooFewClasses { got: classes }.into());
+            return Err(Error::too_few_classes(classes));
         }
         if items.checked_mul(rules) != Some(votes.len()) || rules == 0 {
-            return Err(CoreError::Shape { rows: items, columns: rules, got: votes.len() }.into());
+            return Err(Error::shape(items, rules, votes.len()));
         }
         let (mut kept, mut ends) = (Vec::new(), Vec::with_capacity(items));
         for row in votes.chunks_exact(rules) {
             for (rule, vote) in row.iter().enumerate() {
                 let Some(class) = *vote else { continue };
                 if class.index() >= classes {
-                    return Err(CoreError::UnknownClass { class, classes }.into());
+                    return Err(Error::unknown_class(class, classes));
                 }
                 kept.push((rule, class.index()));
             }
@@ -109,7 +109,7 @@ impl Votes {
 }
 
 /// The given class shares, or equal ones.
-fn shares(marginal: Option<&[f32]>, classes: usize) -> Result<Vec<f64>, PriorError> {
+fn shares(marginal: Option<&[f32]>, classes: usize) -> Result<Vec<f64>, Error> {
     let Some(marginal) = marginal else { return Ok(vec![1.0 / classes as f64; classes]) };
     let row = Matrix::new(marginal.to_vec(), 1, marginal.len().max(1))?;
     let checked = crate::from_matrix(row.view(), ScoreKind::Probabilities, 1, classes)?;
@@ -117,9 +117,9 @@ fn shares(marginal: Option<&[f32]>, classes: usize) -> Result<Vec<f64>, PriorErr
 }
 
 /// Checks a number of pseudo-votes.
-fn check_pull(name: &'static str, value: f64) -> Result<(), PriorError> {
+fn check_pull(name: &'static str, value: f64) -> Result<(), Error> {
     if value.is_finite() && value > 0.0 {
         return Ok(());
     }
-    Err(PriorError::Setting { name, value, rule: "a number of votes must be finite and above 0" })
+    Err(Error::setting(name, value, "a number of votes must be finite and above 0"))
 }

@@ -11,9 +11,8 @@ mod stopping;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use alfm_prior::llm::{
-    AnswerCache, ClassText, Endpoint, LlmAnswers, LlmError, LlmPrior, Question, Watch,
-};
+use alfm_prior::Error;
+use alfm_prior::llm::{AnswerCache, ClassText, Endpoint, LlmAnswers, LlmPrior, Question, Watch};
 
 /// Classes that their names explain.
 fn classes(names: &[&str]) -> Vec<ClassText> {
@@ -33,7 +32,7 @@ fn cache(folder: &Path) -> AnswerCache {
     AnswerCache::open(&folder.join("answers.sqlite")).unwrap()
 }
 
-fn ask(prior: &LlmPrior, texts: &[&str], cache: &AnswerCache) -> Result<LlmAnswers, LlmError> {
+fn ask(prior: &LlmPrior, texts: &[&str], cache: &AnswerCache) -> Result<LlmAnswers, Error> {
     let watch = Watch { stop: &AtomicBool::new(false), progress: &|_, _| {} };
     prior.ask(texts, cache, &watch)
 }

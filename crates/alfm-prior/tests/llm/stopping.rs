@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use alfm_core::Digest;
+use alfm_prior::ErrorKind;
 use alfm_prior::llm::{
-    AnswerCache, Budget, Endpoint, LlmAnswers, LlmError, LlmPrior, Question, StopReason, Watch,
+    AnswerCache, Budget, Endpoint, LlmAnswers, LlmPrior, Question, StopReason, Watch,
 };
 
 use crate::server::{Reply, Seen, Server, says, says_with};
@@ -166,7 +167,7 @@ fn settings_that_cannot_work_are_named() {
     ];
     for (endpoint, question, expected) in cases {
         let error = LlmPrior::new(endpoint, question).unwrap_err();
-        assert!(matches!(error, LlmError::Setting { .. }));
+        assert_eq!(error.kind(), ErrorKind::Setting);
         assert!(error.to_string().starts_with(expected), "{error}");
     }
     let read: Endpoint =

@@ -1,7 +1,7 @@
 //! What both experts say, of the pool and of the labelled items.
 
 use alfm_acquire::Pool;
-use alfm_core::{ClassId, CoreError, Matrix, Predictions, ScoreKind};
+use alfm_core::{ClassId, Matrix, Predictions, ScoreKind};
 use alfm_kernels::{CoDecision, Joint};
 use rayon::prelude::*;
 
@@ -9,7 +9,7 @@ use super::fit::Evidence;
 use super::names::{self, Names};
 use super::opinion::Opinion;
 use crate::prioral::Scores;
-use crate::{LabelsOnly, PriorAlConfig, SelectError};
+use crate::{Error, LabelsOnly, PriorAlConfig};
 
 /// What both experts say of the pool and, without having seen their labels, of the labelled items.
 #[derive(Clone)]
@@ -46,7 +46,7 @@ impl<'a> Experts<'a> {
         prior: Predictions<'a>,
         own: &LabelsOnly<'a>,
         labelled: &[(usize, ClassId)],
-    ) -> Result<Self, SelectError> {
+    ) -> Result<Self, Error> {
         let unseen = unseen(labelled.iter().map(|(_, class)| *class), prior.classes());
         let smooth = |row: &[f32], out: &mut [f32]| {
             let share = unseen / row.len() as f32;
@@ -64,7 +64,7 @@ impl<'a> Experts<'a> {
     }
 
     /// The same, the prior's columns under the names that the labels give them.
-    pub(super) fn renamed(&self, labels: &[ClassId], weights: &[f64]) -> Result<Self, SelectError> {
+    pub(super) fn renamed(&self, labels: &[ClassId], weights: &[f64]) -> Result<Self, Error> {
         let (names, told) = names::cross_fitted(self.labelled_prior.view(), labels, weights)?;
         Ok(Self { names: Some(names), labelled_prior: told, ..self.clone() })
     }
@@ -96,7 +96,7 @@ impl<'a> Experts<'a> {
         student: Option<Predictions<'_>>,
         engine: &PriorAlConfig,
         pool: &Pool<'_>,
-    ) -> Result<Scored, SelectError> {
+    ) -> Result<Scored, Error> {
         let prior = self.prior_part(opinion)?;
         let score = |model: &Matrix| {
             engine.score(probabilities(&prior)?, probabilities(model)?, Joint::Product, pool)
@@ -114,7 +114,7 @@ impl<'a> Experts<'a> {
     }
 
     /// The prior's part on the pool, under its names, `N x K`.
-    fn prior_part(&self, opinion: &Opinion) -> Result<Matrix, SelectError> {
+    fn prior_part(&self, opinion: &Opinion) -> Result<Matrix, Error> {
         Ok(map_rows(self.prior, |row, out| match &self.names {
             None => opinion.of_prior(row, out),
             Some(names) => opinion.of_prior(&names.rename(row), out),
@@ -126,7 +126,7 @@ impl<'a> Experts<'a> {
         &self,
         opinion: &Opinion,
         student: Option<Predictions<'_>>,
-    ) -> Result<Matrix, SelectError> {
+    ) -> Result<Matrix, Error> {
         let own = self.smoothed.as_ref().map(probabilities).transpose()?.unwrap_or(self.model);
         Ok(match student {
             None => map_rows(own, |row, out| opinion.of_model(row, out))?,
@@ -141,7 +141,7 @@ impl<'a> Experts<'a> {
         &self,
         opinions: &[Opinion],
         pool: &Pool<'_>,
-    ) -> Result<Vec<CoDecision>, SelectError> {
+    ) -> Result<Vec<CoDecision>, Error> {
         let told = opinions.iter().map(|opinion| self.labelled(opinion, pool));
         let told = told.collect::<Result<Vec<_>, _>>()?;
         let rows = if told.is_empty() { 0 } else { self.labelled_prior.view().rows() };
@@ -149,11 +149,7 @@ impl<'a> Experts<'a> {
     }
 
     /// What they say of the labelled items under one opinion.
-    pub(super) fn labelled(
-        &self,
-        opinion: &Opinion,
-        pool: &Pool<'_>,
-    ) -> Result<Labelled, SelectError> {
+    pub(super) fn labelled(&self, opinion: &Opinion, pool: &Pool<'_>) -> Result<Labelled, Error> {
         let (prior, model) =
             (probabilities(&self.labelled_prior)?, probabilities(&self.labelled_model)?);
         let prior = map_rows(prior, |row, out| opinion.of_prior(row, out))?;
@@ -188,11 +184,11 @@ fn unseen(labels: impl ExactSizeIterator<Item = ClassId>, classes: usize) -> f32
     single as f32 / total.max(1) as f32
 }
 
-pub(crate) fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, CoreError> {
+pub(crate) fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, Error> {
     Predictions::new(matrix.view(), ScoreKind::Probabilities)
 }
 
-fn gather(from: Predictions<'_>, rows: impl Iterator<Item = usize>) -> Result<Matrix, CoreError> {
+fn gather(from: Predictions<'_>, rows: impl Iterator<Item = usize>) -> Result<Matrix, Error> {
     let (mut values, mut buffer, mut count) = (Vec::new(), Vec::new(), 0);
     for row in rows {
         values.extend_from_slice(from.row(row, &mut buffer));
@@ -205,7 +201,7 @@ fn gather(from: Predictions<'_>, rows: impl Iterator<Item = usize>) -> Result<Ma
 fn map_rows(
     from: Predictions<'_>,
     map: impl Fn(&[f32], &mut [f32]) + Sync,
-) -> Result<Matrix, CoreError> {
+) -> Result<Matrix, Error> {
     fill_rows(from, |[buffer, _], row, out| map(from.row(row, buffer), out))
 }
 
@@ -214,7 +210,7 @@ fn zip_rows(
     from: Predictions<'_>,
     other: Predictions<'_>,
     map: impl Fn(&[f32], &[f32], &mut [f32]) + Sync,
-) -> Result<Matrix, CoreError> {
+) -> Result<Matrix, Error> {
     fill_rows(from, |[a, b], row, out| map(from.row(row, a), other.row(row, b), out))
 }
 
@@ -222,7 +218,7 @@ fn zip_rows(
 fn fill_rows(
     like: Predictions<'_>,
     fill: impl Fn(&mut [Vec<f32>; 2], usize, &mut [f32]) + Sync,
-) -> Result<Matrix, CoreError> {
+) -> Result<Matrix, Error> {
     let mut values = vec![0.0; like.rows() * like.classes()];
     let rows = values.par_chunks_exact_mut(like.classes()).enumerate();
     rows.for_each_init(Default::default, |buffers, (row, out)| fill(buffers, row, out));

@@ -16,7 +16,8 @@ pub(crate) use bound::clopper_pearson;
 pub(crate) use experts::probabilities;
 pub(crate) use weigh::{Verdict, missing};
 
-use crate::SelectError;
+use crate::Error;
+use crate::error::setting;
 
 /// Options of the guard; every part of it can be switched off to see what it is worth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,8 +118,8 @@ impl GuardConfig {
     /// Validates the options.
     ///
     /// # Errors
-    /// [`SelectError::GuardOption`] for the first one out of range.
-    pub(crate) fn check(&self) -> Result<(), SelectError> {
+    /// For the first one out of range.
+    pub(crate) fn check(&self) -> Result<(), Error> {
         let weight = f64::from(self.weight);
         for (name, value, low, high) in [
             ("explore", self.explore, 0.0, 1.0),
@@ -129,7 +130,8 @@ impl GuardConfig {
             ("delta", self.delta, f64::MIN_POSITIVE, 0.5),
         ] {
             if !(low..=high).contains(&value) {
-                return Err(SelectError::GuardOption { name, value, low, high });
+                let rule = format!("it must be from {low} to {high}");
+                return Err(setting(format!("the guard's {name} is {value}: {rule}")));
             }
         }
         Ok(())

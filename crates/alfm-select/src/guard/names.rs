@@ -1,6 +1,6 @@
 //! Which of the oracle's classes each of the prior's columns stands for.
 
-use alfm_core::{ClassId, CoreError, Matrix, MatrixView};
+use alfm_core::{ClassId, Error, Matrix, MatrixView};
 
 use super::fit::{FOLDS, without};
 
@@ -90,7 +90,7 @@ pub(super) fn cross_fitted(
     prior: MatrixView<'_>,
     labels: &[ClassId],
     weights: &[f64],
-) -> Result<(Names, Matrix), CoreError> {
+) -> Result<(Names, Matrix), Error> {
     let judge = |fold: usize| Names::fit(prior, labels, &without(weights, fold));
     let in_turn: Vec<Names> = (0..FOLDS).map(judge).collect();
     let rows = prior.iter().enumerate();

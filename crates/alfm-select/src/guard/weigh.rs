@@ -1,6 +1,6 @@
 //! One round of weighing the prior against the oracle's labels.
 
-use alfm_acquire::{AcquireError, Input, Pool};
+use alfm_acquire::{Input, Pool};
 use alfm_core::{ClassId, Matrix, Predictions};
 
 use super::bound::RandomLabels;
@@ -10,7 +10,7 @@ use super::opinion::{self, Opinion};
 use super::sample::{Rights, post_stratified};
 use super::{GuardConfig, LEAST_TRUST, Trust, share};
 use crate::prioral::Scores;
-use crate::{LabelsOnly, PriorAlConfig, SelectError};
+use crate::{Error, LabelsOnly, PriorAlConfig};
 
 /// [`Trust::gain`] below which the prior is given up: it has nothing to say that the small model does not know.
 const LEAST_GAIN: f64 = 0.003;
@@ -87,7 +87,7 @@ impl GuardConfig {
         own: &LabelsOnly<'_>,
         pool: &Pool<'_>,
         random: impl Fn(usize) -> bool,
-    ) -> Result<(Verdict, Scores), SelectError> {
+    ) -> Result<(Verdict, Scores), Error> {
         let labelled: Vec<(usize, ClassId)> = pool.labelled().collect();
         let labels: Vec<ClassId> = labelled.iter().map(|(_, class)| *class).collect();
         let experts = Experts::new(prior, own, &labelled)?;
@@ -177,7 +177,7 @@ impl GuardConfig {
         labels: &[ClassId],
         weights: &[f64],
         pool: &Pool<'_>,
-    ) -> Result<Hearing<'a>, SelectError> {
+    ) -> Result<Hearing<'a>, Error> {
         let opinions = Opinions::fit(&experts.evidence(labels, weights), self.free());
         let told = experts.labelled(&opinions.pool, pool)?;
         let testimony = self.testimony(&opinions.pool, labels);
@@ -205,9 +205,8 @@ impl GuardConfig {
 }
 
 /// The error of a missing [`LabelsOnly`].
-pub(crate) fn missing() -> SelectError {
-    let strategy = crate::PRIORAL_GUARDED.to_owned();
-    AcquireError::MissingInput { strategy, input: Input::LabelsOnly }.into()
+pub(crate) fn missing() -> Error {
+    Input::LabelsOnly.missing_for(crate::PRIORAL_GUARDED)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use alfm_core::{ClassId, SampleId};
 
 use super::Selector;
 use crate::strategy::Engine;
-use crate::{PoolState, Round, SelectError};
+use crate::{Error, PoolState, Round};
 
 impl Selector {
     /// The next batch, answered: [`suggest`](Selector::suggest), the oracle, [`tell`](Selector::tell).
@@ -16,7 +16,7 @@ impl Selector {
     ///
     /// # Errors
     /// As [`suggest`](Selector::suggest) and [`tell`](Selector::tell), and whatever the oracle returns.
-    pub fn suggest_and_ask<E: From<SelectError>>(
+    pub fn suggest_and_ask<E: From<Error>>(
         &mut self,
         state: &PoolState<'_>,
         budget: usize,
@@ -53,7 +53,7 @@ impl Selector {
         self.tell(&answered)?;
         match failed {
             Some(error) => Err(error),
-            None => Ok(round.map_err(SelectError::from)?),
+            None => Ok(round.map_err(Error::from)?),
         }
     }
 
@@ -69,7 +69,7 @@ impl Selector {
         state: &PoolState<'_>,
         budget: usize,
         annotators: usize,
-    ) -> Result<Round, SelectError> {
+    ) -> Result<Round, Error> {
         let Some(strategy) = self.interactive(state) else {
             return self.suggest(state, budget.min(annotators));
         };

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use alfm_acquire::{Acquisition, Pick, Pool, Random};
 use alfm_core::{
-    ClassId, ClassSchema, CoreError, Label, LabelStore, Predictions, Provenance, SampleId, SeedTree,
+    ClassId, ClassSchema, Label, LabelStore, Predictions, Provenance, SampleId, SeedTree,
 };
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::error::empty_pool;
 use crate::guard::{Verdict, probabilities};
 use crate::prioral::{Decision, History, joint_probabilities};
 use crate::strategy::Engine;
 use crate::{
-    CleanRule, CleanSet, PoolState, PriorAl, Query, Round, SelectError, Strategy, Suspect,
+    CleanRule, CleanSet, Error, ErrorKind, PoolState, PriorAl, Query, Round, Strategy, Suspect,
 };
 
 /// Suggests batches and is told labels.
@@ -52,15 +53,15 @@ impl Selector {
         schema: ClassSchema,
         ids: impl IntoIterator<Item = SampleId>,
         seed: u64,
-    ) -> Result<Self, SelectError> {
+    ) -> Result<Self, Error> {
         let ids: Arc<[SampleId]> = ids.into_iter().collect();
         if ids.is_empty() {
-            return Err(SelectError::EmptyPool);
+            return Err(empty_pool());
         }
         let mut row_of = HashMap::with_capacity(ids.len());
         for (row, id) in ids.iter().enumerate() {
             if row_of.insert(id.clone(), row).is_some() {
-                return Err(CoreError::Duplicate { what: "item", name: id.to_string() }.into());
+                return Err(Error::duplicate("item", id));
             }
         }
         Ok(Self {
@@ -85,7 +86,7 @@ impl Selector {
     ///
     /// # Errors
     /// Nothing left to ask, or an input that the strategy needs and that is missing or of another shape.
-    pub fn suggest(&mut self, state: &PoolState<'_>, budget: usize) -> Result<Round, SelectError> {
+    pub fn suggest(&mut self, state: &PoolState<'_>, budget: usize) -> Result<Round, Error> {
         let (number, seed) = self.begin(state)?;
         let round = match &self.engine {
             _ if self.is_cold(state) => {
@@ -116,7 +117,7 @@ impl Selector {
     ///
     /// # Errors
     /// An unknown item or class.
-    pub fn tell(&mut self, answers: &[(SampleId, ClassId)]) -> Result<(), SelectError> {
+    pub fn tell(&mut self, answers: &[(SampleId, ClassId)]) -> Result<(), Error> {
         self.record(answers, Provenance::Human)
     }
 
@@ -124,7 +125,7 @@ impl Selector {
     ///
     /// # Errors
     /// An unknown item or class.
-    pub fn tell_seed(&mut self, labels: &[(SampleId, ClassId)]) -> Result<(), SelectError> {
+    pub fn tell_seed(&mut self, labels: &[(SampleId, ClassId)]) -> Result<(), Error> {
         self.record(labels, Provenance::Seed)
     }
 
@@ -134,7 +135,7 @@ impl Selector {
     ///
     /// # Errors
     /// An unknown item or class.
-    pub fn tell_random(&mut self, labels: &[(SampleId, ClassId)]) -> Result<(), SelectError> {
+    pub fn tell_random(&mut self, labels: &[(SampleId, ClassId)]) -> Result<(), Error> {
         self.tell_seed(labels)?;
         self.random.extend(labels.iter().map(|(id, _)| id.clone()));
         Ok(())
@@ -162,10 +163,12 @@ impl Selector {
     }
 
     /// The number of the round to come and its branch of the seed tree.
-    fn begin(&self, state: &PoolState<'_>) -> Result<(u32, SeedTree), SelectError> {
+    fn begin(&self, state: &PoolState<'_>) -> Result<(u32, SeedTree), Error> {
         self.check_shapes(state)?;
         if self.labels.len() == self.ids.len() {
-            return Err(SelectError::Exhausted { items: self.ids.len() });
+            let items = self.ids.len();
+            let message = format!("all {items} items are labelled: there is nothing left to ask");
+            return Err(Error::new(ErrorKind::State, message));
         }
         let number = self.round + u32::from(self.told);
         Ok((number, SeedTree::new(self.seed).child("round").index(number.into())))
@@ -175,11 +178,11 @@ impl Selector {
         &mut self,
         labels: &[(SampleId, ClassId)],
         provenance: Provenance,
-    ) -> Result<(), SelectError> {
+    ) -> Result<(), Error> {
         for (id, class) in labels {
             self.labels.schema().check(*class)?;
             if !self.row_of.contains_key(id) {
-                return Err(CoreError::UnknownItem { id: id.clone() }.into());
+                return Err(Error::unknown_item(id));
             }
         }
         for (id, class) in labels {
@@ -191,7 +194,7 @@ impl Selector {
         Ok(())
     }
 
-    fn check_shapes(&self, state: &PoolState<'_>) -> Result<(), CoreError> {
+    fn check_shapes(&self, state: &PoolState<'_>) -> Result<(), Error> {
         let (items, labels) = (self.ids.len(), self.labels.len());
         let own = state.labels_only;
         for (what, expected, given) in [
@@ -203,17 +206,17 @@ impl Selector {
             let Some(given) = given else { continue };
             let got = given.rows();
             if got != expected {
-                return Err(CoreError::RowCount { what, expected, got });
+                return Err(Error::row_count(what, expected, got));
             }
             let (expected, got) = (self.labels.schema().len(), given.classes());
             if got != expected {
-                return Err(CoreError::ColumnCount { what, expected, got });
+                return Err(Error::column_count(what, expected, got));
             }
         }
         Ok(())
     }
 
-    fn pool<'a>(&'a self, state: &PoolState<'a>) -> Result<Pool<'a>, SelectError> {
+    fn pool<'a>(&'a self, state: &PoolState<'a>) -> Result<Pool<'a>, Error> {
         let mut pool = Pool::new(&self.observed)?;
         if let Some(model) = state.model {
             pool = pool.with_model(model)?;
@@ -266,13 +269,19 @@ impl Selector {
         state: &PoolState<'_>,
         budget: usize,
         seed: &SeedTree,
-    ) -> Result<Round, SelectError> {
-        let strategy = || self.strategy.name().to_owned();
-        let prior =
-            state.prior.ok_or_else(|| SelectError::MissingPrior { strategy: strategy() })?;
-        let model = state.model.ok_or_else(|| SelectError::MissingModel {
-            strategy: strategy(),
-            labels: self.labels.len(),
+    ) -> Result<Round, Error> {
+        let missing = |what: &str| {
+            let message = format!("strategy `{}` needs {what}", self.strategy.name());
+            Error::new(ErrorKind::Missing, message)
+        };
+        let prior = state
+            .prior
+            .ok_or_else(|| missing("the foundation model's class probabilities: give a prior"))?;
+        let model = state.model.ok_or_else(|| {
+            let labels = self.labels.len();
+            missing(&format!(
+                "the model's class predictions: train on the {labels} labels and give its predictions"
+            ))
         })?;
         let pool = self.pool(state)?;
         let (decision, verdict) = match &engine.config().guard {
@@ -336,7 +345,7 @@ impl Selector {
         engine: &PriorAl,
         decision: Decision,
         (prior, model): (Predictions<'_>, Predictions<'_>),
-    ) -> Result<CleanSet, SelectError> {
+    ) -> Result<CleanSet, Error> {
         let config = engine.config();
         if config.clean == CleanRule::Off {
             return Ok(CleanSet::default());
@@ -390,14 +399,14 @@ struct Saved {
 }
 
 impl TryFrom<Saved> for Selector {
-    type Error = SelectError;
+    type Error = Error;
 
-    fn try_from(saved: Saved) -> Result<Self, SelectError> {
+    fn try_from(saved: Saved) -> Result<Self, Error> {
         let schema = saved.labels.schema().clone();
         let mut selector = Self::new(saved.strategy, schema, saved.ids, saved.seed)?;
         for label in saved.labels.iter() {
             let row = selector.row_of.get(&label.id);
-            let row = *row.ok_or_else(|| CoreError::UnknownItem { id: label.id.clone() })?;
+            let row = *row.ok_or_else(|| Error::unknown_item(&label.id))?;
             selector.observed[row] = Some(label.class);
         }
         (selector.labels, selector.round, selector.told) = (saved.labels, saved.round, saved.told);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::config::{fields, setting};
-use crate::EmbedError;
+use crate::Error;
 use preparation::input_edge;
 
 /// The architectures of timm that are built.
@@ -119,7 +119,7 @@ impl Timm {
     }
 
     /// The sizes of a model in the fields that transformers has for them.
-    pub(super) fn described(self, path: &Path, config: &Value) -> Result<Value, EmbedError> {
+    pub(super) fn described(self, path: &Path, config: &Value) -> Result<Value, Error> {
         let arguments = config.get("model_args").cloned().unwrap_or(json!({}));
         let pool = arguments.get("global_pool").or(config.get("global_pool"));
         let built = match self {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::super::config::{fields, setting};
 use super::super::preprocess::{Filter, Middle, Preprocessing, Resize, Target};
 use super::super::processor::affine;
-use crate::EmbedError;
+use crate::Error;
 
 /// `pretrained_cfg`, which old files have at their top level.
 #[derive(Deserialize)]
@@ -28,7 +28,7 @@ const FILTERS: [(&str, Filter); 4] = [
 ];
 
 /// What timm does to pictures before this model sees them, when it does not train.
-pub(crate) fn read(path: &Path, config: &Value) -> Result<Preprocessing, EmbedError> {
+pub(crate) fn read(path: &Path, config: &Value) -> Result<Preprocessing, Error> {
     let raw = Raw::of(path, config)?;
     let edge = raw.edge(path)?;
     let share = raw.crop_pct;
@@ -58,12 +58,12 @@ pub(crate) fn read(path: &Path, config: &Value) -> Result<Preprocessing, EmbedEr
 }
 
 /// Edge of the pictures that a model was made for.
-pub(super) fn input_edge(path: &Path, config: &Value) -> Result<usize, EmbedError> {
+pub(super) fn input_edge(path: &Path, config: &Value) -> Result<usize, Error> {
     Raw::of(path, config)?.edge(path)
 }
 
 impl Raw {
-    fn of(path: &Path, config: &Value) -> Result<Self, EmbedError> {
+    fn of(path: &Path, config: &Value) -> Result<Self, Error> {
         let mut raw: Self = fields(path, config.get("pretrained_cfg").unwrap_or(config).clone())?;
         // As timm reads it: the model was made for this size, whatever the weights that it began with.
         match &config["model_args"]["img_size"] {
@@ -77,7 +77,7 @@ impl Raw {
         Ok(raw)
     }
 
-    fn edge(&self, path: &Path) -> Result<usize, EmbedError> {
+    fn edge(&self, path: &Path) -> Result<usize, Error> {
         let [channels, height, width] = self.input_size;
         if channels != 3 || height != width || height == 0 {
             let found = format!("{:?}", self.input_size);

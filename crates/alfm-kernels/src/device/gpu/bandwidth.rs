@@ -1,5 +1,6 @@
 //! How fast the card goes through its own memory, without the way there and back.
 
+use alfm_core::Error;
 use std::time::Instant;
 
 use cubecl::Runtime;
@@ -8,7 +9,6 @@ use super::buffer::Buffer;
 use super::co_decision::launch;
 use super::{CUBES, Gpu, cubes, kernels};
 use crate::Joint;
-use crate::device::DeviceError;
 
 /// Launches that are timed together.
 const LAUNCHES: u32 = 20;
@@ -18,7 +18,7 @@ pub(super) fn bandwidth<R: Runtime>(
     gpu: &Gpu<R>,
     rows: usize,
     classes: usize,
-) -> Result<[f64; 2], DeviceError> {
+) -> Result<[f64; 2], Error> {
     let most = gpu.rows_of(classes.max(kernels::MEASURES), kernels::DECIDERS)?;
     let rows = rows.min(most).min(CUBES * kernels::UNITS as usize / classes);
     let inputs = |seed| Buffer::of(&gpu.client, numbers(rows * classes, seed));
@@ -48,7 +48,7 @@ pub(super) fn numbers(length: usize, seed: u32) -> Vec<f32> {
     std::iter::repeat_with(next).take(length).collect()
 }
 
-fn timed<R: Runtime>(gpu: &Gpu<R>, bytes: usize, work: impl Fn()) -> Result<f64, DeviceError> {
+fn timed<R: Runtime>(gpu: &Gpu<R>, bytes: usize, work: impl Fn()) -> Result<f64, Error> {
     let wait = || {
         let done = gpu.client.flush();
         let done = done.and_then(|()| cubecl::future::block_on(gpu.client.sync()));

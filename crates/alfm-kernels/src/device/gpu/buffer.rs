@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code, reason = "CubeCL takes the length of a buffer on trust")]
 
+use alfm_core::Error;
 use std::marker::PhantomData;
 
 use bytemuck::Pod;
@@ -12,7 +13,6 @@ use cubecl::prelude::ArrayArg;
 use cubecl::server::Handle;
 
 use super::Gpu;
-use crate::device::DeviceError;
 
 /// So many numbers of one type, of four bytes each.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl<T: Pod> Buffer<T> {
     }
 
     /// What it holds, once the kernels before have run.
-    pub(super) fn read<R: Runtime>(&self, gpu: &Gpu<R>) -> Result<Vec<T>, DeviceError> {
+    pub(super) fn read<R: Runtime>(&self, gpu: &Gpu<R>) -> Result<Vec<T>, Error> {
         // A kernel that can't be run is reported by the flush alone; its buffers read as zeros.
         let done = gpu.client.flush().and_then(|()| gpu.client.read_one(self.handle.clone()));
         let bytes = done.map_err(|error| gpu.failed(&error.to_string()))?;

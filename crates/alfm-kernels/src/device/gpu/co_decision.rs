@@ -1,5 +1,6 @@
 //! Co-decision in blocks of rows: the next one is uploaded while the card works.
 
+use alfm_core::Error;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -9,7 +10,6 @@ use cubecl::Runtime;
 use super::buffer::Buffer;
 use super::{Gpu, cubes, kernels};
 use crate::co_decision::decide_rows;
-use crate::device::DeviceError;
 use crate::{CoDecision, Joint};
 
 /// Below it the products of single precision have lost their digits, and the processor decides.
@@ -31,7 +31,7 @@ pub(super) fn co_decide<R: Runtime>(
     prior: Predictions<'_>,
     model: Predictions<'_>,
     joint: Joint,
-) -> Result<Vec<CoDecision>, DeviceError> {
+) -> Result<Vec<CoDecision>, Error> {
     let classes = prior.classes();
     let columns = classes.max(kernels::MEASURES);
     let size = gpu.rows_of(columns, kernels::DECIDERS)?.min(gpu.rows_of_part(columns));
@@ -101,7 +101,7 @@ fn collect<R: Runtime>(
     block: &Block,
     classes: usize,
     decisions: &mut Vec<(CoDecision, bool)>,
-) -> Result<(), DeviceError> {
+) -> Result<(), Error> {
     let measures = block.measures.read(gpu)?;
     let labels = block.labels.read(gpu)?;
     let rows = block.rows.len();

@@ -16,8 +16,10 @@ use cubecl::prelude::{CubeCount, CubeDim};
 
 use self::nearest::{FarthestOnGpu, NearestOnGpu};
 use self::points::Points;
-use super::{Backend, Device, DeviceError, Farthest, Nearest};
-use crate::{CoDecision, Gradients, Joint, KernelError, Metric};
+use alfm_core::{Error, ErrorKind};
+
+use super::{Backend, Device, Farthest, Nearest};
+use crate::{CoDecision, Gradients, Joint, Metric};
 
 /// Inputs are uploaded in parts of at most so many bytes: as much as an allocator keeps for the next part, since
 /// fresh memory costs more than all the copying.
@@ -51,11 +53,16 @@ impl<R: Runtime> Gpu<R> {
     }
 
     /// How many rows of so many numbers a block holds, if `units` of them run together.
-    fn rows_of(&self, columns: usize, units: u32) -> Result<usize, DeviceError> {
+    fn rows_of(&self, columns: usize, units: u32) -> Result<usize, Error> {
         let device = self.backend.name();
         let bytes = self.block;
         match bytes / (4 * columns) {
-            0 => Err(DeviceError::RowTooWide { device, columns, bytes }),
+            0 => Err(Error::new(
+                ErrorKind::Device,
+                format!(
+                    "device `{device}` holds no row of {columns} numbers: its longest buffer is {bytes} bytes"
+                ),
+            )),
             rows => Ok(rows.min(CUBES * units as usize)),
         }
     }
@@ -65,16 +72,16 @@ impl<R: Runtime> Gpu<R> {
         (self.block.min(PART) / (4 * columns)).max(1)
     }
 
-    fn failed(&self, reason: &str) -> DeviceError {
+    fn failed(&self, reason: &str) -> Error {
         self.backend.failed(reason)
     }
 
-    fn attempt<T>(&self, work: impl FnOnce() -> Result<T, DeviceError>) -> Result<T, DeviceError> {
+    fn attempt<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         self.backend.attempt(work)
     }
 
     /// Results that never came: a launch may fail where nobody waits for it.
-    fn lost(&self) -> DeviceError {
+    fn lost(&self) -> Error {
         self.failed("a kernel did not run, or numbers are too large for single precision")
     }
 }
@@ -105,7 +112,7 @@ impl<R: Runtime> Device for Gpu<R> {
         prior: Predictions<'_>,
         model: Predictions<'_>,
         joint: Joint,
-    ) -> Result<Vec<CoDecision>, KernelError> {
+    ) -> Result<Vec<CoDecision>, Error> {
         crate::co_decision::check_shapes(prior, model)?;
         Ok(self.attempt(|| co_decision::co_decide(self, prior, model, joint))?)
     }
@@ -114,20 +121,17 @@ impl<R: Runtime> Device for Gpu<R> {
         &'a self,
         points: MatrixView<'a>,
         metric: Metric,
-    ) -> Result<Box<dyn Farthest + 'a>, DeviceError> {
+    ) -> Result<Box<dyn Farthest + 'a>, Error> {
         let farthest = self.attempt(|| FarthestOnGpu::new(self, Points::embedded(points, metric)));
         Ok(Box::new(farthest?))
     }
 
-    fn nearest<'a>(
-        &'a self,
-        gradients: &'a Gradients<'a>,
-    ) -> Result<Box<dyn Nearest + 'a>, DeviceError> {
+    fn nearest<'a>(&'a self, gradients: &'a Gradients<'a>) -> Result<Box<dyn Nearest + 'a>, Error> {
         let nearest = self.attempt(|| NearestOnGpu::new(self, Points::gradients(gradients)));
         Ok(Box::new(nearest?))
     }
 
-    fn bandwidth(&self, rows: usize, classes: usize) -> Result<Option<[f64; 2]>, DeviceError> {
+    fn bandwidth(&self, rows: usize, classes: usize) -> Result<Option<[f64; 2]>, Error> {
         self.attempt(|| bandwidth::bandwidth(self, rows, classes).map(Some))
     }
 }

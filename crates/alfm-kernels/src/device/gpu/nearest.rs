@@ -1,5 +1,6 @@
 //! Points that stay on the card, with their squared distances to the nearest centre.
 
+use alfm_core::Error;
 use std::fmt;
 use std::ops::Range;
 
@@ -9,7 +10,7 @@ use rayon::prelude::*;
 use super::buffer::Buffer;
 use super::points::Points;
 use super::{Gpu, cubes, kernels};
-use crate::device::{DeviceError, Farthest, Nearest};
+use crate::device::{Farthest, Nearest};
 
 /// Cubes that look for the farthest point of a block.
 const SEARCHERS: usize = 256;
@@ -29,7 +30,7 @@ struct Block {
 }
 
 impl<'a, R: Runtime> Resident<'a, R> {
-    fn new(gpu: &'a Gpu<R>, points: Points<'a>) -> Result<Self, DeviceError> {
+    fn new(gpu: &'a Gpu<R>, points: Points<'a>) -> Result<Self, Error> {
         let size = gpu.rows_of(points.columns(), kernels::UNITS)?;
         let block = |start: usize| {
             let rows = points.rows().min(start + size) - start;
@@ -121,7 +122,7 @@ pub(super) struct FarthestOnGpu<'a, R: Runtime> {
 }
 
 impl<'a, R: Runtime> FarthestOnGpu<'a, R> {
-    pub(super) fn new(gpu: &'a Gpu<R>, points: Points<'a>) -> Result<Self, DeviceError> {
+    pub(super) fn new(gpu: &'a Gpu<R>, points: Points<'a>) -> Result<Self, Error> {
         let resident = Resident::new(gpu, points)?;
         let found = SEARCHERS * resident.blocks.len();
         // A block of few rows has fewer searchers, and nothing is found by the others.
@@ -133,7 +134,7 @@ impl<'a, R: Runtime> FarthestOnGpu<'a, R> {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a block's numbers are counted in 32 bits")]
-    fn farthest(&mut self) -> Result<Option<(usize, f64)>, DeviceError> {
+    fn farthest(&mut self) -> Result<Option<(usize, f64)>, Error> {
         self.resident.lower(&self.centres[self.measured..]);
         self.measured = self.centres.len();
         let gpu = self.resident.gpu;
@@ -202,7 +203,7 @@ impl<R: Runtime> Farthest for FarthestOnGpu<'_, R> {
         self.resident.forget();
     }
 
-    fn rank(&mut self, rows: &[usize]) -> Result<(), DeviceError> {
+    fn rank(&mut self, rows: &[usize]) -> Result<(), Error> {
         let Resident { gpu, points, blocks } = &self.resident;
         let mut open = vec![0u32; points.rows()];
         rows.iter().for_each(|row| open[*row] = 1);
@@ -212,7 +213,7 @@ impl<R: Runtime> Farthest for FarthestOnGpu<'_, R> {
         Ok(())
     }
 
-    fn pop(&mut self) -> Result<Option<(usize, f64)>, DeviceError> {
+    fn pop(&mut self) -> Result<Option<(usize, f64)>, Error> {
         let gpu = self.resident.gpu;
         gpu.attempt(|| self.farthest())
     }
@@ -222,13 +223,13 @@ impl<R: Runtime> Farthest for FarthestOnGpu<'_, R> {
 pub(super) struct NearestOnGpu<'a, R: Runtime>(Resident<'a, R>);
 
 impl<'a, R: Runtime> NearestOnGpu<'a, R> {
-    pub(super) fn new(gpu: &'a Gpu<R>, points: Points<'a>) -> Result<Self, DeviceError> {
+    pub(super) fn new(gpu: &'a Gpu<R>, points: Points<'a>) -> Result<Self, Error> {
         Ok(Self(Resident::new(gpu, points)?))
     }
 }
 
 impl<R: Runtime> Nearest for NearestOnGpu<'_, R> {
-    fn lower(&mut self, centres: &[usize], nearest: &mut [f64]) -> Result<(), DeviceError> {
+    fn lower(&mut self, centres: &[usize], nearest: &mut [f64]) -> Result<(), Error> {
         let Self(resident) = self;
         resident.gpu.attempt(|| {
             resident.lower(centres);

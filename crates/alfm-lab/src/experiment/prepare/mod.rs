@@ -17,7 +17,7 @@ use super::config::ExperimentConfig;
 use super::embedder::Embedder;
 use super::prior::PriorConfig;
 use super::tuning::Tuner;
-use crate::LabError;
+use crate::Error;
 use crate::metrics::{Scores, class_counts, majority_class};
 use crate::record::{DataFacts, Setting};
 use crate::simulate::{Construction, Imbalance, Noise};
@@ -59,7 +59,7 @@ pub fn prepare(
     config: &ExperimentConfig,
     hub: &Hub,
     embedder: &mut dyn Embedder,
-) -> Result<Vec<Task>, LabError> {
+) -> Result<Vec<Task>, Error> {
     let mut tasks = Vec::new();
     for dataset_config in &config.dataset {
         let source = Source::load(config, dataset_config, hub, embedder)?;
@@ -103,7 +103,7 @@ impl Source {
         names: &Names<'_>,
         built: &Construction,
         observed: &[ClassId],
-    ) -> Result<Task, LabError> {
+    ) -> Result<Task, Error> {
         let prior = self.prior(names.prior, built)?;
         let test_labels = built.map(&self.test_labels)?;
         Ok(Task {
@@ -134,7 +134,7 @@ impl Source {
         observed: &[ClassId],
         prior: &Matrix,
         test_labels: &[ClassId],
-    ) -> Result<DataFacts, LabError> {
+    ) -> Result<DataFacts, Error> {
         let classes = built.schema.len();
         let pool = class_counts(&built.labels, classes)?;
         let majority = majority_class(&pool);

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use alfm_core::{Matrix, ScoreKind};
 use alfm_data::arrays::{read_label_matrix, read_matrix};
 use alfm_data::read_label_column;
@@ -8,7 +10,8 @@ use alfm_prior::{
 };
 
 use super::source::Source;
-use crate::LabError;
+use crate::Error;
+use crate::error::empty;
 use crate::experiment::prior::PriorConfig;
 use crate::simulate::Construction;
 
@@ -18,7 +21,7 @@ impl Source {
         &self,
         config: &PriorConfig,
         built: &Construction,
-    ) -> Result<Matrix, LabError> {
+    ) -> Result<Matrix, Error> {
         let prior = self.unmerged_prior(config, built)?;
         let classes = built.schema.len();
         let mut merged = vec![0.0; prior.rows() * classes];
@@ -31,16 +34,12 @@ impl Source {
     }
 
     /// The prior over the original classes.
-    fn unmerged_prior(
-        &self,
-        config: &PriorConfig,
-        built: &Construction,
-    ) -> Result<Matrix, LabError> {
+    fn unmerged_prior(&self, config: &PriorConfig, built: &Construction) -> Result<Matrix, Error> {
         let schema = self.data.schema();
         let similar = |temperature: &Option<f64>| {
             let items = self.pool_embeddings.view().gather(built.kept.iter().copied());
-            let prompts = self.prompts.as_ref().ok_or(LabError::Empty { what: "class prompts" })?;
-            Ok::<_, LabError>(zero_shot_by(items.view(), prompts, *temperature, self.head)?)
+            let prompts = self.prompts.as_ref().ok_or_else(|| empty("class prompts"))?;
+            Ok::<_, Error>(zero_shot_by(items.view(), prompts, *temperature, self.head)?)
         };
         // Files speak of the whole split: the pool's part of it, and of that what the imbalance kept.
         let kept = || built.kept.iter().map(|row| self.pool_rows[*row]);
@@ -50,29 +49,29 @@ impl Source {
             PriorConfig::File { file, logits } => {
                 let kind = if *logits { ScoreKind::Logits } else { ScoreKind::Probabilities };
                 let read = read_matrix(file)?;
-                self.check_rows(file, read.rows())?;
-                let given = read.view().map_err(named(file))?;
+                self.check_rows(file.path(), read.rows())?;
+                let given = read.view()?;
                 let prior = from_matrix(given, kind, self.split_rows, schema.len());
-                prior.map_err(named(file))?.view().gather(kept())
+                prior.map_err(named(file.path()))?.view().gather(kept())
             }
             PriorConfig::HardLabels { file, label, reliability } => {
                 let labels = read_label_column(file, label, schema)?;
-                self.check_rows(file.display(), labels.len())?;
+                self.check_rows(file, labels.len())?;
                 let labels: Vec<_> = kept().map(|row| labels[row]).collect();
                 let reliability = Reliability::Scalar { probability: *reliability };
                 from_hard_labels(&labels, schema.len(), &reliability)?
             }
             PriorConfig::WeakLabels { file, model } => {
                 let read = read_label_matrix(file)?;
-                self.check_rows(file, read.rows)?;
+                self.check_rows(file.path(), read.rows)?;
                 // The rules are known by all that they say, in the part of the split that is left out, too.
                 let votes = Votes::new(&read.labels, read.rows, read.columns, schema.len());
-                let votes = votes.map_err(named(file))?;
+                let votes = votes.map_err(named(file.path()))?;
                 model.prior(&votes)?.view().gather(kept())
             }
             PriorConfig::Ensemble { of, weights, pool } => {
                 let members = of.iter().map(|member| self.unmerged_prior(member, built));
-                let members = members.collect::<Result<Vec<Matrix>, LabError>>()?;
+                let members = members.collect::<Result<Vec<Matrix>, Error>>()?;
                 let views: Vec<_> = members.iter().map(Matrix::view).collect();
                 let even = vec![1.0; members.len()];
                 ensemble(&views, if weights.is_empty() { &even } else { weights }, *pool)?
@@ -86,17 +85,22 @@ impl Source {
     }
 
     /// Files speak of the whole split.
-    fn check_rows(&self, file: impl ToString, got: usize) -> Result<(), LabError> {
+    fn check_rows(&self, file: &Path, got: usize) -> Result<(), Error> {
         match self.split_rows == got {
             true => Ok(()),
             false => {
-                Err(LabError::PriorRows { file: file.to_string(), got, expected: self.split_rows })
+                let expected = self.split_rows;
+                Err(Error::input(format!(
+                    "it has {got} rows, but the split that the pool is taken from has {expected} items: give \
+                     one row for each"
+                ))
+                .in_file(file))
             }
         }
     }
 }
 
 /// Says which file a prior that cannot be used comes from.
-fn named<E: Into<LabError>>(file: impl ToString) -> impl FnOnce(E) -> LabError {
-    move |source| LabError::PriorFile { file: file.to_string(), source: Box::new(source.into()) }
+fn named(file: &Path) -> impl FnOnce(Error) -> Error {
+    move |error| error.in_file(file)
 }

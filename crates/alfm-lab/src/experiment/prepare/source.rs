@@ -5,7 +5,8 @@ use alfm_core::{ClassId, Matrix, SampleId, SeedTree};
 use alfm_data::{Dataset, Hub, Items, Split, subset};
 use alfm_prior::{ClassPrompts, Head};
 
-use crate::LabError;
+use crate::Error;
+use crate::error::{UNTRAINED, failed};
 use crate::experiment::config::{DatasetConfig, ExperimentConfig, Subset};
 use crate::experiment::embedder::Embedder;
 use crate::experiment::prior::PriorConfig;
@@ -39,7 +40,7 @@ impl Source {
         dataset: &DatasetConfig,
         hub: &Hub,
         embedder: &mut dyn Embedder,
-    ) -> Result<Self, LabError> {
+    ) -> Result<Self, Error> {
         let data = Dataset::load(&dataset.name, hub)?;
         let seed = SeedTree::new(config.data_seed).child("data").child(&dataset.name);
         let (pool, taken) = part(&data, &dataset.pool, &[], hub, &seed.child("pool"))?;
@@ -51,7 +52,7 @@ impl Source {
         // Not every encoder of images knows texts.
         let (prompts, head) = match config.prior.iter().any(PriorConfig::needs_prompts) {
             true => {
-                let head = embedder.head().map_err(LabError::Embedding)?;
+                let head = embedder.head().map_err(failed("the items could not be embedded"))?;
                 (Some(prompts(&data, embedder)?), head)
             }
             false => (None, None),
@@ -77,7 +78,7 @@ impl Source {
         &self,
         built: &Construction,
         noise: &Noise,
-    ) -> Result<Vec<ClassId>, LabError> {
+    ) -> Result<Vec<ClassId>, Error> {
         let ids: Vec<SampleId> =
             built.kept.iter().map(|row| self.pool.ids()[*row].clone()).collect();
         // Images have ids and rows only.
@@ -98,23 +99,23 @@ impl Source {
         &self,
         built: &Construction,
         embedder: &mut dyn Embedder,
-    ) -> Result<Arc<dyn Tuner>, LabError> {
+    ) -> Result<Arc<dyn Tuner>, Error> {
         let pool = self.pool.subset(&built.kept)?;
-        embedder.tuner(&pool, &self.test).map_err(LabError::Tuning)
+        embedder.tuner(&pool, &self.test).map_err(failed(UNTRAINED))
     }
 }
 
-fn embedded(split: &Split, embedder: &mut dyn Embedder) -> Result<Matrix, LabError> {
+fn embedded(split: &Split, embedder: &mut dyn Embedder) -> Result<Matrix, Error> {
     let matrix = match split.items() {
         Items::Images(images) => embedder.embed_images(images),
         _ => embedder.embed(&split.texts()?.iter().map(String::as_str).collect::<Vec<_>>()),
     };
-    matrix.map_err(LabError::Embedding)
+    matrix.map_err(failed("the items could not be embedded"))
 }
 
-fn prompts(data: &Dataset, embedder: &mut dyn Embedder) -> Result<ClassPrompts, LabError> {
+fn prompts(data: &Dataset, embedder: &mut dyn Embedder) -> Result<ClassPrompts, Error> {
     let (classes, texts): (Vec<ClassId>, Vec<&str>) = data.manifest().prompts().unzip();
-    let matrix = embedder.embed(&texts).map_err(LabError::Embedding)?;
+    let matrix = embedder.embed(&texts).map_err(failed("the items could not be embedded"))?;
     Ok(ClassPrompts::new(matrix.view(), &classes, data.schema().len())?)
 }
 
@@ -125,7 +126,7 @@ fn part(
     taken: &[usize],
     hub: &Hub,
     seed: &SeedTree,
-) -> Result<(Split, Vec<usize>), LabError> {
+) -> Result<(Split, Vec<usize>), Error> {
     let split = data.split(&wanted.split)?;
     let mut available: Vec<usize> = match wanted.rest {
         true => subset::rest(split.len(), taken),
