@@ -1,4 +1,4 @@
-//! Manifests of known data sets, and the bundled support inbox.
+#![doc = include_str!("../README.md")]
 //!
 //! Files only: `alfm-data` reads them. They are compiled in, so that they are there wherever a program is installed.
 

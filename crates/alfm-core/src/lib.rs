@@ -1,4 +1,4 @@
-//! The vocabulary that every `alfm` crate shares.
+#![doc = include_str!("../README.md")]
 //!
 //! * [`SampleId`] names an item of the pool, [`ClassId`] and [`ClassSchema`] its possible labels.
 //! * [`MatrixView`] and [`Predictions`] are row-major inputs that were checked once, at the boundary:

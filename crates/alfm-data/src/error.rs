@@ -1,5 +1,6 @@
 //! What several readers have to say of their files.
 
+#[cfg(feature = "parquet")]
 use std::error::Error as StdError;
 use std::io;
 use std::path::Path;

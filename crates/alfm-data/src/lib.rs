@@ -1,4 +1,4 @@
-//! Datasets with checked manifests, hub cache, and array files.
+#![doc = include_str!("../README.md")]
 //!
 //! * [`Dataset::load`] reads a known dataset ([`catalog`]), a user's own CSV, JSONL or parquet file, or a folder
 //!   of images; class counts are checked against the [`Manifest`], so a changed or truncated file is an error.

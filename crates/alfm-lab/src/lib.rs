@@ -1,4 +1,4 @@
-//! Simulated active-learning experiments.
+#![doc = include_str!("../README.md")]
 //!
 //! * [`simulate`] makes a pool imbalanced and its labels noisy, as published experiments do.
 //! * [`oracle`] answers queries.
@@ -6,6 +6,7 @@
 //! * [`record`] holds what a run leaves behind, [`metrics`] how good a model is, [`savings`] how many labels one
 //!   strategy saves against another. `alfm-report` draws and tabulates them.
 
+pub mod demo;
 mod error;
 pub mod experiment;
 pub mod metrics;

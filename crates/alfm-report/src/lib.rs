@@ -1,4 +1,4 @@
-//! What records of experiments say: figures, a page, a summary.
+#![doc = include_str!("../README.md")]
 //!
 //! * [`summary`] groups records by setting and strategy, [`versus`] compares strategies.
 //! * [`figures`] draws learning curves and gains as SVG and PNG.

@@ -3,8 +3,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
+use alfm_core::files::write_atomically;
 use alfm_core::{ClassId, ClassSchema, Error, Predictions, SampleId, ScoreKind};
-use alfm_core::{Error, files::write_atomically};
 use alfm_data::arrays::{ArraySpec, FloatMatrix, read_ids, read_labels, read_matrix};
 use alfm_kernels::device::open_device;
 use alfm_select::acquire::{Averaged, Input, LinearHead, Summary, registry};

@@ -126,6 +126,9 @@ pub struct Subset {
     pub rest: bool,
 }
 
+/// The encoder of the demo and of every default.
+pub const DEFAULT_ENCODER: &str = "sentence-transformers/all-MiniLM-L6-v2";
+
 /// The encoder of the items.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -139,7 +142,7 @@ pub struct Encoder {
 
 impl Default for Encoder {
     fn default() -> Self {
-        Self { model: "sentence-transformers/all-MiniLM-L6-v2".into(), image_size: None }
+        Self { model: DEFAULT_ENCODER.into(), image_size: None }
     }
 }
 

@@ -10,7 +10,7 @@ use alfm_embed::{Prepared, Trunk};
 use alfm_lab::experiment::{PoolExamples, Tuned, Tuner};
 use alfm_learn::{FineTuneConfig, ItemExamples};
 
-use crate::encode::Encoded;
+use crate::pictures::Encoded;
 
 /// Trains the encoder of a folder, each time from the published weights.
 #[derive(Debug)]
