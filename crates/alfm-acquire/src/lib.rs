@@ -1,4 +1,4 @@
-//! Acquisition functions: which items of a pool to label next.
+#![doc = include_str!("../README.md")]
 //!
 //! Every strategy implements [`Acquisition`] and keeps its contract: exactly `min(budget, unlabelled)`
 //! distinct unlabelled rows, in selection order, the same for the same seed and inputs whatever the number

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use alfm_data::arrays::ArraySpec;
+use alfm_lab::experiment::DEFAULT_ENCODER;
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand};
+
+use crate::features;
 
 /// Label a large, imbalanced, noisy pool with few annotations.
 #[derive(Debug, Parser)]
-#[command(name = "alfm", version, about, propagate_version = true)]
+#[command(name = "alfm", version, about, propagate_version = true, after_help = features::note())]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub command: Command,
@@ -91,6 +94,7 @@ pub(crate) enum DataCommand {
 }
 
 #[derive(Debug, ClapArgs)]
+#[cfg_attr(not(feature = "models"), allow(dead_code, reason = "a full build reads them"))]
 #[command(group = ArgGroup::new("items").required(true).args(["dataset", "texts", "images"]))]
 pub(crate) struct EmbedArgs {
     /// A known data set, of texts or images, or a file with columns; every split becomes a key.
@@ -109,7 +113,7 @@ pub(crate) struct EmbedArgs {
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// The encoder's repository.
-    #[arg(long, default_value = crate::encode::MINILM)]
+    #[arg(long, default_value = DEFAULT_ENCODER)]
     pub model: String,
     /// Writes, in place of embeddings, the surprisal that the strategy alps selects by: a masked language
     /// model's cross-entropy in nats at every token of the unmasked text, texts x 128, 0 at special tokens
@@ -129,6 +133,7 @@ pub(crate) struct EmbedArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[cfg_attr(not(feature = "models"), allow(dead_code, reason = "a full build reads them"))]
 #[command(group = ArgGroup::new("source").required(true).args(["embeddings", "weak_labels", "llm"]))]
 pub(crate) struct PriorArgs {
     /// Zero-shot: embeddings of the items.
@@ -148,7 +153,7 @@ pub(crate) struct PriorArgs {
     #[arg(long)]
     pub temperature: Option<f64>,
     /// Zero-shot: the encoder's repository; the one that made the embeddings.
-    #[arg(long, default_value = crate::encode::MINILM)]
+    #[arg(long, default_value = DEFAULT_ENCODER)]
     pub model: String,
     /// Weak labels: weighs rules by how well they agree, where the default counts each alike.
     #[arg(long, requires = "weak_labels")]
@@ -167,6 +172,7 @@ pub(crate) struct PriorArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[cfg_attr(not(feature = "llm"), allow(dead_code, reason = "a full build reads them"))]
 #[command(next_help_heading = "A language model")]
 pub(crate) struct LlmArgs {
     /// The model's name at the endpoint.
@@ -293,6 +299,7 @@ pub(crate) struct SelectArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[cfg_attr(not(feature = "models"), allow(dead_code, reason = "a full build reads them"))]
 pub(crate) struct RunArgs {
     /// The experiment.
     pub config: PathBuf,

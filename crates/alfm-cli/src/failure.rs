@@ -16,6 +16,7 @@ pub(crate) fn missing(what: &str, remedy: &str) -> Error {
     Error::new(ErrorKind::Missing, format!("{what} is needed: {remedy}"))
 }
 
+#[cfg(any(feature = "llm", feature = "models"))]
 pub(crate) fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> Error {
     move |source| {
         let kind = match source.kind() {

@@ -5,10 +5,9 @@
 
 mod args;
 mod commands;
-mod encode;
 mod failure;
+mod features;
 mod output;
-mod tune;
 
 use std::process::ExitCode;
 

@@ -64,3 +64,30 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 }
+
+/// Draws a bar of what a model does, and says what its cache made again.
+#[cfg(feature = "models")]
+pub(crate) fn watch() -> alfm_models::Watch {
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use alfm_models::Event;
+
+    let bar = Mutex::new(None::<Progress>);
+    Arc::new(move |event| {
+        let mut bar = bar.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Progress { what, done, total } => {
+                bar.get_or_insert_with(|| Progress::new(what)).show(done, total);
+            }
+            Event::Done => {
+                if let Some(bar) = bar.take() {
+                    bar.finish();
+                }
+            }
+            Event::Remade { path, reason } => {
+                say(&format!("cache: {} was unusable and made again: {reason}", path.display()));
+            }
+            _ => {}
+        }
+    })
+}

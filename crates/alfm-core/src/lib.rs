@@ -1,4 +1,4 @@
-//! The vocabulary that every `alfm` crate shares.
+#![doc = include_str!("../README.md")]
 //!
 //! * [`SampleId`] names an item of the pool, [`Items`] are all of them, [`ClassId`] and [`ClassSchema`] its possible
 //!   labels.

@@ -1,5 +1,7 @@
 use std::sync::LazyLock;
 
+use alfm_datasets::MANIFESTS;
+
 use crate::{Manifest, RepoId, Source};
 
 /// The known datasets, in the order of their names.
@@ -11,36 +13,10 @@ use crate::{Manifest, RepoId, Source};
 pub fn catalog() -> &'static [Manifest] {
     static CATALOG: LazyLock<Vec<Manifest>> = LazyLock::new(|| {
         // The files are compiled in and a test parses every one: none is ever left out.
-        FILES.iter().filter_map(|(name, text)| Manifest::parse(name, text).ok()).collect()
+        MANIFESTS.iter().filter_map(|(name, text)| Manifest::parse(name, text).ok()).collect()
     });
     &CATALOG
 }
-
-const FILES: [(&str, &str); 23] = [
-    ("20-newsgroups.toml", include_str!("../../../datasets/20-newsgroups.toml")),
-    ("ag-news.toml", include_str!("../../../datasets/ag-news.toml")),
-    ("banking77.toml", include_str!("../../../datasets/banking77.toml")),
-    ("bloodmnist.toml", include_str!("../../../datasets/bloodmnist.toml")),
-    ("breastmnist.toml", include_str!("../../../datasets/breastmnist.toml")),
-    ("cifar10.toml", include_str!("../../../datasets/cifar10.toml")),
-    ("cifar100-coarse.toml", include_str!("../../../datasets/cifar100-coarse.toml")),
-    ("cifar100.toml", include_str!("../../../datasets/cifar100.toml")),
-    ("dermamnist.toml", include_str!("../../../datasets/dermamnist.toml")),
-    ("ham10000.toml", include_str!("../../../datasets/ham10000.toml")),
-    ("octmnist.toml", include_str!("../../../datasets/octmnist.toml")),
-    ("organamnist.toml", include_str!("../../../datasets/organamnist.toml")),
-    ("organcmnist.toml", include_str!("../../../datasets/organcmnist.toml")),
-    ("organsmnist.toml", include_str!("../../../datasets/organsmnist.toml")),
-    ("pathmnist.toml", include_str!("../../../datasets/pathmnist.toml")),
-    ("pneumoniamnist.toml", include_str!("../../../datasets/pneumoniamnist.toml")),
-    ("retinamnist.toml", include_str!("../../../datasets/retinamnist.toml")),
-    ("sst2.toml", include_str!("../../../datasets/sst2.toml")),
-    ("support-inbox.toml", include_str!("../../../datasets/support-inbox.toml")),
-    ("tiny-imagenet.toml", include_str!("../../../datasets/tiny-imagenet.toml")),
-    ("tissuemnist.toml", include_str!("../../../datasets/tissuemnist.toml")),
-    ("trec-fine.toml", include_str!("../../../datasets/trec-fine.toml")),
-    ("trec.toml", include_str!("../../../datasets/trec.toml")),
-];
 
 /// The name of the dataset that has this file of this repository, which several datasets may share.
 pub(crate) fn name_of(repo: &RepoId, file: &str) -> Option<&'static str> {
@@ -67,12 +43,12 @@ mod tests {
 
     #[test]
     fn every_embedded_manifest_parses_under_its_own_name() {
-        for (file, text) in FILES {
+        for (file, text) in MANIFESTS {
             let manifest = Manifest::parse(file, text).unwrap();
             assert_eq!(format!("{}.toml", manifest.name), file);
             assert!(manifest.classes.iter().all(|class| !class.prompts.is_empty()), "{file}");
         }
-        assert_eq!(catalog().len(), FILES.len());
+        assert_eq!(catalog().len(), MANIFESTS.len());
     }
 
     /// Those of MedMNIST are the `n_samples` of `medmnist.INFO`, version 3.0.2.

@@ -6,8 +6,8 @@ use alfm_core::{ClassId, ClassSchema, Digest};
 use crate::error::{no_classes, other_content};
 use crate::split::found_in;
 use crate::{
-    ClassEntry, Columns, Error, ErrorKind, Hub, Manifest, RepoId, Source, Split, bundled, catalog,
-    cells, table,
+    ClassEntry, Columns, Error, ErrorKind, Hub, Manifest, RepoId, Source, Split, catalog, cells,
+    table,
 };
 
 /// A dataset in memory: its classes and its splits.
@@ -146,7 +146,7 @@ impl Dataset {
         let split = &self.manifest.splits[name];
         let Some(path) = self.manifest.path(split, hub)? else {
             let path = Path::new(&split.file);
-            let text = bundled::file(&self.manifest.name, &split.file).unwrap_or_default();
+            let text = alfm_datasets::file(&self.manifest.name, &split.file).unwrap_or_default();
             check_hash(path, text, split.sha256)?;
             let cells = table::read_jsonl(path, text, &Split::wanted(columns, true))?;
             return Split::from_cells(path, name, columns, cells, &self.schema);

@@ -1,5 +1,6 @@
 //! What several readers have to say of their files.
 
+#[cfg(feature = "parquet")]
 use std::error::Error as StdError;
 use std::path::Path;
 
@@ -16,7 +17,15 @@ pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     }
 }
 
+/// A file that only the feature reads.
+#[allow(dead_code, reason = "builds with every feature read everything")]
+pub(crate) fn not_built(feature: &str, path: &Path) -> Error {
+    let message = format!("this build does not read it: build with `--features {feature}`");
+    Error::new(ErrorKind::Missing, message).in_file(path)
+}
+
 /// A parquet file that does not parse.
+#[cfg(feature = "parquet")]
 pub(crate) fn parquet<E: Into<Box<dyn StdError + Send + Sync>>>(
     path: &Path,
 ) -> impl FnOnce(E) -> Error {
@@ -27,6 +36,7 @@ pub(crate) fn parquet<E: Into<Box<dyn StdError + Send + Sync>>>(
 }
 
 /// A column whose values cannot be used.
+#[cfg(feature = "parquet")]
 pub(crate) fn column_type(path: &Path, column: &str, found: String, expected: &str) -> Error {
     Error::input(format!("column `{column}` holds {found}, expected {expected}")).in_file(path)
 }

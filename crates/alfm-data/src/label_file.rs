@@ -2,9 +2,7 @@ use std::path::Path;
 
 use alfm_core::{ClassId, ClassSchema};
 
-use crate::Error;
-use crate::cells::read_labels;
-use crate::table::{self, Wanted};
+use crate::{Error, Table};
 
 /// Labels in row order, from one column of a CSV, JSONL or parquet file; -1 or an empty cell is no label.
 ///
@@ -29,7 +27,5 @@ pub fn read_label_column(
     column: &str,
     schema: &ClassSchema,
 ) -> Result<Vec<Option<ClassId>>, Error> {
-    let wanted = [Wanted { name: column, required: true }];
-    let cells = table::read(path, &wanted)?.into_iter().next().flatten().unwrap_or_default();
-    read_labels(path, column, &cells, schema)
+    Table::read(path, &[column])?.labels(column, schema)
 }

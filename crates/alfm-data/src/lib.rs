@@ -1,12 +1,13 @@
-//! Datasets with checked manifests, simulated imbalance and label noise, oracles, and array files.
+#![doc = include_str!("../README.md")]
 //!
 //! * [`Dataset::load`] reads a known dataset ([`catalog`]), a user's own CSV, JSONL or parquet file, or a folder
 //!   of images; class counts are checked against the [`Manifest`], so a changed or truncated file is an error.
 //! * [`Items`] are texts or [`Image`]s, which stay encoded until they are asked for.
 //! * [`Hub`] finds files in a hub cache and, unless it is offline, downloads what is missing.
-//! * [`simulate`] makes a pool imbalanced and its labels noisy, as published experiments do.
-//! * [`Oracle`] answers queries: persistent, in batches.
 //! * [`arrays`] reads matrices, labels and ids that other tools wrote, by memory map where possible.
+//!
+//! CSV, JSONL and safetensors files are always read; the features `parquet`, `npy`, `npz` and `images` read the others,
+//! and `hub` downloads. All are on by default; without one, its files are an error that names it.
 //!
 //! Rules for unclean input: an empty text is kept (it is an item like any other, and row counts stay the
 //! published ones); a text that is missing altogether is an error; label -1, an empty or a missing label
@@ -21,7 +22,6 @@
 //! picture.
 
 pub mod arrays;
-mod bundled;
 mod catalog;
 mod cells;
 mod classes;
@@ -32,8 +32,6 @@ mod images;
 mod items;
 mod label_file;
 mod manifest;
-mod oracle;
-pub mod simulate;
 mod split;
 pub mod subset;
 mod table;
@@ -47,9 +45,9 @@ pub use images::{Image, MAX_PIXELS};
 pub use items::Items;
 pub use label_file::read_label_column;
 pub use manifest::{FetchedFile, Manifest, Source, SplitManifest};
-pub use oracle::{Oracle, SimulatedOracle};
 pub use split::Split;
-pub use table::Columns;
+pub use table::{Columns, Table};
 
 /// What an [`Image`] decodes to; of the crate `image`.
+#[cfg(feature = "images")]
 pub use image::RgbImage;

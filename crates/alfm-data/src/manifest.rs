@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::classes::ClassEntry;
 use crate::error::io;
-use crate::{Columns, Error, ErrorKind, Hub, RepoId, bundled, classes};
+use crate::{Columns, Error, ErrorKind, Hub, RepoId, classes};
 
 /// What is known about a dataset: where it comes from, its classes, and how many items each has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,7 +111,7 @@ impl Manifest {
             Error::input(format!("manifest `{name}` is wrong")).because(source)
         })?;
         if manifest.source == Source::Bundled
-            && let Some(text) = bundled::file(&manifest.name, "classes.json")
+            && let Some(text) = alfm_datasets::file(&manifest.name, "classes.json")
         {
             manifest.classes = classes::parse(Path::new("classes.json"), text)?;
         }
@@ -243,18 +243,21 @@ impl Manifest {
 mod tests {
     use super::*;
 
-    const AG_NEWS: &str = include_str!("../../../datasets/ag-news.toml");
+    fn ag_news() -> &'static str {
+        let found = alfm_datasets::MANIFESTS.iter().find(|(name, _)| *name == "ag-news.toml");
+        found.unwrap().1
+    }
 
     #[test]
     fn counts_for_another_number_of_classes_are_refused() {
-        let text = AG_NEWS.replace("[1900, 1900, 1900, 1900]", "[1900, 1900]");
+        let text = ag_news().replace("[1900, 1900, 1900, 1900]", "[1900, 1900]");
         let error = Manifest::parse("x", &text).unwrap_err();
         assert!(error.to_string().ends_with("has 2 entries, but there are 4 classes"), "{error}");
     }
 
     #[test]
     fn an_unknown_key_is_named() {
-        let error = Manifest::parse("x", &AG_NEWS.replace("licence", "license")).unwrap_err();
+        let error = Manifest::parse("x", &ag_news().replace("licence", "license")).unwrap_err();
         assert!(error.report().contains("license"), "{}", error.report());
     }
 }

@@ -99,6 +99,9 @@ impl Split {
         columns: &Columns,
         label_required: bool,
     ) -> Result<Cells, Error> {
+        if columns.image.is_some() {
+            images::supported(path)?;
+        }
         let wanted = Self::wanted(columns, label_required);
         match is_npz(path) && columns.image.is_some() {
             true => images::npz_cells(path, split, &wanted),
@@ -221,6 +224,7 @@ impl Split {
     /// The images that cannot be decoded, with the reason, in row order: decodes every one, in parallel.
     ///
     /// [`Split::without`] leaves them out. Empty for texts.
+    #[cfg(feature = "images")]
     pub fn unreadable(&self) -> Vec<(SampleId, Error)> {
         let Items::Images(images) = &self.items else { return Vec::new() };
         let found = Image::unreadable(images).into_iter();
@@ -265,6 +269,7 @@ impl Split {
 
 /// The image files below a folder, of which there is at least one.
 pub(crate) fn found_in(folder: &Path) -> Result<Vec<images::Found>, Error> {
+    images::supported(folder)?;
     let found = images::walk(folder)?;
     match found.is_empty() {
         true => {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use alfm_core::{ClassId, SeedTree};
-
-use crate::simulate::{draw, rows_by_class};
+use rand::seq::SliceRandom;
 
 /// At most `limit` rows in which the classes keep their shares, ascending: `O(n log n)`.
 ///
@@ -97,6 +96,22 @@ pub fn rest(n: usize, taken: &[usize]) -> Vec<usize> {
         left[row] = false;
     }
     (0..n).filter(|&row| left[row]).collect()
+}
+
+/// The rows of each of `classes` classes, ascending: `O(n)`. Panics if a label is not below `classes`.
+pub fn rows_by_class(labels: &[ClassId], classes: usize) -> Vec<Vec<usize>> {
+    let mut rows = vec![Vec::new(); classes];
+    for (row, label) in labels.iter().enumerate() {
+        rows[label.index()].push(row);
+    }
+    rows
+}
+
+/// The first `count` of a seeded permutation of `rows`, all of them if there are no more: `O(n)`.
+pub fn draw(mut rows: Vec<usize>, count: usize, seed: &SeedTree) -> Vec<usize> {
+    rows.shuffle(&mut seed.rng());
+    rows.truncate(count);
+    rows
 }
 
 /// `limit` divided in proportion to `sizes`, by largest remainder; never more than a size.

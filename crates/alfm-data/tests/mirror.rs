@@ -7,9 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use alfm_core::{ClassId, ClassSchema, SampleId, SeedTree};
-use alfm_data::arrays::{ArraySpec, read_labels};
-use alfm_data::simulate::{Imbalance, LabelColumns, Missing, Noise, NoiseInput};
+use alfm_core::{ClassId, SampleId, SeedTree};
 use alfm_data::{
     ClassEntry, Columns, Dataset, ErrorKind, Hub, Manifest, RepoId, Source, catalog, subset,
 };
@@ -162,117 +160,6 @@ fn the_encoder_is_found() {
     assert!(message.contains("alfm embed --model nobody/nothing"), "{message}");
 }
 
-/// 19.8 % of the human labels of NoisyAG-News are wrong; the pool is what the file covers.
-#[test]
-fn human_labels_of_news_texts() {
-    let Some(data) = load("ag-news") else { return };
-    let Some(file) =
-        beside(&mirror().unwrap(), "noise/ag_news/noisyag_news_human_mid_10000.parquet")
-    else {
-        return;
-    };
-    let train = data.split("train").unwrap();
-    let texts: Vec<&str> = train.texts().unwrap().iter().map(String::as_str).collect();
-    let clean = train.all_labels().unwrap();
-    let labels = |missing| {
-        let noise = Noise::Human {
-            file: file.clone(),
-            key: None,
-            label: LabelColumns::default(),
-            clean: Some("label".to_owned()),
-            missing,
-        };
-        noise.apply(&NoiseInput::new(&clean, data.schema()).with_items(train.ids(), &texts))
-    };
-    let error = labels(Missing::Error).unwrap_err();
-    let said = error.to_string();
-    let (_, counts) = said.split_once("no human label for ").expect(&said);
-    let (missing, _) = counts.split_once(" of 24985 items").expect(&said);
-    let missing: usize = missing.parse().unwrap();
-    let noisy = labels(Missing::Clean).unwrap();
-    let covered = 24_985 - missing;
-    let wrong = clean.iter().zip(&noisy).filter(|(a, b)| a != b).count();
-    assert!((9_900..=10_000).contains(&covered), "{covered}");
-    let rate = wrong as f64 / covered as f64;
-    assert!((rate - 0.198).abs() < 0.003, "{rate}");
-}
-
-/// Three people on 4000 news texts, 1216 of them with a known class: counts by pandas from the same file.
-#[test]
-fn three_annotators_and_their_majority() {
-    let Some(hub) = mirror() else { return };
-    let Some(file) = beside(&hub, "noise/ag_news/noisyag_news_3annotators_4000.parquet") else {
-        return;
-    };
-    let classes = ["World", "Sports", "Business", "Sci/Tech"].map(ClassEntry::named);
-    let columns = Columns::default().with_id("sample_index");
-    let data = Dataset::from_file(&file, &columns, Some(&classes)).unwrap();
-    let all = data.split("all").unwrap();
-    let known: Vec<usize> = (0..4000).filter(|row| all.labels()[*row].is_some()).collect();
-    let pool = all.subset(&known).unwrap();
-    let (clean, texts) = (pool.all_labels().unwrap(), vec![""; pool.len()]);
-    let wrong = |columns: &[&str]| {
-        let noise = Noise::Human {
-            file: file.clone(),
-            key: Some("sample_index".to_owned()),
-            label: LabelColumns::Majority(columns.iter().map(ToString::to_string).collect()),
-            clean: Some("label".to_owned()),
-            missing: Missing::Error,
-        };
-        let input = NoiseInput::new(&clean, data.schema()).with_items(pool.ids(), &texts);
-        let noisy = noise.apply(&input).unwrap();
-        clean.iter().zip(&noisy).filter(|(a, b)| a != b).count()
-    };
-    assert_eq!(pool.len(), 1216);
-    let each = [1, 2, 3].map(|person| wrong(&[&format!("annotator_{person}")]));
-    assert_eq!(each, [267, 261, 273]);
-    assert_eq!(wrong(&["annotator_1", "annotator_2", "annotator_3"]), 239);
-}
-
-/// CIFAR-10N and CIFAR-100N (Wei et al. 2022): wrong labels, within 0.02 % of the published 9.03, 17.23, 18.12, 17.64,
-/// 40.21 and 40.20 %, and labels of the first classes, counted by numpy.
-#[test]
-fn human_labels_of_cifar_by_row() {
-    let Some(hub) = mirror() else { return };
-    let cases = [
-        ("10", "aggre_label", 4505, [5314, 5509, 5407]),
-        ("10", "random_label1", 8617, [5021, 5558, 5146]),
-        ("10", "random_label2", 9061, [5074, 5497, 5199]),
-        ("10", "random_label3", 8820, [5087, 5518, 5223]),
-        ("10", "worse_label", 20_104, [5309, 6053, 5342]),
-        ("100", "noisy_label", 20_100, [572, 611, 484]),
-    ];
-    for (classes, key, expected, first) in cases {
-        let Some(file) = beside(&hub, &format!("noise/cifar{classes}n/cifar{classes}n_labels.npz"))
-        else {
-            return;
-        };
-        let array = |key: &str| ArraySpec::Npz { path: file.clone(), key: key.to_owned() };
-        let clean = read_labels(&array("clean_label")).unwrap();
-        let clean: Vec<ClassId> = clean.into_iter().flatten().collect();
-        assert_eq!(clean.len(), 50_000);
-        let schema = ClassSchema::numbered(classes.parse().unwrap()).unwrap();
-        let noise = Noise::HumanRows {
-            labels: array(key),
-            clean: Some(array("clean_label")),
-            missing: Missing::Error,
-        };
-        let rows: Vec<usize> = (0..50_000).collect();
-        let input = NoiseInput::new(&clean, &schema);
-        let noisy = noise.apply(&input.with_rows(&rows, 50_000)).unwrap();
-        let wrong = clean.iter().zip(&noisy).filter(|(a, b)| a != b).count();
-        assert_eq!(wrong, expected, "{key}");
-        let count = |class| noisy.iter().filter(|label| label.index() == class).count();
-        assert_eq!([0, 1, 2].map(count), first, "{key}");
-        // Rows in another order than the data set's.
-        let reversed: Vec<usize> = rows.into_iter().rev().collect();
-        let error = noise.apply(&input.with_rows(&reversed, 50_000)).unwrap_err();
-        let expected = "are not those of the data set for ";
-        assert!(error.to_string().contains(expected), "{error}");
-        assert!(error.to_string().contains(" of 50000 items, the first is "), "{error}");
-    }
-}
-
 /// 20 Newsgroups has no texts in the mirror: here its files have made-up texts, real counts and empty ones.
 #[test]
 fn newsgroups_in_their_published_form() {
@@ -381,30 +268,6 @@ fn lossless_pixels_are_those_of_pillow() {
         })
     };
     assert_eq!([sums(0), sums(1)], [[112665, 113426, 106871], [154250, 157831, 164418]]);
-}
-
-/// CIFAR-10 with people's labels: the rows of the data set are those of CIFAR-10N, also after merging.
-#[test]
-fn people_s_labels_fit_the_images_of_cifar10() {
-    let Some(data) = load("cifar10") else { return };
-    let Some(file) = beside(&mirror().unwrap(), "noise/cifar10n/cifar10n_labels.npz") else {
-        return;
-    };
-    let train = data.split("train").unwrap();
-    let labels = train.all_labels().unwrap();
-    let made = Imbalance::merge(2).apply(&labels, data.schema(), &SeedTree::new(1)).unwrap();
-    assert_eq!(made.counts, [5000, 45_000]);
-    let array = |key: &str| ArraySpec::Npz { path: file.clone(), key: key.to_owned() };
-    let noise = Noise::HumanRows {
-        labels: array("worse_label"),
-        clean: Some(array("clean_label")),
-        missing: Missing::Error,
-    };
-    let input = NoiseInput::new(&made.labels, &made.schema)
-        .with_rows(&made.kept, train.len())
-        .with_merge(data.schema(), &made.class_map);
-    let noisy = noise.apply(&input).unwrap();
-    assert_eq!(noisy.iter().filter(|label| label.index() == 0).count(), 5309);
 }
 
 /// The one member of MedMNIST that is at hand, where a hub cache would have it.

@@ -1,4 +1,4 @@
-//! Text and image encoders in Burn and a resumable embedding cache.
+#![doc = include_str!("../README.md")]
 //!
 //! [`BertEncoder`] turns texts into one vector each: it reads a sentence-transformers folder as the
 //! Hugging Face hub lays it out (BERT, MiniLM, DistilBERT, MPNet, RoBERTa).

@@ -1,3 +1,5 @@
+#![doc = include_str!("../README.md")]
+//!
 //! The kernels behind the acquisition functions: row-wise scores, partial selection, running-minimum distances,
 //! clusters, lazy greedy; and the devices that they run on.
 //!

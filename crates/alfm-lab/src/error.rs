@@ -43,12 +43,6 @@ pub(crate) fn no_json(source: serde_json::Error) -> Error {
     Error::new(ErrorKind::System, "a record cannot be written as JSON").because(source)
 }
 
-/// A figure that could not be drawn, and what the drawing library said.
-pub(crate) fn no_figure(title: &str, reason: impl std::fmt::Display) -> Error {
-    let message = format!("figure `{title}` could not be drawn: {reason}");
-    Error::new(ErrorKind::System, message)
-}
-
 /// Of [`failed`], where an encoder could not be trained.
 pub(crate) const UNTRAINED: &str = "the encoder could not be trained";
 

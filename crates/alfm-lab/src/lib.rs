@@ -1,16 +1,18 @@
-//! Simulated active-learning experiments.
+#![doc = include_str!("../README.md")]
+//!
+//! * [`simulate`] makes a pool imbalanced and its labels noisy, as published experiments do.
+//! * [`oracle`] answers queries.
+//! * [`experiment`] runs strategies on pools, from a configuration to records.
+//! * [`record`] holds what a run leaves behind, [`metrics`] how good a model is, [`savings`] how many labels one
+//!   strategy saves against another. `alfm-report` draws and tabulates them.
 
+pub mod demo;
 mod error;
 pub mod experiment;
-pub mod figures;
-#[cfg(test)]
-mod fixture;
 pub mod metrics;
+pub mod oracle;
 pub mod record;
-pub mod report;
-pub mod results;
 pub mod savings;
-pub mod summary;
-pub mod versus;
+pub mod simulate;
 
 pub use alfm_core::{Error, ErrorKind};

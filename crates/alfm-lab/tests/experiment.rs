@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::error::Error;
+use std::error::Error as StdError;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,8 +15,7 @@ use alfm_lab::experiment::{
     Embedder, ExperimentConfig, PoolExamples, Schedule, Task, Tuned, Tuner, prepare, run_all,
     threads,
 };
-use alfm_lab::record::{FinishedRun, RunRecord};
-use alfm_lab::results::write_results;
+use alfm_lab::record::{FinishedRun, RunRecord, write_runs};
 use alfm_lab::{Error, ErrorKind};
 use alfm_learn::{Examples, FineTuneConfig, LearnerConfig};
 use alfm_select::acquire::{Input, registry};
@@ -39,7 +38,7 @@ const CONFIG: &str = r#"
 struct WordCounts;
 
 impl Embedder for WordCounts {
-    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn StdError + Send + Sync>> {
         let row = |text: &&str| {
             let mut counts = [0.1f32; 32];
             for word in text.split_whitespace() {
@@ -86,7 +85,12 @@ fn a_stopped_experiment_goes_on_to_the_same_bytes() {
 
     let one = threads(1).unwrap();
     let whole = one.install(|| run(&config, &tasks, &straight.path().join("runs"), usize::MAX));
-    write_results(straight.path(), "test", &config, &whole.unwrap()).unwrap();
+    let file = |folder: &tempfile::TempDir, runs: &[FinishedRun]| {
+        let path = folder.path().join("runs.jsonl");
+        write_runs(&path, runs.iter().map(|run| &run.record)).unwrap();
+        fs::read(path).unwrap()
+    };
+    let whole = file(&straight, &whole.unwrap());
 
     let kept = stopped.path().join("runs");
     let error = one.install(|| run(&config, &tasks, &kept, 2)).unwrap_err();
@@ -95,19 +99,14 @@ fn a_stopped_experiment_goes_on_to_the_same_bytes() {
     assert_eq!(fs::read_dir(&kept).unwrap().count(), 2);
     let three = threads(3).unwrap();
     let resumed = three.install(|| run(&config, &tasks, &kept, usize::MAX)).unwrap();
-    write_results(stopped.path(), "test", &config, &resumed).unwrap();
-
-    for name in ["runs.jsonl", "config.toml", "test.svg", "test.png", "report.html", "summary.md"] {
-        let read = |folder: &tempfile::TempDir| fs::read(folder.path().join(name)).unwrap();
-        assert!(read(&straight) == read(&stopped), "{name} differs");
-    }
+    assert!(whole == file(&stopped, &resumed), "the records differ");
 }
 
 /// A text as the sum of its words' vectors, each drawn by the word: unlike counts, without ties between distances.
 struct WordVectors;
 
 impl Embedder for WordVectors {
-    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn StdError + Send + Sync>> {
         let row = |text: &&str| {
             let mut sum = [0.01f32; 16];
             for word in text.split_whitespace() {
@@ -405,11 +404,14 @@ fn priors_of_weak_labels_and_of_priors() {
 struct Colours;
 
 impl Embedder for Colours {
-    fn embed(&mut self, _texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+    fn embed(&mut self, _texts: &[&str]) -> Result<Matrix, Box<dyn StdError + Send + Sync>> {
         panic!("no prior needs prompts")
     }
 
-    fn embed_images(&mut self, images: &[Image]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+    fn embed_images(
+        &mut self,
+        images: &[Image],
+    ) -> Result<Matrix, Box<dyn StdError + Send + Sync>> {
         let mean = |image: &Image| {
             let decoded = image.decode()?;
             let mut sums = [0.0f32; 3];
@@ -493,7 +495,7 @@ impl Tuner for Oracular {
         config: &FineTuneConfig,
         examples: &PoolExamples<'_>,
         seed: &SeedTree,
-    ) -> Result<Tuned, Box<dyn Error + Send + Sync>> {
+    ) -> Result<Tuned, Box<dyn StdError + Send + Sync>> {
         assert_eq!(config.epochs, 7);
         assert_eq!(examples.labels.len(), examples.rows.len());
         let embeddings = self.pool.view().gather(examples.rows.iter().copied());
@@ -508,7 +510,7 @@ impl Tuner for Oracular {
 struct Blank;
 
 impl Embedder for Blank {
-    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn Error + Send + Sync>> {
+    fn embed(&mut self, texts: &[&str]) -> Result<Matrix, Box<dyn StdError + Send + Sync>> {
         Ok(Matrix::from_rows(&vec![[1.0, 0.5]; texts.len()])?)
     }
 
@@ -516,7 +518,7 @@ impl Embedder for Blank {
         &mut self,
         pool: &Split,
         test: &Split,
-    ) -> Result<Arc<dyn Tuner>, Box<dyn Error + Send + Sync>> {
+    ) -> Result<Arc<dyn Tuner>, Box<dyn StdError + Send + Sync>> {
         let one_hot = |split: &Split| {
             let row = |class: &ClassId| {
                 let mut row = [0.0f32; 32];
@@ -561,7 +563,7 @@ fn without_an_encoder_there_is_none_to_train() {
     let config = ExperimentConfig::from_toml(&text).unwrap();
     let hub = Hub::new("unused").with_offline(true);
     let error = prepare(&config, &hub, &mut WordCounts).unwrap_err();
-    let source = std::error::Error::source(&error).unwrap().to_string();
+    let source = StdError::source(&error).unwrap().to_string();
     assert!(source.contains("needs an encoder that can be trained"), "{source}");
     let bad = text.replace("fine-tune\"", "fine-tune\"\nwarmup = 2.0");
     let error = ExperimentConfig::from_toml(&bad).unwrap_err().to_string();

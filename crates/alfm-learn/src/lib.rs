@@ -1,4 +1,4 @@
-//! The small model of the loop, retrained from its start each round on frozen embeddings.
+#![doc = include_str!("../README.md")]
 //!
 //! * [`LogisticRegression`]: multinomial, to convergence; the default.
 //! * [`Mlp`]: one or two hidden layers, for classes that no hyperplane separates.
@@ -11,21 +11,6 @@
 //! at once. The same examples and seed give the same bytes whatever the number of threads.
 //!
 //! With the feature `fine-tune`, [`FineTune`] trains the encoder as well, from [`FineTuneConfig`].
-//!
-//! ```
-//! use alfm_core::{ClassId, Matrix, SeedTree};
-//! use alfm_learn::{Examples, LearnerConfig};
-//!
-//! let embeddings = Matrix::from_rows(&[[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])?;
-//! let labels = [0, 0, 1].map(ClassId::new);
-//! let examples = Examples::new(embeddings.view(), &labels, &[1.0; 3], 2);
-//! let learner = LearnerConfig::default().build()?;
-//! let model = learner.fit(&examples, &SeedTree::new(0))?;
-//! let probabilities = model.predict(embeddings.view())?;
-//! let row = probabilities.view().row(0).to_vec();
-//! assert!(row[0] > 0.7, "{row:?}");
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
 
 mod by_class;
 mod config;

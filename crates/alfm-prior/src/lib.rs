@@ -1,4 +1,4 @@
-//! Where the prior `p_L` comes from: class probabilities of a foundation model, `N x K`, computed once.
+#![doc = include_str!("../README.md")]
 //!
 //! * [`zero_shot`]: similarity of item and class-prompt embeddings; [`Head`] reads it as CLIP or SigLIP does, and
 //!   [`fill_templates`] writes the prompts.

@@ -96,7 +96,14 @@ fn show(name: &str, rows: usize, context: &Context) -> Result<(), Error> {
     Ok(())
 }
 
+/// Its name alone, where this build decodes no images.
+#[cfg(not(feature = "images"))]
+fn describe(image: &Image) -> String {
+    image.to_string()
+}
+
 /// Its size, or why it has none.
+#[cfg(feature = "images")]
 fn describe(image: &Image) -> String {
     match image.decode() {
         Ok(pixels) => format!("{} x {} pixels, {image}", pixels.width(), pixels.height()),

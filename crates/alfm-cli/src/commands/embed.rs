@@ -1,13 +1,12 @@
 use alfm_core::{Error, ErrorKind, Matrix};
 use alfm_data::arrays::{Precision, write_safetensors};
 use alfm_data::{Dataset, Items, Split};
-use alfm_embed::Backend;
+use alfm_models::{Backend, Encoder, LanguageModel};
 use serde_json::json;
 
 use super::{Context, read_text};
 use crate::args::EmbedArgs;
-use crate::encode::{Encoder, LanguageModel, prompts};
-use crate::output::{result, say};
+use crate::output::{result, say, watch};
 
 pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Error> {
     let device = Backend::find(&args.device)?;
@@ -27,12 +26,13 @@ pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Error> {
         }
         // Before a model is fetched for them.
         parts.iter().try_for_each(|(_, items)| texts_of(items).map(drop))?;
-        let model = LanguageModel::load(&args.model, &context.hub)?;
+        let model = LanguageModel::load(&args.model, &context.hub)?.with_watch(watch());
         let texts = |items: &Items| model.surprisal(&texts_of(items)?);
         ("rows of surprisal", arrays(&parts, texts)?)
     } else {
         let encoder = Encoder::find(&args.model, args.image_size, &context.hub, &args.cache)?
-            .with_device(device);
+            .with_device(device)
+            .with_watch(watch());
         let embed = |items: &Items| match items {
             Items::Images(images) => encoder.embed_images(images),
             _ => encoder.embed_texts(&texts_of(items)?),
@@ -89,7 +89,7 @@ fn parts(args: &EmbedArgs, context: &Context) -> Result<Vec<(String, Items)>, Er
     let splits = data.splits().iter();
     let mut parts: Vec<_> =
         splits.map(|(name, split)| (name.clone(), split.items().clone())).collect();
-    let prompts = prompts(&data);
+    let prompts: Vec<String> = data.manifest().prompts().map(|(_, text)| text.to_owned()).collect();
     // Few encoders of images know texts.
     let of_texts = parts.iter().all(|(_, items)| matches!(items, Items::Texts(_)));
     if of_texts && !prompts.is_empty() {

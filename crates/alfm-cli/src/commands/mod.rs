@@ -1,12 +1,15 @@
 //! One file a command.
 
 mod data;
+#[cfg(feature = "models")]
 mod embed;
+#[cfg(feature = "llm")]
 mod llm;
 mod prior;
 mod run;
 mod select;
 
+#[cfg(any(feature = "llm", feature = "models"))]
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +19,7 @@ use alfm_data::Hub;
 use clap::CommandFactory;
 
 use crate::args::{Args, Command};
+#[cfg(any(feature = "llm", feature = "models"))]
 use crate::failure::unreadable;
 
 /// What every command may need.
@@ -31,7 +35,10 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     match &args.command {
         Command::Demo(demo) => run::demo(demo, &context),
         Command::Data { command } => data::run(command, &context),
+        #[cfg(feature = "models")]
         Command::Embed(embed) => embed::run(embed, &context),
+        #[cfg(not(feature = "models"))]
+        Command::Embed(_) => Err(crate::features::missing("`alfm embed`", "models")),
         Command::Prior(prior) => prior::run(prior, &context),
         Command::Select(select) => select::run(select, &context),
         Command::Run(run) => run::run(run, &context),
@@ -52,6 +59,7 @@ fn stop_on_signal() -> Result<Arc<AtomicBool>, Error> {
     Ok(stop)
 }
 
+#[cfg(any(feature = "llm", feature = "models"))]
 fn read_text(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(unreadable(path))
 }

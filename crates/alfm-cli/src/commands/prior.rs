@@ -1,32 +1,37 @@
-use alfm_core::{ClassId, Error, Matrix};
-use alfm_data::arrays::{ArraySpec, Precision, read_label_matrix, read_matrix, write_safetensors};
+use alfm_core::{Error, Matrix};
+use alfm_data::arrays::{ArraySpec, Precision, read_label_matrix, write_safetensors};
 use alfm_data::{ClassEntry, read_classes};
 use alfm_prior::weak_labels::{RuleModel, Votes};
-use alfm_prior::{ClassPrompts, zero_shot_by};
 use serde_json::json;
 
-use super::{Context, llm};
+use super::Context;
+#[cfg(feature = "llm")]
+use super::llm;
 use crate::args::PriorArgs;
-use crate::encode::Encoder;
 use crate::failure::missing;
 use crate::output::{result, say};
 
 pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Error> {
     let classes = read_classes(&args.classes)?;
-    let (prior, model, report) = match (&args.embeddings, &args.weak_labels, &args.llm) {
-        (Some(items), ..) => {
-            (from_prompts(args, items, &classes, context)?, Some(args.model.as_str()), None)
-        }
-        (_, Some(votes), _) => (from_votes(votes, args.generative, classes.len())?, None, None),
-        (.., Some(url)) => {
-            let answers = llm::ask(url, args, &classes, context)?;
-            (answers.prior, args.language_model.llm_model.as_deref(), Some(answers.report))
-        }
-        _ => {
-            let remedy = "give --embeddings, --weak-labels or --llm";
-            return Err(missing("a source of the prior", remedy));
-        }
-    };
+    let (prior, model, report): (_, _, Option<serde_json::Value>) =
+        match (&args.embeddings, &args.weak_labels, &args.llm) {
+            (Some(items), ..) => {
+                (from_prompts(args, items, &classes, context)?, Some(args.model.as_str()), None)
+            }
+            (_, Some(votes), _) => (from_votes(votes, args.generative, classes.len())?, None, None),
+            #[cfg(feature = "llm")]
+            (.., Some(url)) => {
+                let answers = llm::ask(url, args, &classes, context)?;
+                let report = json!(answers.report);
+                (answers.prior, args.language_model.llm_model.as_deref(), Some(report))
+            }
+            #[cfg(not(feature = "llm"))]
+            (.., Some(_)) => return Err(crate::features::missing("`alfm prior --llm`", "llm")),
+            _ => {
+                let remedy = "give --embeddings, --weak-labels or --llm";
+                return Err(missing("a source of the prior", remedy));
+            }
+        };
     let precision = if args.f16 { Precision::F16 } else { Precision::F32 };
     write_safetensors(&args.out, &[("prior", prior.view())], precision, model)?;
     say(&format!("{} x {} probabilities in {}", prior.rows(), prior.columns(), args.out.display()));
@@ -37,14 +42,33 @@ pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Error> {
     Ok(())
 }
 
+#[cfg(not(feature = "models"))]
+fn from_prompts(
+    _: &PriorArgs,
+    _: &ArraySpec,
+    _: &[ClassEntry],
+    _: &Context,
+) -> Result<Matrix, Error> {
+    Err(crate::features::missing(
+        "`alfm prior --embeddings`, whose prompts are embedded,",
+        "models",
+    ))
+}
+
+#[cfg(feature = "models")]
 fn from_prompts(
     args: &PriorArgs,
     items: &ArraySpec,
     classes: &[ClassEntry],
     context: &Context,
 ) -> Result<Matrix, Error> {
-    let items = read_matrix(items)?;
-    let encoder = Encoder::find(&args.model, None, &context.hub, &args.cache)?;
+    use alfm_core::ClassId;
+    use alfm_models::Encoder;
+    use alfm_prior::{ClassPrompts, zero_shot_by};
+
+    let items = alfm_data::arrays::read_matrix(items)?;
+    let encoder = Encoder::find(&args.model, None, &context.hub, &args.cache)?
+        .with_watch(crate::output::watch());
     let mut class_of_prompt = Vec::new();
     let mut prompts = Vec::new();
     for (class, entry) in classes.iter().enumerate() {

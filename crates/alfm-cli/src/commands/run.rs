@@ -1,31 +1,27 @@
 use std::path::Path;
 
 use alfm_core::Error;
-use alfm_embed::Backend;
-use alfm_kernels::device::{Cpu, Device, open_device};
+use alfm_kernels::device::{Cpu, Device};
+use alfm_lab::demo as bundled;
 use alfm_lab::experiment::{
     Embedder, ExperimentConfig, Schedule, Seeds, forget_runs, prepare, run_all,
 };
 use alfm_lab::record::{FinishedRun, RunRecord};
-use alfm_lab::results::write_results;
-use alfm_lab::summary::{Metric, groups};
-use alfm_lab::versus::savings_table;
+use alfm_report::results::write_results;
+use alfm_report::summary::{Metric, groups};
+use alfm_report::versus::savings_table;
 use comfy_table::{Table, TableStyle};
 use serde_json::json;
 
-use super::{Context, read_text, stop_on_signal};
+use super::{Context, stop_on_signal};
 use crate::args::{DemoArgs, RunArgs};
-use crate::encode::{Bundled, LazyEncoder};
 use crate::output::{Progress, lines, result, say};
 
-/// The demo's experiment, whose data and embeddings are in the program.
-const DEMO: &str = include_str!("../../demo.toml");
-
 pub(crate) fn demo(args: &DemoArgs, context: &Context) -> Result<(), Error> {
-    let mut config = ExperimentConfig::from_toml(DEMO)?;
+    let mut config = bundled::config()?;
     config.seeds = Seeds::Range { from: 0, count: args.seeds };
     config.check()?;
-    let mut embedder = Bundled::load(&context.hub)?;
+    let mut embedder = bundled::BundledEmbeddings::load()?;
     let simulation = Simulation {
         title: "Support inbox",
         config: &config,
@@ -36,18 +32,24 @@ pub(crate) fn demo(args: &DemoArgs, context: &Context) -> Result<(), Error> {
     simulation.execute(&mut embedder, context)
 }
 
+#[cfg(not(feature = "models"))]
+pub(crate) fn run(_: &RunArgs, _: &Context) -> Result<(), Error> {
+    Err(crate::features::missing("`alfm run`, whose items an encoder embeds,", "models"))
+}
+
+#[cfg(feature = "models")]
 pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), Error> {
+    use alfm_kernels::device::open_device;
+    use alfm_models::{Backend, LazyEncoder};
+
     let device = open_device(&args.device)?;
-    let config = ExperimentConfig::from_toml(&read_text(&args.config)?)
+    let config = ExperimentConfig::from_toml(&super::read_text(&args.config)?)
         .map_err(|error| error.in_file(&args.config))?;
-    let mut embedder = LazyEncoder {
-        model: config.encoder.model.clone(),
-        image_size: config.encoder.image_size,
-        device: Backend::find(&args.device)?,
-        hub: &context.hub,
-        cache: args.cache.clone(),
-        found: None,
-    };
+    let ExperimentConfig { encoder, .. } = &config;
+    let mut embedder =
+        LazyEncoder::new(&encoder.model, encoder.image_size, &context.hub, &args.cache)
+            .with_device(Backend::find(&args.device)?)
+            .with_watch(crate::output::watch());
     let title = args.config.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let simulation = Simulation {
         title: &title,
@@ -156,7 +158,7 @@ fn summarise(runs: &[FinishedRun], out: &Path, as_json: bool) -> Result<(), Erro
 }
 
 /// Mean balanced test accuracy of each strategy after each round.
-fn accuracies(group: &alfm_lab::summary::Group<'_>) -> Result<String, Error> {
+fn accuracies(group: &alfm_report::summary::Group<'_>) -> Result<String, Error> {
     let mut table = Table::new();
     table.load_style(TableStyle::new());
     for (at, strategy) in group.strategies.iter().enumerate() {

@@ -4,11 +4,15 @@
 //! lists of equal length). Matrices are f16, bf16, f32 or f64 in C order; f32 in `.npy` and `.safetensors` is
 //! used where it lies, by memory map, and so are f16 and bf16 where class predictions are read; everything else
 //! is converted to f32 in memory.
+//!
+//! Safetensors are always read; `.npy`, `.npz` and parquet with the features `npy`, `npz` and `parquet`.
 
 mod element;
 mod ids;
 mod matrix;
+#[cfg(feature = "npy")]
 mod npy;
+#[cfg(feature = "parquet")]
 mod parquet;
 mod place;
 mod raw;
@@ -33,6 +37,8 @@ use std::path::Path;
 use alfm_core::{ClassId, Matrix};
 
 use crate::Error;
+use crate::error::not_built;
+use raw::RawArray;
 
 /// Reads a matrix of numbers; a memory map where the format allows.
 ///
@@ -53,12 +59,25 @@ use crate::Error;
 /// but a matrix, Fortran order, and an array that was cut off.
 pub fn read_matrix(spec: &ArraySpec) -> Result<FloatMatrix, Error> {
     match spec {
-        ArraySpec::Npy { path } => FloatMatrix::from_raw(npy::read_npy(path)?),
-        ArraySpec::Npz { path, key } => FloatMatrix::from_raw(npy::read_npz(path, key)?),
-        ArraySpec::Safetensors { path, key } => {
-            FloatMatrix::from_raw(safetensors::read(path, key)?)
-        }
+        #[cfg(feature = "parquet")]
         ArraySpec::Parquet { path, column } => parquet::read_matrix(path, column),
+        other => FloatMatrix::from_raw(raw(other)?),
+    }
+}
+
+/// The array as it lies in its file, without a look at its elements.
+fn raw(spec: &ArraySpec) -> Result<RawArray, Error> {
+    match spec {
+        ArraySpec::Safetensors { path, key } => safetensors::read(path, key),
+        #[cfg(feature = "npy")]
+        ArraySpec::Npy { path } => npy::read_npy(path),
+        #[cfg(not(feature = "npy"))]
+        ArraySpec::Npy { path } => Err(not_built("npy", path)),
+        #[cfg(feature = "npz")]
+        ArraySpec::Npz { path, key } => npy::read_npz(path, key),
+        #[cfg(not(feature = "npz"))]
+        ArraySpec::Npz { path, .. } => Err(not_built("npz", path)),
+        ArraySpec::Parquet { path, .. } => Err(not_built("parquet", path)),
     }
 }
 
@@ -85,19 +104,23 @@ pub fn read_labels(spec: &ArraySpec) -> Result<Vec<Option<ClassId>>, Error> {
 /// Reads a vector of whole numbers, with the array's place.
 pub(crate) fn read_integers(spec: &ArraySpec) -> Result<(Place, Vec<i64>), Error> {
     match spec {
-        ArraySpec::Npy { path } => npy::read_npy(path)?.integers(),
-        ArraySpec::Npz { path, key } => npy::read_npz(path, key)?.integers(),
-        ArraySpec::Safetensors { path, key } => safetensors::read(path, key)?.integers(),
+        #[cfg(feature = "parquet")]
         ArraySpec::Parquet { path, column } => parquet::read_integers(path, column),
+        other => raw(other)?.integers(),
     }
 }
 
 /// The arrays of a `.npz` file, sorted.
-pub(crate) use npy::names as npz_names;
+pub(crate) fn npz_names(path: &Path) -> Result<Vec<String>, Error> {
+    #[cfg(feature = "npz")]
+    return npy::names(path);
+    #[cfg(not(feature = "npz"))]
+    return Err(not_built("npz", path));
+}
 
 /// Reads an array of bytes of a `.npz` file, with its shape.
 pub(crate) fn read_bytes(path: &Path, key: &str) -> Result<(Vec<usize>, Vec<u8>), Error> {
-    let raw = npy::read_npz(path, key)?;
+    let raw = raw(&ArraySpec::Npz { path: path.into(), key: key.to_owned() })?;
     let bytes = raw.header.element.bytes(&raw.header.place, raw.bytes())?.to_vec();
     Ok((raw.header.shape, bytes))
 }
@@ -120,15 +143,11 @@ pub struct LabelMatrix {
 /// # Errors
 /// As [`read_labels`].
 pub fn read_label_matrix(spec: &ArraySpec) -> Result<LabelMatrix, Error> {
-    let raw = match spec {
-        ArraySpec::Npy { path } => npy::read_npy(path)?,
-        ArraySpec::Npz { path, key } => npy::read_npz(path, key)?,
-        ArraySpec::Safetensors { path, key } => safetensors::read(path, key)?,
-        ArraySpec::Parquet { .. } => {
-            let labels = read_labels(spec)?;
-            return Ok(LabelMatrix { rows: labels.len(), labels, columns: 1 });
-        }
-    };
+    if let ArraySpec::Parquet { .. } = spec {
+        let labels = read_labels(spec)?;
+        return Ok(LabelMatrix { rows: labels.len(), labels, columns: 1 });
+    }
+    let raw = raw(spec)?;
     let (rows, columns) = raw.header.matrix_shape()?;
     let (place, numbers) = raw.numbers()?;
     Ok(LabelMatrix { labels: labels(&place, &numbers, columns)?, rows, columns })

@@ -1,6 +1,9 @@
-use std::io::{self, Read};
+use std::io;
+#[cfg(feature = "npz")]
+use std::io::Read;
 use std::path::Path;
 
+#[cfg(feature = "npz")]
 use npyz::npz::NpzArchive;
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 
@@ -9,6 +12,7 @@ use super::map;
 use super::place::Place;
 use super::raw::{Header, RawArray, Storage};
 use crate::Error;
+#[cfg(feature = "npz")]
 use crate::error::missing_array;
 
 /// Maps a `.npy` file.
@@ -23,6 +27,7 @@ pub(super) fn read_npy(path: &Path) -> Result<RawArray, Error> {
 }
 
 /// Reads one array of a `.npz` file, which may be compressed, into memory.
+#[cfg(feature = "npz")]
 pub(super) fn read_npz(path: &Path, key: &str) -> Result<RawArray, Error> {
     let mut archive = NpzArchive::open(path).map_err(unreadable(path))?;
     let Some(array) = archive.by_name(key).map_err(unreadable(path))? else {
@@ -37,6 +42,7 @@ pub(super) fn read_npz(path: &Path, key: &str) -> Result<RawArray, Error> {
 }
 
 /// The arrays of a `.npz` file, sorted.
+#[cfg(feature = "npz")]
 pub(crate) fn names(path: &Path) -> Result<Vec<String>, Error> {
     let archive = NpzArchive::open(path).map_err(unreadable(path))?;
     let mut names: Vec<String> = archive.array_names().map(str::to_owned).collect();

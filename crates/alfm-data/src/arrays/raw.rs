@@ -9,6 +9,7 @@ use crate::Error;
 /// Where an array's bytes are.
 pub(super) enum Storage {
     Mapped(Mmap),
+    #[cfg_attr(not(feature = "npz"), allow(dead_code, reason = "what was compressed"))]
     Owned(Vec<u8>),
 }
 

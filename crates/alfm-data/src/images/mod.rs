@@ -1,8 +1,11 @@
 //! Images, kept encoded and decoded on demand.
 
+#[cfg(feature = "images")]
 mod decode;
 mod folder;
 mod npz;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod table;
 
 use std::fmt;
@@ -10,7 +13,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alfm_core::Digest;
+#[cfg(feature = "images")]
 use image::RgbImage;
+#[cfg(feature = "images")]
 use rayon::prelude::*;
 
 pub(crate) use folder::{Found, walk};
@@ -18,7 +23,9 @@ pub(crate) use npz::{cells as npz_cells, read as read_npz};
 pub(crate) use table::read as read_table;
 
 use crate::Error;
-use crate::error::{io, other_content};
+#[cfg(feature = "images")]
+use crate::error::other_content;
+use crate::error::{io, not_built};
 
 /// Most pixels that [`Image::decode`] takes: 64 million.
 pub const MAX_PIXELS: u64 = 64_000_000;
@@ -50,8 +57,9 @@ impl Image {
     /// ```
     /// use alfm_data::Image;
     /// let image = Image::encoded("train.parquet", Some(3), *b"no image");
-    /// let error = image.decode().unwrap_err();
-    /// assert!(error.to_string().starts_with("train.parquet: row 3: not a readable image"));
+    /// assert_eq!(image.to_string(), "train.parquet, row 3");
+    /// # #[cfg(feature = "images")]
+    /// assert!(image.decode().unwrap_err().to_string().contains("row 3: not a readable image"));
     /// ```
     pub fn encoded(
         origin: impl AsRef<Path>,
@@ -121,6 +129,7 @@ impl Image {
     /// # Errors
     /// For what is no image or a truncated one, and for more than [`MAX_PIXELS`], before any of them is allocated;
     /// for a file that cannot be read or is not the one that was loaded.
+    #[cfg(feature = "images")]
     pub fn decode(&self) -> Result<RgbImage, Error> {
         self.decode_within(MAX_PIXELS)
     }
@@ -129,6 +138,7 @@ impl Image {
     ///
     /// # Errors
     /// As [`Image::decode`].
+    #[cfg(feature = "images")]
     pub fn decode_within(&self, max_pixels: u64) -> Result<RgbImage, Error> {
         match &self.content {
             Content::Encoded(bytes) => decode::encoded(self, bytes, max_pixels),
@@ -140,12 +150,14 @@ impl Image {
     }
 
     /// Which of these cannot be decoded, and why, in their order: decodes every one, in parallel.
+    #[cfg(feature = "images")]
     pub fn unreadable(images: &[Self]) -> Vec<(usize, Error)> {
         let check = |(row, image): (usize, &Self)| Some((row, image.decode().err()?));
         images.par_iter().enumerate().filter_map(check).collect()
     }
 
     /// The file's bytes, if they are still those that were hashed.
+    #[cfg(feature = "images")]
     fn read(&self) -> Result<Vec<u8>, Error> {
         let path = &*self.origin;
         let bytes = std::fs::read(path).map_err(io(path))?;
@@ -157,9 +169,15 @@ impl Image {
     }
 
     /// What is wrong with it.
+    #[cfg(feature = "images")]
     fn refuse(&self, message: String) -> Error {
         refuse(&self.origin, self.row, message)
     }
+}
+
+/// Fails where this build cannot decode images, so that none is loaded.
+pub(crate) fn supported(path: &Path) -> Result<(), Error> {
+    if cfg!(feature = "images") { Ok(()) } else { Err(not_built("images", path)) }
 }
 
 fn refuse(origin: &Path, row: Option<usize>, message: String) -> Error {

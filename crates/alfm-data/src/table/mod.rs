@@ -2,6 +2,8 @@
 
 mod csv;
 mod jsonl;
+mod named;
+#[cfg(feature = "parquet")]
 mod parquet;
 
 use std::fmt;
@@ -10,6 +12,8 @@ use std::io::BufReader;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+pub use named::Table;
 
 use crate::error::io;
 use crate::{Error, ErrorKind};
@@ -145,7 +149,10 @@ pub(crate) fn read(path: &Path, wanted: &[Wanted<'_>]) -> Result<Cells, Error> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => jsonl::read(path, BufReader::new(open()?), wanted),
         Some("csv") => csv::read(path, BufReader::new(open()?), wanted),
+        #[cfg(feature = "parquet")]
         Some("parquet") => parquet::read(path, open()?, wanted),
+        #[cfg(not(feature = "parquet"))]
+        Some("parquet") => Err(crate::error::not_built("parquet", path)),
         _ => {
             let message = "unknown format: the name must end in .csv, .jsonl or .parquet";
             Err(Error::input(message).in_file(path))

@@ -5,7 +5,6 @@
 mod archive;
 mod decode;
 mod folder;
-mod simulate;
 
 use std::io::Cursor;
 

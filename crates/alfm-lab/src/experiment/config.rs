@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use alfm_data::simulate::{Imbalance, Noise};
 use alfm_learn::LearnerConfig;
 use alfm_select::Strategy;
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::one_or_many::one_or_many;
 use super::prior::PriorConfig;
 use crate::error::{empty, setting};
+use crate::simulate::{Imbalance, Noise};
 use crate::{Error, ErrorKind};
 
 /// A simulation: the product of everything that is listed.
@@ -126,6 +126,9 @@ pub struct Subset {
     pub rest: bool,
 }
 
+/// The encoder of the demo and of every default.
+pub const DEFAULT_ENCODER: &str = "sentence-transformers/all-MiniLM-L6-v2";
+
 /// The encoder of the items.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -139,7 +142,7 @@ pub struct Encoder {
 
 impl Default for Encoder {
     fn default() -> Self {
-        Self { model: "sentence-transformers/all-MiniLM-L6-v2".into(), image_size: None }
+        Self { model: DEFAULT_ENCODER.into(), image_size: None }
     }
 }
 

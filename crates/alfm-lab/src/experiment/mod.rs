@@ -14,7 +14,9 @@ mod schedule;
 mod training;
 mod tuning;
 
-pub use config::{DatasetConfig, Dropout, Encoder, ExperimentConfig, Seeds, Subset};
+pub use config::{
+    DEFAULT_ENCODER, DatasetConfig, Dropout, Encoder, ExperimentConfig, Seeds, Subset,
+};
 pub use embedder::Embedder;
 pub use prepare::{Task, prepare};
 pub use prior::PriorConfig;

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use alfm_core::{ClassId, Label, Matrix, MatrixView, Predictions, SampleId, ScoreKind, SeedTree};
-use alfm_data::{Oracle, SimulatedOracle};
 use alfm_kernels::device::Device;
 use alfm_learn::{Classifier, Learner, LearnerConfig, LinearLayer, out_of_fold};
 use alfm_select::acquire::{Input, LinearHead};
@@ -16,8 +15,9 @@ use super::prepare::Task;
 use super::training::Training;
 use super::tuning::{PoolExamples, Tuned};
 use crate::Error;
-use crate::error::{UNTRAINED, failed, no_tuner};
+use crate::error::{UNTRAINED, failed, no_json, no_tuner};
 use crate::metrics::{Scores, class_counts, diverged, majority_class, minority_labels};
+use crate::oracle::{Oracle, SimulatedOracle};
 use crate::record::{FinishedRun, FreeLabels, LabelsOnlyAccuracy, RoundRecord, RunRecord, Seconds};
 
 /// Runs one strategy with one seed (protocol section 1).
@@ -69,10 +69,10 @@ pub(super) fn written(
         "pseudo_label_weight": config.pseudo_label_weight,
         "data_seed": config.data_seed,
         "annotators": config.annotators,
-        "dropout": serde_json::to_value(config.dropout)?,
-        "encoder": serde_json::to_value(&config.encoder)?,
-        "learner": serde_json::to_value(&task.learner)?,
-        "strategy": serde_json::to_value(strategy)?,
+        "dropout": serde_json::to_value(config.dropout).map_err(no_json)?,
+        "encoder": serde_json::to_value(&config.encoder).map_err(no_json)?,
+        "learner": serde_json::to_value(&task.learner).map_err(no_json)?,
+        "strategy": serde_json::to_value(strategy).map_err(no_json)?,
     }))
 }
 

@@ -135,9 +135,9 @@ fn kept_path(
     schedule: &Schedule<'_>,
 ) -> Result<PathBuf, Error> {
     let digest = Digest::of_parts([
-        serde_json::to_vec(&task.setting)?,
-        serde_json::to_vec(&task.facts)?,
-        serde_json::to_vec(&written(config, task, strategy)?)?,
+        serde_json::to_vec(&task.setting).map_err(no_json)?,
+        serde_json::to_vec(&task.facts).map_err(no_json)?,
+        serde_json::to_vec(&written(config, task, strategy)?).map_err(no_json)?,
         strategy.label().as_bytes().to_vec(),
         seed.to_le_bytes().to_vec(),
         schedule.device.name().as_bytes().to_vec(),

@@ -1,6 +1,5 @@
-use alfm_core::{ClassId, Predictions};
+use alfm_core::{ClassId, Error, Predictions};
 
-use crate::Error;
 use crate::error::{empty, length};
 
 /// Bins of equal width on `(0, 1]` for the calibration error.
@@ -14,7 +13,8 @@ const FLOOR: f64 = 1e-30;
 /// Probabilities are floored at `1e-30`, so that one certain mistake does not make the mean infinite.
 ///
 /// # Errors
-/// If `clean` does not fit, and without items.
+/// [`ErrorKind::Input`](alfm_core::ErrorKind) if `clean` does not fit, [`ErrorKind::Missing`](alfm_core::ErrorKind)
+/// without items.
 pub fn negative_log_likelihood(
     predictions: &Predictions<'_>,
     clean: &[ClassId],
@@ -59,8 +59,7 @@ fn check(predictions: &Predictions<'_>, clean: &[ClassId]) -> Result<(), Error> 
         return Err(empty("items to measure"));
     }
     if clean.len() != predictions.rows() {
-        let (expected, got) = (clean.len(), predictions.rows());
-        return Err(length("predictions", expected, got));
+        return Err(length("predictions", clean.len(), predictions.rows()));
     }
     super::class_counts(clean, predictions.classes()).map(drop)
 }

@@ -6,13 +6,11 @@
 mod calibration;
 mod confusion;
 
-use alfm_core::{ClassId, Predictions};
+use alfm_core::{ClassId, Error, ErrorKind, Predictions};
 use serde::{Deserialize, Serialize};
 
 pub use calibration::{expected_calibration_error, negative_log_likelihood};
 pub use confusion::{BalancedMode, Confusion};
-
-use crate::Error;
 
 /// All metrics of one set of items, as they are recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,7 +46,7 @@ impl Scores {
     /// `O(N K)` time, `O(K^2)` memory.
     ///
     /// # Errors
-    /// As [`Confusion::new`], and for a `majority` outside the classes.
+    /// As [`Confusion::new`], and [`ErrorKind::Input`] for a `majority` outside the classes.
     pub fn measure(
         predictions: &Predictions<'_>,
         clean: &[ClassId],
@@ -76,15 +74,18 @@ impl Scores {
 /// Items of each class: `counts[k] = #{i : y_i = k}`.
 ///
 /// # Errors
-/// For the first label that is no class.
+/// [`ErrorKind::Input`] for the first label that is no class.
 pub fn class_counts(labels: &[ClassId], classes: usize) -> Result<Vec<usize>, Error> {
     let mut counts = vec![0; classes];
     for (row, label) in labels.iter().enumerate() {
         let class = label.index();
-        *counts.get_mut(class).ok_or_else(|| {
-            let known = format!("there are {classes} classes, numbered from 0");
-            Error::input(format!("row {row}: label is class {class}, but {known}")).at_row(row)
-        })? += 1;
+        let outside = || {
+            let message = format!(
+                "row {row}: label is class {class}, but there are {classes} classes, numbered from 0"
+            );
+            Error::new(ErrorKind::Input, message).at_row(row)
+        };
+        *counts.get_mut(class).ok_or_else(outside)? += 1;
     }
     Ok(counts)
 }

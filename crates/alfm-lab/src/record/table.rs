@@ -1,10 +1,10 @@
 use std::path::Path;
 
 use alfm_core::files::write_atomically;
+use alfm_core::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 
 use super::{FinishedRun, RoundRecord, Seconds};
-use crate::Error;
 use crate::error::file;
 
 /// One row of `curves.csv`: a round of a run, with the columns that scripts rely on.
@@ -87,66 +87,28 @@ fn row(run: &FinishedRun, round: &RoundRecord, seconds: Seconds) -> CurveRow {
 /// Writes `curves.csv`.
 ///
 /// # Errors
-/// For a file that cannot be written; an older file is then still whole.
+/// [`ErrorKind::System`]; an older file is then still whole.
 pub fn write_curves(path: &Path, rows: &[CurveRow]) -> Result<(), Error> {
-    let bad = |source: csv::Error| no_table(path, source);
+    let bad = |source| {
+        let message = "the curves cannot be written as CSV";
+        Error::new(ErrorKind::System, message).in_file(path).because(source)
+    };
     let mut table = csv::Writer::from_writer(Vec::new());
-    rows.iter().try_for_each(|row| table.serialize(row)).map_err(bad)?;
-    let bytes = table.into_inner().map_err(|failed| bad(failed.into_error().into()))?;
+    let written = rows.iter().try_for_each(|row| table.serialize(row));
+    let bytes = written.and_then(|()| Ok(table.into_inner().map_err(|full| full.into_error())?));
+    let bytes = bytes.map_err(bad)?;
     write_atomically(path, |out| out.write_all(&bytes)).map_err(file("cannot write", path))
 }
 
 /// Reads `curves.csv`; columns that are not known are skipped.
 ///
 /// # Errors
-/// Naming the line and the column.
+/// [`ErrorKind::Input`], whose source names the line and the column.
 pub fn read_curves(path: &Path) -> Result<Vec<CurveRow>, Error> {
-    let bad = |source: csv::Error| no_table(path, source);
+    let bad = |source| {
+        let message = "not a table of curves of this version";
+        Error::new(ErrorKind::Input, message).in_file(path).because(source)
+    };
     let mut table = csv::Reader::from_path(path).map_err(bad)?;
     table.deserialize().collect::<Result<_, _>>().map_err(bad)
-}
-
-fn no_table(path: &Path, source: csv::Error) -> Error {
-    Error::input("not a table of curves of this version").in_file(path).because(source)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixture;
-
-    const COLUMNS: &str = "dataset,imbalance,noise,prior,learner,strategy,seed,round,labels,\
-        balanced_pool_accuracy,balanced_test_accuracy,pool_accuracy,macro_f1,minority_labels,\
-        clean_fraction,clean_error,acquisition_seconds,training_seconds";
-
-    #[test]
-    fn the_columns_are_those_that_scripts_rely_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("curves.csv");
-        let rows = curve_rows(&[fixture::finished("random", 1), fixture::finished("prioral", 1)]);
-        write_curves(&path, &rows).unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text.lines().next(), Some(COLUMNS));
-        assert_eq!(read_curves(&path).unwrap(), rows);
-    }
-
-    #[test]
-    fn rows_are_sorted_and_free_labels_counted() {
-        let rows = curve_rows(&[fixture::finished("random", 1), fixture::finished("prioral", 1)]);
-        assert_eq!((rows[0].strategy.as_str(), rows[0].round), ("prioral", 1));
-        let random = rows.iter().find(|row| row.strategy == "random").unwrap();
-        assert_eq!((random.clean_fraction, random.clean_error), (0.0, None));
-        // Round 2 of the made-up run: 60 free labels of 200 items, 6 of them wrong.
-        assert_eq!((rows[1].clean_fraction, rows[1].clean_error), (0.3, Some(0.1)));
-    }
-
-    #[test]
-    fn a_table_without_a_column_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("curves.csv");
-        std::fs::write(&path, "dataset,seed\na,1\n").unwrap();
-        let error = read_curves(&path).unwrap_err();
-        assert_eq!(error.path(), Some(path.as_path()));
-        assert!(error.to_string().ends_with("not a table of curves of this version"), "{error}");
-    }
 }

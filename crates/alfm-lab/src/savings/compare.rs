@@ -1,9 +1,8 @@
 use std::fmt;
 
-use alfm_core::SeedTree;
+use alfm_core::{Error, SeedTree};
 
 use super::{Curve, Interval, Reach, bootstrap, mean};
-use crate::Error;
 use crate::error::{empty, length};
 
 /// The quality at which labels are compared.
@@ -86,18 +85,18 @@ pub struct Comparison {
 /// `O(R S T)` for `R` resamples of `S` trials with `T` points (`T^2` for [`Target::Largest`]).
 ///
 /// ```
-/// use alfm_core::SeedTree;
+/// use alfm_core::{Error, SeedTree};
 /// use alfm_lab::savings::{Curve, Saving, Target, compare};
 /// let n: Vec<f64> = (1..=5).map(|point| 100.0 * f64::from(point)).collect();
 /// let ours = Curve::new(n.clone(), vec![0.50, 0.70, 0.82, 0.81, 0.85])?;
 /// let theirs = Curve::new(n, vec![0.50, 0.60, 0.58, 0.70, 0.80])?;
 /// let got = compare(&[ours], &[theirs], Target::TheirBest, &SeedTree::new(0))?;
 /// assert_eq!(got.saving.to_string(), "43 %"); // 1 - 283.33 / 500
-/// # Ok::<(), alfm_lab::Error>(())
+/// # Ok::<(), alfm_core::Error>(())
 /// ```
 ///
 /// # Errors
-/// If the numbers of trials differ, otherwise as [`Curve::mean`].
+/// [`ErrorKind::Input`](alfm_core::ErrorKind) if the numbers of trials differ, otherwise as [`Curve::mean`].
 pub fn compare(
     ours: &[Curve],
     theirs: &[Curve],
@@ -141,8 +140,7 @@ fn paired(ours: &[Curve], theirs: &[Curve]) -> Result<(), Error> {
         return Err(empty("trials to compare"));
     }
     if ours.len() != theirs.len() {
-        let (expected, got) = (ours.len(), theirs.len());
-        return Err(length("trials of the other strategy", expected, got));
+        return Err(length("trials of the other strategy", ours.len(), theirs.len()));
     }
     Ok(())
 }

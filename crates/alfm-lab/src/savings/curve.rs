@@ -1,7 +1,8 @@
 use std::fmt;
 
+use alfm_core::{Error, ErrorKind};
+
 use super::mean;
-use crate::Error;
 use crate::error::{empty, length};
 
 /// A learning curve: a metric at increasing numbers of labels.
@@ -12,7 +13,7 @@ use crate::error::{empty, length};
 /// assert_eq!(curve.labels_to(0.6), Reach::At(150.0));
 /// assert_eq!(curve.labels_to(0.8), Reach::Beyond(300.0));
 /// assert!((curve.area() - 0.625).abs() < 1e-12);
-/// # Ok::<(), alfm_lab::Error>(())
+/// # Ok::<(), alfm_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
@@ -42,26 +43,27 @@ impl Curve {
     /// Checks a curve of at least one point.
     ///
     /// # Errors
-    /// Without points, for another number of values, labels that do not increase, or a value that is not finite.
+    /// [`ErrorKind::Missing`] without points; [`ErrorKind::Input`] for another number of values than of labels, labels
+    /// that do not increase, or a value that is not finite.
     pub fn new(labels: Vec<f64>, values: Vec<f64>) -> Result<Self, Error> {
         if labels.is_empty() {
             return Err(empty("points of a curve"));
         }
         if labels.len() != values.len() {
-            let (expected, got) = (labels.len(), values.len());
-            return Err(length("values of a curve", expected, got));
+            return Err(length("values of a curve", labels.len(), values.len()));
         }
         for (point, value) in values.iter().enumerate() {
             if !value.is_finite() {
                 let message =
                     format!("point {point} of a curve is {value}: every value must be finite");
-                return Err(Error::input(message));
+                return Err(Error::new(ErrorKind::Input, message).at_row(point));
             }
             let labels_here = labels[point];
             if !labels_here.is_finite() || (point > 0 && labels_here <= labels[point - 1]) {
-                return Err(Error::input(format!(
+                let message = format!(
                     "point {point} of a curve is at {labels_here} labels, not more than the point before it"
-                )));
+                );
+                return Err(Error::new(ErrorKind::Input, message).at_row(point));
             }
         }
         Ok(Self { labels, values })
@@ -148,7 +150,7 @@ impl Curve {
     /// The mean curve over trials.
     ///
     /// # Errors
-    /// Without curves, and if their label counts differ.
+    /// [`ErrorKind::Missing`] without curves, [`ErrorKind::Input`] if their label counts differ.
     pub fn mean(trials: &[Self]) -> Result<Self, Error> {
         Self::combine(trials, |values| mean(values))
     }
@@ -204,10 +206,11 @@ impl Curve {
             None => Ok(()),
             Some(point) => {
                 let (first, other) = (at(self, point), at(other, point));
-                Err(Error::input(format!(
-                    "the curves to combine have different label counts ({first} and {other} at point {point}): use \
-                     the same initial size, batch and rounds"
-                )))
+                let message = format!(
+                    "the curves to combine have different label counts ({first} and {other} at point {point}): use the \
+                     same initial size, batch and rounds"
+                );
+                Err(Error::new(ErrorKind::Input, message).at_row(point))
             }
         }
     }
@@ -266,17 +269,15 @@ mod tests {
 
     #[test]
     fn bad_curves_are_refused() {
-        let refused = |curve: Result<Curve, Error>, expected: &str| {
-            let error = curve.unwrap_err().to_string();
-            assert!(error.starts_with(expected), "{error}");
-        };
-        refused(Curve::new(vec![], vec![]), "there are no points of a curve: ");
-        refused(Curve::new(vec![1.0], vec![]), "0 values of a curve given, 1 expected: ");
+        let refused = |curve: Result<Curve, Error>| curve.unwrap_err().to_string();
+        assert!(refused(Curve::new(vec![], vec![])).starts_with("there are no points"));
+        assert!(refused(Curve::new(vec![1.0], vec![])).starts_with("0 values of a curve given, 1"));
         let flat = Curve::new(vec![2.0, 2.0], vec![0.1, 0.2]);
-        refused(flat, "point 1 of a curve is at 2 labels, not more than the point before it");
-        refused(Curve::new(vec![1.0], vec![f64::NAN]), "point 0 of a curve is NaN: ");
+        assert!(refused(flat).starts_with("point 1 of a curve is at"));
+        let missing = Curve::new(vec![1.0], vec![f64::NAN]);
+        assert!(refused(missing).starts_with("point 0 of a curve is NaN"));
         let misaligned = Curve::mean(&[curve(&[0.1, 0.2]), curve(&[0.1])]);
-        refused(misaligned, "the curves to combine have different label counts (");
+        assert!(refused(misaligned).contains("at point 1"));
         assert!(Curve::mean(&[]).is_err());
     }
 

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use alfm_core::{ClassId, ClassSchema, Digest, Matrix, Predictions, SampleId, ScoreKind};
 use alfm_data::Hub;
-use alfm_data::simulate::{Construction, Imbalance, Noise};
 use alfm_learn::LearnerConfig;
+use names::{imbalance_label, learner_label, noise_label};
+use source::Source;
 
 use super::config::ExperimentConfig;
 use super::embedder::Embedder;
@@ -19,8 +20,7 @@ use super::tuning::Tuner;
 use crate::Error;
 use crate::metrics::{Scores, class_counts, majority_class};
 use crate::record::{DataFacts, Setting};
-use names::{imbalance_label, learner_label, noise_label};
-use source::Source;
+use crate::simulate::{Construction, Imbalance, Noise};
 
 /// One setting with everything that its runs share.
 #[derive(Debug)]

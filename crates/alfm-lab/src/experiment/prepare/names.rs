@@ -1,7 +1,8 @@
 //! What results call the parts of a setting.
 
-use alfm_data::simulate::{Imbalance, Noise};
 use alfm_learn::LearnerConfig;
+
+use crate::simulate::{Imbalance, Noise};
 
 pub(super) fn imbalance_label(imbalance: &Imbalance) -> String {
     match imbalance {
@@ -9,7 +10,6 @@ pub(super) fn imbalance_label(imbalance: &Imbalance) -> String {
         Imbalance::Merge { classes, .. } => format!("merge({classes})"),
         Imbalance::LongTailed { factor } => format!("long-tailed({factor})"),
         Imbalance::Step { factor } => format!("step({factor})"),
-        other => tag(other),
     }
 }
 

@@ -3,7 +3,6 @@ use std::path::Path;
 use alfm_core::{Matrix, ScoreKind};
 use alfm_data::arrays::{read_label_matrix, read_matrix};
 use alfm_data::read_label_column;
-use alfm_data::simulate::Construction;
 use alfm_prior::weak_labels::Votes;
 use alfm_prior::{
     Calibrator, LabelShift, Reliability, ensemble, from_hard_labels, from_matrix, rotated, uniform,
@@ -14,6 +13,7 @@ use super::source::Source;
 use crate::Error;
 use crate::error::empty;
 use crate::experiment::prior::PriorConfig;
+use crate::simulate::Construction;
 
 impl Source {
     /// The prior, summed over classes that were merged.

@@ -2,7 +2,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use alfm_core::{ClassId, Matrix, SampleId, SeedTree};
-use alfm_data::simulate::{Construction, Noise, NoiseInput};
 use alfm_data::{Dataset, Hub, Items, Split, subset};
 use alfm_prior::{ClassPrompts, Head};
 
@@ -12,6 +11,7 @@ use crate::experiment::config::{DatasetConfig, ExperimentConfig, Subset};
 use crate::experiment::embedder::Embedder;
 use crate::experiment::prior::PriorConfig;
 use crate::experiment::tuning::Tuner;
+use crate::simulate::{Construction, Noise, NoiseInput};
 
 /// A data set with its embeddings, before anything is made of it.
 pub(super) struct Source {
