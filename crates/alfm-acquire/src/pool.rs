@@ -177,7 +177,8 @@ impl<'a> Pool<'a> {
     pub(crate) fn class_counts(&self, classes: usize) -> Result<Vec<usize>, Error> {
         let mut counts = vec![0; classes];
         for (_, class) in self.labelled() {
-            *counts.get_mut(class.index()).ok_or(Error::unknown_class(class, classes))? += 1;
+            let count = counts.get_mut(class.index());
+            *count.ok_or_else(|| Error::unknown_class(class, classes))? += 1;
         }
         Ok(counts)
     }

@@ -41,10 +41,14 @@ fn the_good_inputs_are_good() {
 #[test]
 fn faults_in_a_matrix_are_named_by_row_and_value() {
     let cases: [(&[f32], usize, &str); 4] = [
-        (&[0.9, 0.1, f32::NAN, 0.4, 0.5, 0.5, 0.2, 0.8], 2, "row 1, column 0 is NaN"),
-        (&[0.9, 0.1, 0.6, 0.4, 0.5, 0.7, 0.2, 0.8], 2, "row 2 sums to 1.2"),
-        (&[0.9, 0.1, 0.6, 0.4, 0.5, 0.5], 2, "`model` has 3 rows, but the pool has 4 items"),
-        (&[1.0, 1.0, 1.0, 1.0], 1, "at least 2 are needed"),
+        (&[0.9, 0.1, f32::NAN, 0.4, 0.5, 0.5, 0.2, 0.8], 2, "model.npy: row 1, column 0 is NaN"),
+        (&[0.9, 0.1, 0.6, 0.4, 0.5, 0.7, 0.2, 0.8], 2, "model.npy: row 2 sums to 1.2"),
+        (
+            &[0.9, 0.1, 0.6, 0.4, 0.5, 0.5],
+            2,
+            "model.npy: `model` has 3 rows, but the pool has 4 items",
+        ),
+        (&[1.0, 1.0, 1.0, 1.0], 1, "model.npy: 1 class(es) given: at least 2 are needed"),
     ];
     for (values, columns, expected) in cases {
         let folder = inputs();
@@ -75,7 +79,7 @@ fn a_budget_above_the_pool_asks_what_there_is() {
 fn a_label_outside_the_classes_is_named() {
     let folder = inputs();
     write_labels(&folder.path().join("labels.npy"), &[0, -1, 7, -1]);
-    refused(folder.path(), SELECT, &["class 7 is unknown", "2 classes"]);
+    refused(folder.path(), SELECT, &["labels.npy: class 7 is unknown", "2 classes"]);
     write_labels(&folder.path().join("labels.npy"), &[0, -1, -5, -1]);
     refused(folder.path(), SELECT, &["labels.npy", "row 2", "-5"]);
 }
@@ -94,7 +98,7 @@ fn damaged_files_are_named() {
     fs::write(at("prior.npy"), &whole[..whole.len() - 5]).unwrap();
     refused(folder.path(), SELECT, &["prior.npy"]);
     refused(folder.path(), &SELECT.replace("prior.npy", "absent.npy"), &["absent.npy"]);
-    refused(folder.path(), "run absent.toml", &["cannot read absent.toml: "]);
+    refused(folder.path(), "run absent.toml", &["absent.toml: it cannot be read: "]);
 }
 
 #[test]

@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn a_repeated_name_is_refused() {
         let error = ClassSchema::new(["a", "b", "a"]).unwrap_err();
-        assert_eq!(error, Error::duplicate("class", "a".into()));
+        assert_eq!(error, Error::duplicate("class", "a"));
     }
 
     #[test]

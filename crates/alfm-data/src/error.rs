@@ -1,16 +1,15 @@
 //! What several readers have to say of their files.
 
 use std::error::Error as StdError;
-use std::io;
 use std::path::Path;
 
 use alfm_core::{Digest, Error, ErrorKind};
 
 /// A file that cannot be opened, read or written.
-pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Error {
+pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     move |source| {
         let (kind, message) = match source.kind() {
-            io::ErrorKind::NotFound => (ErrorKind::NotFound, "it cannot be opened"),
+            std::io::ErrorKind::NotFound => (ErrorKind::NotFound, "it cannot be opened"),
             _ => (ErrorKind::System, "it cannot be read or written"),
         };
         Error::new(kind, message).in_file(path).because(source)

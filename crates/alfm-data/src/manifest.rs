@@ -177,7 +177,7 @@ impl Manifest {
     /// # Errors
     /// For fewer than two classes or a repeated name.
     pub fn schema(&self) -> Result<ClassSchema, Error> {
-        Ok(ClassSchema::new(self.classes.iter().map(|class| class.name.as_str()))?)
+        ClassSchema::new(self.classes.iter().map(|class| class.name.as_str()))
     }
 
     /// The counts that a split of a revision should have: its own if it is a known one, else the published;

@@ -57,7 +57,7 @@ pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
 ///     fn encode(&self, texts: &[&str], progress: Progress<'_>) -> Result<Matrix, Error> {
 ///         progress(texts.len(), texts.len());
 ///         let values = texts.iter().map(|text| text.len() as f32).collect();
-///         Ok(Matrix::new(values, texts.len(), 1)?)
+///         Matrix::new(values, texts.len(), 1)
 ///     }
 /// }
 ///

@@ -51,7 +51,7 @@ pub(crate) fn load<R: Recipe>(
         #[cfg(feature = "cuda")]
         Backend::Cuda => recipe.place::<crate::layers::card::Cuda>(&file, &bytes, backend),
         #[cfg(not(all(feature = "wgpu", feature = "cuda")))]
-        other => Err(other.not_built().into()),
+        other => Err(other.not_built()),
     })
 }
 

@@ -73,7 +73,7 @@ pub fn out_of_fold(
             values[row * classes..][..classes].copy_from_slice(probabilities);
         }
     }
-    Ok(Matrix::new(values, rows, classes)?)
+    Matrix::new(values, rows, classes)
 }
 
 /// The fold of each item.

@@ -102,7 +102,7 @@ impl Classifier for Trained {
             .par_chunks_mut(BLOCK * self.classes)
             .zip(embeddings.values().par_chunks(BLOCK * self.dimension))
             .for_each(|(output, inputs)| self.predict_block(inputs, output));
-        Ok(Matrix::new(output, embeddings.rows(), self.classes)?)
+        Matrix::new(output, embeddings.rows(), self.classes)
     }
 
     fn predict_with_dropout(

@@ -144,7 +144,7 @@ pub fn from_hard_labels(
         };
         values.extend_from_slice(row);
     }
-    Ok(Matrix::new(values, labels.len(), classes)?)
+    Matrix::new(values, labels.len(), classes)
 }
 
 /// The column of a class below `classes`.

@@ -11,7 +11,7 @@ pub fn uniform(rows: usize, classes: usize) -> Result<Matrix, Error> {
     if classes < 2 {
         return Err(Error::too_few_classes(classes));
     }
-    Ok(Matrix::new(vec![1.0 / classes as f32; rows * classes], rows, classes)?)
+    Matrix::new(vec![1.0 / classes as f32; rows * classes], rows, classes)
 }
 
 /// A prior that is wrong on purpose: what `prior` gave class `k` goes to class `k + 1`, the last to the first.
@@ -22,7 +22,7 @@ pub fn rotated(prior: MatrixView<'_>) -> Result<Matrix, Error> {
     Predictions::new(prior, ScoreKind::Probabilities)?;
     let mut values = prior.values().to_vec();
     values.chunks_exact_mut(prior.columns()).for_each(|row| row.rotate_right(1));
-    Ok(Matrix::new(values, prior.rows(), prior.columns())?)
+    Matrix::new(values, prior.rows(), prior.columns())
 }
 
 /// A prior computed elsewhere, for `rows` items and `classes` classes.

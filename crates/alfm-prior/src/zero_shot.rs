@@ -147,7 +147,7 @@ pub(crate) fn logits(
     if let Some(row) = zero {
         return Err(no_direction("item", row));
     }
-    Ok(Matrix::new(logits, items.rows(), classes)?)
+    Matrix::new(logits, items.rows(), classes)
 }
 
 /// Writes `logit(cos(item, class))`; `false` if the item has no direction.
@@ -169,7 +169,7 @@ pub(crate) fn softmax_rows(logits: MatrixView<'_>) -> Result<Matrix, Error> {
     let predictions = Predictions::new(logits, ScoreKind::Logits)?;
     let mut values = Vec::new();
     predictions.read(0..logits.rows(), &mut values);
-    Ok(Matrix::new(values, logits.rows(), logits.columns())?)
+    Matrix::new(values, logits.rows(), logits.columns())
 }
 
 fn no_direction(what: &str, row: usize) -> Error {

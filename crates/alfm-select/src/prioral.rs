@@ -368,9 +368,7 @@ impl PriorAl {
                 let scores: Vec<f32> = noise.iter().map(|row| rows[*row].model_entropy).collect();
                 Ok(largest(noise, &scores, budget))
             }
-            Some(query) => {
-                Ok(query.select(&pool.restricted_to(noise.iter().copied()), budget, seed)?)
-            }
+            Some(query) => query.select(&pool.restricted_to(noise.iter().copied()), budget, seed),
         }
     }
 }

@@ -123,8 +123,8 @@ impl Similar {
         }
         let mut counts = vec![0; classes];
         for (_, class) in &labelled {
-            let unknown = Error::unknown_class(*class, classes);
-            *counts.get_mut(class.index()).ok_or(unknown)? += 1;
+            let unknown = || Error::unknown_class(*class, classes);
+            *counts.get_mut(class.index()).ok_or_else(unknown)? += 1;
         }
         let all = labelled.len();
         labelled.retain(|(_, class)| match &self.rare {

@@ -69,5 +69,5 @@ fn from_votes(votes: &ArraySpec, generative: bool, classes: usize) -> Result<Mat
         100.0 * votes.coverage()
     ));
     let model = if generative { RuleModel::Generative } else { RuleModel::Majority };
-    Ok(model.prior(&votes)?)
+    model.prior(&votes)
 }

@@ -3,8 +3,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
+use alfm_core::files::write_atomically;
 use alfm_core::{ClassId, ClassSchema, Error, Predictions, SampleId, ScoreKind};
-use alfm_core::{Error, files::write_atomically};
 use alfm_data::arrays::{ArraySpec, FloatMatrix, read_ids, read_labels, read_matrix};
 use alfm_kernels::device::open_device;
 use alfm_select::acquire::{Averaged, Input, LinearHead, Summary, registry};
@@ -50,8 +50,10 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Error> {
         };
         let (random, chosen): (Vec<_>, Vec<_>) =
             known.into_iter().partition(|(id, _)| random.contains(id));
-        selector.tell_random(&random)?;
-        selector.tell_seed(&chosen)?;
+        let told = selector.tell_random(&random).and_then(|()| selector.tell_seed(&chosen));
+        let named =
+            |error| args.labels.iter().fold(error, |error: Error, file| error.in_file(file.path()));
+        told.map_err(named)?;
     }
     let budget = args.budget.unwrap_or_default();
     let views = inputs.views(args.logits)?;
@@ -218,7 +220,7 @@ impl Inputs {
             out_of_fold: read(&args.out_of_fold)?,
             oracle: args.oracle.as_ref().map(read_labels).transpose()?,
         };
-        let (expected, classes) = inputs.shape()?;
+        let (expected, _) = inputs.shape()?;
         let rows = |matrix: &Option<FloatMatrix>| matrix.as_ref().map(FloatMatrix::rows);
         let lengths = [
             ("model", &args.model_probs, rows(&inputs.model)),
@@ -232,12 +234,6 @@ impl Inputs {
                 return Err(Error::row_count(what, expected, got).in_file(file.path()));
             }
         }
-        if let (Some(file), Some(model)) = (&args.model_probs, &inputs.model)
-            && model.columns() != classes
-        {
-            let error = Error::column_count("model", classes, model.columns());
-            return Err(error.in_file(file.path()));
-        }
         Ok(inputs)
     }
 
@@ -249,9 +245,9 @@ impl Inputs {
         let labelled = self.labels.iter().flatten().flatten().map(|class| class.index() + 1).max();
         let classes = labelled.unwrap_or(0).max(2);
         let rows = self.embeddings.as_ref().map(FloatMatrix::rows);
-        rows.or(self.labels.as_ref().map(Vec::len))
-            .map(|rows| (rows, classes))
-            .ok_or(missing("a pool", "give --model-probs, --prior, --embeddings or --labels"))
+        rows.or(self.labels.as_ref().map(Vec::len)).map(|rows| (rows, classes)).ok_or_else(|| {
+            missing("a pool", "give --model-probs, --prior, --embeddings or --labels")
+        })
     }
 
     fn views(&self, logits: bool) -> Result<Views<'_>, Error> {

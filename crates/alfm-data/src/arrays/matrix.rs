@@ -86,7 +86,7 @@ impl FloatMatrix {
     /// Naming the file, for the first value that is not finite, and for a matrix without columns.
     pub fn view(&self) -> Result<MatrixView<'_>, Error> {
         let view = MatrixView::new(self.values(), self.rows, self.columns);
-        view.map_err(|error| self.in_file(error.into()))
+        view.map_err(|error| self.in_file(error))
     }
 
     fn in_file(&self, error: Error) -> Error {
@@ -100,7 +100,7 @@ impl FloatMatrix {
     pub fn predictions(&self, kind: ScoreKind) -> Result<Predictions<'_>, Error> {
         let Values::Half { raw, .. } = &self.values else {
             let predictions = Predictions::new(self.view()?, kind);
-            return predictions.map_err(|error| self.in_file(error.into()));
+            return predictions.map_err(|error| self.in_file(error));
         };
         let bits: &[u16] = bytemuck::try_cast_slice(raw.bytes()).unwrap_or_default();
         let predictions = match raw.header.element {
@@ -109,7 +109,7 @@ impl FloatMatrix {
             }
             _ => Predictions::half(bits.reinterpret_cast(), self.rows, self.columns, kind),
         };
-        predictions.map_err(|error| self.in_file(error.into()))
+        predictions.map_err(|error| self.in_file(error))
     }
 
     /// Whether the values are used where they lie in the file, without a copy.

@@ -70,7 +70,7 @@ pub fn matrix_from_safetensors(name: &str, bytes: &[u8], key: &str) -> Result<Ma
     let raw = safetensors::find(Path::new(name), bytes, key)?;
     let (rows, columns) = raw.matrix_shape()?;
     let values = raw.element.to_f32(&raw.place, &bytes[raw.range])?;
-    Matrix::new(values, rows, columns).map_err(|error| Error::from(error).in_file(name))
+    Matrix::new(values, rows, columns).map_err(|error| error.in_file(name))
 }
 
 /// Reads a vector of labels: whole numbers, -1 for unlabelled. A column of one is a vector, too.

@@ -37,7 +37,7 @@ const TENSOR: &str = "embeddings";
 /// #     fn dimension(&self) -> usize { 1 }
 /// #     fn encode(&self, texts: &[&str], _: Progress<'_>) -> Result<Matrix, Error> {
 /// #         let values = texts.iter().map(|text| text.len() as f32).collect();
-/// #         Ok(Matrix::new(values, texts.len(), 1)?)
+/// #         Matrix::new(values, texts.len(), 1)
 /// #     }
 /// # }
 /// # let folder = tempfile::tempdir()?;

@@ -27,7 +27,7 @@ impl TextEncoder for Counting {
         }
         progress(texts.len(), texts.len());
         let values = texts.iter().map(|text| text.len() as f32).collect();
-        Ok(Matrix::new(values, texts.len(), 1)?)
+        Matrix::new(values, texts.len(), 1)
     }
 }
 
@@ -99,7 +99,7 @@ impl ImageEncoder for Width {
 
     fn encode(&self, pictures: &dyn Pictures, _: Progress<'_>) -> Result<Matrix, Error> {
         let width = |row| pictures.decode(row).unwrap().width() as f32;
-        Ok(Matrix::new((0..pictures.count()).map(width).collect(), pictures.count(), 1)?)
+        Matrix::new((0..pictures.count()).map(width).collect(), pictures.count(), 1)
     }
 }
 
@@ -157,7 +157,7 @@ fn a_shard_of_another_dimension_is_not_used() {
             2
         }
         fn encode(&self, texts: &[&str], _: Progress<'_>) -> Result<Matrix, Error> {
-            Ok(Matrix::new(vec![0.0; 2 * texts.len()], texts.len(), 2)?)
+            Matrix::new(vec![0.0; 2 * texts.len()], texts.len(), 2)
         }
     }
     let folder = tempfile::tempdir().unwrap();

@@ -73,7 +73,7 @@ impl Body {
         items: Items<'a>,
         folder: &Path,
     ) -> Result<Prepared<'a>, Error> {
-        let refuse = |takes, given| {
+        let refuse = |takes: &str, given: &str| {
             let message = format!("the encoder takes {takes}, but was given {given}");
             Err(Error::input(format!("{message}: load a model of {given}")).in_file(folder))
         };

@@ -25,7 +25,7 @@ impl Device for Cpu {
         model: Predictions<'_>,
         joint: Joint,
     ) -> Result<Vec<CoDecision>, Error> {
-        Ok(co_decide(prior, model, joint)?)
+        co_decide(prior, model, joint)
     }
 
     fn farthest<'a>(

@@ -266,7 +266,7 @@ impl<'a> Run<'a> {
             state = state.with_passes(&passes);
         }
         let budget = if number == 1 { config.initial } else { config.batch };
-        let ask = |ids: &[SampleId]| oracle.answer(ids).map_err(Error::from);
+        let ask = |ids: &[SampleId]| oracle.answer(ids);
         selector.suggest_and_ask(&state, budget, config.annotators, ask)
     }
 
@@ -363,7 +363,7 @@ fn pool_embeddings<'a>(task: &'a Task, trained: Option<&'a Trained>) -> MatrixVi
 /// The learner itself, or the head that a trained encoder starts with.
 fn of_embeddings(config: &LearnerConfig) -> Result<Box<dyn Learner>, Error> {
     let LearnerConfig::FineTune(config) = config else { return Ok(config.build()?) };
-    Ok(LearnerConfig::Linear(config.head()).build()?)
+    LearnerConfig::Linear(config.head()).build()
 }
 
 fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, Error> {

@@ -67,7 +67,7 @@ impl<'a> ItemExamples<'a> {
 
     /// In place of embeddings, where only targets are asked for: `N x 1`.
     fn blank(&self) -> Result<Matrix, Error> {
-        Ok(Matrix::new(vec![0.0; self.rows.len()], self.rows.len(), 1)?)
+        Matrix::new(vec![0.0; self.rows.len()], self.rows.len(), 1)
     }
 
     /// The same with embeddings.

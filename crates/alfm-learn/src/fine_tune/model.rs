@@ -77,7 +77,7 @@ impl FineTuned {
         progress: Progress<'_>,
     ) -> Result<Matrix, Error> {
         let features = self.trunk.encode(items, rows, progress)?;
-        Ok(self.classifier.predict(features.view())?)
+        self.classifier.predict(features.view())
     }
 
     /// The trained encoder, whose embeddings the head reads; [`Trunk::save`] publishes it.

@@ -143,6 +143,6 @@ impl Calibrator for LabelShift {
             return Err(Error::column_count("prior", expected, got));
         }
         let values = prior.iter().flat_map(|row| self.corrected(row)).map(|p| p as f32).collect();
-        Ok(Matrix::new(values, prior.rows(), got)?)
+        Matrix::new(values, prior.rows(), got)
     }
 }

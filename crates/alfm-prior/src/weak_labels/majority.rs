@@ -66,6 +66,6 @@ impl MajorityVote {
             let smooth = |(count, share)| ((count + self.smoothing * share) / total) as f32;
             values.extend(counts.iter().zip(&marginal).map(smooth));
         }
-        Ok(Matrix::new(values, votes.items(), votes.classes)?)
+        Matrix::new(values, votes.items(), votes.classes)
     }
 }

@@ -114,7 +114,7 @@ impl<R: Runtime> Device for Gpu<R> {
         joint: Joint,
     ) -> Result<Vec<CoDecision>, Error> {
         crate::co_decision::check_shapes(prior, model)?;
-        Ok(self.attempt(|| co_decision::co_decide(self, prior, model, joint))?)
+        self.attempt(|| co_decision::co_decide(self, prior, model, joint))
     }
 
     fn farthest<'a>(

@@ -30,7 +30,7 @@ impl Source {
                 out[class.index()] += p;
             }
         }
-        Ok(Matrix::new(merged, prior.rows(), classes)?)
+        Matrix::new(merged, prior.rows(), classes)
     }
 
     /// The prior over the original classes.
@@ -39,7 +39,7 @@ impl Source {
         let similar = |temperature: &Option<f64>| {
             let items = self.pool_embeddings.view().gather(built.kept.iter().copied());
             let prompts = self.prompts.as_ref().ok_or_else(|| empty("class prompts"))?;
-            Ok::<_, Error>(zero_shot_by(items.view(), prompts, *temperature, self.head)?)
+            zero_shot_by(items.view(), prompts, *temperature, self.head)
         };
         // Files speak of the whole split: the pool's part of it, and of that what the imbalance kept.
         let kept = || built.kept.iter().map(|row| self.pool_rows[*row]);

@@ -91,7 +91,7 @@ impl Source {
             .with_items(&ids, &texts)
             .with_rows(&rows, self.split_rows)
             .with_merge(self.data.schema(), &built.class_map);
-        Ok(noise.apply(&input)?)
+        noise.apply(&input)
     }
 
     /// What trains the encoder on the pool as it was built.
@@ -116,7 +116,7 @@ fn embedded(split: &Split, embedder: &mut dyn Embedder) -> Result<Matrix, Error>
 fn prompts(data: &Dataset, embedder: &mut dyn Embedder) -> Result<ClassPrompts, Error> {
     let (classes, texts): (Vec<ClassId>, Vec<&str>) = data.manifest().prompts().unzip();
     let matrix = embedder.embed(&texts).map_err(failed("the items could not be embedded"))?;
-    Ok(ClassPrompts::new(matrix.view(), &classes, data.schema().len())?)
+    ClassPrompts::new(matrix.view(), &classes, data.schema().len())
 }
 
 /// A part of a split, and its rows there.
