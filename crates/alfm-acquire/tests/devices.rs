@@ -8,6 +8,7 @@ use alfm_acquire::compute::{
 };
 use alfm_acquire::{Acquisition, Badge, KCenterGreedy, Pick, Pool};
 use alfm_core::{ClassId, MatrixView, Predictions, ScoreKind, SeedTree};
+use alfm_fixtures::available;
 use rand::RngExt;
 
 /// What the documentation of `Device` promises.
@@ -15,7 +16,7 @@ const TOLERANCE: f64 = 1e-5;
 
 /// The devices beside the processor; those that are missing say why.
 fn others() -> Vec<Box<dyn Device>> {
-    let open = |name| open_device(name).map_err(|error| eprintln!("skipped: {error}")).ok();
+    let open = |name| available(name, open_device(name));
     ["wgpu", "cuda"].into_iter().filter_map(open).collect()
 }
 

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
-
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,13 +12,12 @@ use alfm_data::arrays::{
     ArraySpec, FloatMatrix, Precision, matrix_from_safetensors, read_label_matrix, read_labels,
     read_matrix, write_safetensors,
 };
+use alfm_fixtures::beside_hub;
 use arrow::array::{ArrayRef, FixedSizeListArray, Float64Array, Int64Array, ListArray};
 use arrow::datatypes::{Float32Type, Float64Type};
 use arrow::record_batch::RecordBatch;
 use npyz::WriterBuilder;
 use parquet::arrow::ArrowWriter;
-
-use common::{beside, mirror};
 
 fn spec(path: &Path, key: Option<&str>) -> ArraySpec {
     let key = key.map_or(String::new(), |key| format!(":{key}"));
@@ -235,7 +232,6 @@ fn bad_parquet_columns_name_the_row() {
 
 #[test]
 fn real_arrays() {
-    let Some(hub) = mirror() else { return };
     let cases: [(&str, Option<&str>, usize, usize, bool); 4] = [
         ("priors/cifar10/clip_vit_b32_test_first500_image_embeddings.npy", None, 500, 512, true),
         ("priors/cifar10/cifar10_train_resnet50_cv_fz00_na00_pyx.npy", None, 50_000, 10, true),
@@ -243,7 +239,7 @@ fn real_arrays() {
         ("extra/minilm_reference/embeddings.npz", Some("trec_test_first128"), 128, 384, false),
     ];
     for (file, key, rows, columns, mapped) in cases {
-        let Some(path): Option<PathBuf> = beside(&hub, file) else { continue };
+        let Some(path) = beside_hub(file) else { continue };
         let read = matrix(&path, key).unwrap();
         assert_eq!(
             (read.rows(), read.columns(), read.is_mapped()),
@@ -252,7 +248,7 @@ fn real_arrays() {
         );
         read.view().unwrap();
     }
-    if let Some(path) = beside(&hub, "priors/cifar10/clip_vit_b32_test_first500_labels.npy") {
+    if let Some(path) = beside_hub("priors/cifar10/clip_vit_b32_test_first500_labels.npy") {
         assert_eq!(read_labels(&spec(&path, None)).unwrap().len(), 500);
     }
 }

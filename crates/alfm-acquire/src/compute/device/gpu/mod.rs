@@ -140,8 +140,7 @@ mod tests {
     use crate::compute::Cpu;
 
     fn device() -> Option<Gpu<cubecl::wgpu::WgpuRuntime>> {
-        let found = Backend::find("wgpu").map_err(|error| eprintln!("skipped: {error}"));
-        found.ok().map(Gpu::new)
+        alfm_fixtures::available("wgpu", Backend::find("wgpu")).map(Gpu::new)
     }
 
     #[test]
