@@ -2,9 +2,9 @@
 
 use std::hint::black_box;
 
-use alfm_acquire::compute::{Joint, co_decide};
 use alfm_benches::{plain_read, probabilities};
 use alfm_core::{Predictions, ScoreKind};
+use alfm_kernels::{Joint, co_decide};
 use criterion::measurement::WallTime;
 use criterion::{
     BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,

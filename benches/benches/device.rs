@@ -5,10 +5,11 @@
 
 use std::hint::black_box;
 
-use alfm_acquire::compute::{Device, Joint, devices, open_device};
 use alfm_acquire::{Pool, find};
 use alfm_benches::Shape;
 use alfm_core::{MatrixView, Predictions, SeedTree};
+use alfm_kernels::Joint;
+use alfm_kernels::device::{Device, devices, open_device};
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 
 const BUDGET: usize = 100;

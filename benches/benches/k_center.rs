@@ -2,10 +2,10 @@
 
 use std::hint::black_box;
 
-use alfm_acquire::compute::{Euclidean, RunningMinimum};
 use alfm_acquire::{Pool, find};
 use alfm_benches::Shape;
 use alfm_core::{MatrixView, SeedTree};
+use alfm_kernels::{Euclidean, RunningMinimum};
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 
 const SHAPE: Shape = Shape { rows: 50_000, classes: 10, dimension: 384, labelled: 200, seed: 0 };

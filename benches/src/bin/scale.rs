@@ -7,10 +7,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use alfm_acquire::compute::open_device;
 use alfm_acquire::{AcquireError, Acquisition, Input, Pick, Pool, find};
 use alfm_benches::{Shape, files, memory, select};
 use alfm_core::{ClassId, Digest, MatrixView, Predictions};
+use alfm_kernels::device::open_device;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
@@ -79,7 +79,7 @@ impl Task {
 
     /// Whether any of the strategies needs it.
     fn needs(&self, input: Input) -> Result<bool, AcquireError> {
-        Ok(self.strategies()?.iter().any(|strategy| strategy.needs().contains(&input)))
+        Ok(self.strategies()?.iter().any(|strategy| strategy.needs().contains(input)))
     }
 }
 

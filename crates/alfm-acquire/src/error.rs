@@ -1,7 +1,9 @@
 use alfm_core::CoreError;
+use alfm_kernels::KernelError;
+use alfm_kernels::device::DeviceError;
 
 use crate::Input;
-use crate::compute::DeviceError;
+use crate::options::Opt;
 
 /// What can be wrong with a request for a batch.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -19,19 +21,19 @@ pub enum AcquireError {
     )]
     MissingInput {
         /// The strategy.
-        strategy: &'static str,
+        strategy: String,
         /// What is missing.
         input: Input,
     },
-    /// An option out of range.
+    /// An option out of range, of another kind, or missing where it must be given.
     #[error("option `{option}` of strategy `{strategy}` is {value}: it must be {rule}")]
     Setting {
         /// The strategy.
-        strategy: &'static str,
+        strategy: String,
         /// The option.
-        option: &'static str,
+        option: String,
         /// Its value.
-        value: f64,
+        value: String,
         /// What it must be.
         rule: &'static str,
     },
@@ -50,6 +52,16 @@ pub enum AcquireError {
         /// Rows given.
         rows: usize,
     },
+    /// The strategy has no such option.
+    #[error("strategy `{strategy}` has no option `{option}`: {}", remedy(option, known))]
+    UnknownOption {
+        /// The strategy.
+        strategy: String,
+        /// The option that was given.
+        option: String,
+        /// Its options.
+        known: Vec<&'static str>,
+    },
     /// No strategy has this name.
     #[error("no strategy is called `{name}`; the known ones are {known}")]
     UnknownStrategy {
@@ -58,4 +70,28 @@ pub enum AcquireError {
         /// Every known name.
         known: String,
     },
+}
+
+impl From<KernelError> for AcquireError {
+    fn from(error: KernelError) -> Self {
+        match error {
+            KernelError::Input(error) => Self::Input(error),
+            KernelError::Device(error) => Self::Device(error),
+        }
+    }
+}
+
+impl AcquireError {
+    pub(crate) fn unknown_option(strategy: &str, option: &str, known: &[Opt]) -> Self {
+        let known = known.iter().map(|option| option.name).collect();
+        Self::UnknownOption { strategy: strategy.to_owned(), option: option.to_owned(), known }
+    }
+}
+
+fn remedy(option: &str, known: &[&str]) -> String {
+    let likeness = |known: &str| strsim::jaro_winkler(option, known);
+    match known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))) {
+        None => "it takes none".to_owned(),
+        Some(nearest) => format!("did you mean `{nearest}`? It takes {}", known.join(", ")),
+    }
 }

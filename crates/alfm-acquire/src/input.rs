@@ -99,7 +99,7 @@ impl<'a> LinearHead<'a> {
             self.weights
                 .iter()
                 .zip(self.bias)
-                .map(|(weights, bias)| crate::compute::dot(weights, embedding) + f64::from(*bias)),
+                .map(|(weights, bias)| alfm_kernels::dot(weights, embedding) + f64::from(*bias)),
         );
     }
 }

@@ -54,9 +54,9 @@ pub fn select_with_oracle(
     let name = strategy.name();
     if annotators == 0 {
         return Err(AcquireError::Setting {
-            strategy: name,
-            option: "annotators",
-            value: 0.0,
+            strategy: name.to_owned(),
+            option: "annotators".to_owned(),
+            value: "0".to_owned(),
             rule: "at least 1",
         });
     }

@@ -1,6 +1,6 @@
 use alfm_core::{ClassId, CoreError, MatrixView, Predictions};
+use alfm_kernels::device::{Cpu, Device};
 
-use crate::compute::{Cpu, Device};
 use crate::{AcquireError, Averaged, Input, LinearHead};
 
 /// What a strategy may see of the pool in one round.

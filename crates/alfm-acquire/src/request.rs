@@ -1,6 +1,6 @@
 use alfm_core::{MatrixView, Predictions, SeedTree};
 
-use crate::{AcquireError, Averaged, Input, LinearHead, Pool};
+use crate::{AcquireError, Averaged, Input, LinearHead, Needs, Pool};
 
 /// One call of a strategy: how many rows, out of what.
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ pub struct Request<'a> {
     /// The strategy's own branch of the seed tree.
     pub seed: SeedTree,
     /// The strategy's name, for errors.
-    pub strategy: &'static str,
+    pub strategy: &'a str,
 }
 
 impl<'a> Request<'a> {
@@ -21,14 +21,14 @@ impl<'a> Request<'a> {
     /// # Errors
     /// [`AcquireError::MissingInput`] if the pool lacks an input that the strategy needs.
     pub(crate) fn new(
-        strategy: &'static str,
-        needs: &[Input],
+        strategy: &'a str,
+        needs: Needs,
         pool: &'a Pool<'a>,
         budget: usize,
         seed: &SeedTree,
     ) -> Result<Option<Self>, AcquireError> {
-        if let Some(input) = needs.iter().find(|input| !pool.has(**input)) {
-            return Err(AcquireError::MissingInput { strategy, input: *input });
+        if let Some(input) = needs.iter().find(|input| !pool.has(*input)) {
+            return Err(AcquireError::MissingInput { strategy: strategy.to_owned(), input });
         }
         let budget = budget.min(pool.candidates().len());
         Ok((budget > 0).then(|| Self { pool, budget, seed: seed.child(strategy), strategy }))
@@ -91,22 +91,8 @@ impl<'a> Request<'a> {
         rows
     }
 
-    /// Refuses an option unless its value `holds` to the rule.
-    ///
-    /// # Errors
-    /// [`AcquireError::Setting`].
-    pub(crate) fn require(
-        &self,
-        holds: bool,
-        option: &'static str,
-        value: f64,
-        rule: &'static str,
-    ) -> Result<(), AcquireError> {
-        let strategy = self.strategy;
-        if holds { Ok(()) } else { Err(AcquireError::Setting { strategy, option, value, rule }) }
-    }
-
     fn needed<T>(&self, input: Input, given: Option<T>) -> Result<T, AcquireError> {
-        given.ok_or(AcquireError::MissingInput { strategy: self.strategy, input })
+        given
+            .ok_or_else(|| AcquireError::MissingInput { strategy: self.strategy.to_owned(), input })
     }
 }

@@ -2,35 +2,23 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use alfm_acquire::compute::Metric;
 use alfm_acquire::{Acquisition, Badge, KCenterGreedy, Pick, Pool};
 use alfm_core::{ClassId, MatrixView, Predictions, SeedTree};
+use alfm_kernels::Metric;
+use alfm_testing::golden::{count, counts, doubles, singles};
 use serde_json::Value;
 
 fn reference() -> Value {
     serde_json::from_str(include_str!("reference/centres.json")).unwrap()
 }
 
-fn floats(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
-}
-
-fn singles(value: &Value) -> Vec<f32> {
-    floats(value).into_iter().map(|number| number as f32).collect()
-}
-
-fn indices(value: &Value) -> Vec<usize> {
-    value.as_array().unwrap().iter().map(|number| number.as_u64().unwrap() as usize).collect()
-}
-
 fn select(reference: &Value, strategy: &dyn Acquisition, budget: usize, seed: u64) -> Vec<Pick> {
-    let (width, classes) = (&reference["width"], &reference["classes"]);
-    let [width, classes] = [width, classes].map(|number| number.as_u64().unwrap() as usize);
+    let (width, classes) = (count(&reference["width"]), count(&reference["classes"]));
     let embeddings = singles(&reference["embeddings"]);
     let probabilities = singles(&reference["probabilities"]);
     let rows = embeddings.len() / width;
     let mut observed = vec![None; rows];
-    for row in indices(&reference["labelled"]) {
+    for row in counts(&reference["labelled"]) {
         observed[row] = Some(ClassId::new(0));
     }
     let pool = Pool::new(&observed)
@@ -50,8 +38,8 @@ fn assert_close(got: f64, expected: f64) {
 fn k_center_greedy() {
     let reference = reference();
     for (metric, name) in [(Metric::L2, "l2"), (Metric::Cosine, "cosine")] {
-        let rows = indices(&reference[name]["rows"]);
-        let scores = floats(&reference[name]["scores"]);
+        let rows = counts(&reference[name]["rows"]);
+        let scores = doubles(&reference[name]["scores"]);
         for lazy in [true, false] {
             let picks = select(&reference, &KCenterGreedy { metric, lazy }, rows.len(), 0);
             assert_eq!(picks.iter().map(|pick| pick.row).collect::<Vec<_>>(), rows, "{name}");
@@ -65,12 +53,12 @@ fn k_center_greedy() {
 #[test]
 fn badge_measures_gradients_that_it_never_builds() {
     let reference = reference();
-    let distances = floats(&reference["gradient_distances"]);
+    let distances = doubles(&reference["gradient_distances"]);
     let rows = distances.len().isqrt();
     for seed in 0..20 {
         for lazy in [true, false] {
             let picks = select(&reference, &Badge { lazy, ..Badge::default() }, 12, seed);
-            assert_eq!(picks[0].row as u64, reference["longest"].as_u64().unwrap());
+            assert_eq!(picks[0].row, count(&reference["longest"]));
             for (number, pick) in picks.iter().enumerate().skip(1) {
                 let before = picks[..number].iter().map(|c| distances[pick.row * rows + c.row]);
                 assert_close(pick.score, before.fold(f64::INFINITY, f64::min));

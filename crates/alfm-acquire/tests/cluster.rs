@@ -7,6 +7,7 @@ use alfm_acquire::{
     MemberOrder, Oversampled, Pick, Pool, ProbCover, TypiClust,
 };
 use alfm_core::{ClassId, MatrixView, Predictions, SeedTree};
+use alfm_testing::golden::{count, doubles, singles};
 use serde_json::Value;
 
 fn strategy(label: &str) -> Box<dyn Acquisition> {
@@ -33,28 +34,16 @@ fn strategy(label: &str) -> Box<dyn Acquisition> {
     }
 }
 
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
-}
-
-fn floats(value: &Value) -> Vec<f32> {
-    numbers(value).into_iter().map(|number| number as f32).collect()
-}
-
-fn count(value: &Value) -> usize {
-    value.as_u64().unwrap() as usize
-}
-
 /// The picks of every expected call, beside what is expected.
 fn run(case: &Value) -> Vec<(Vec<Pick>, &Value)> {
     let (rows, classes) = (count(&case["rows"]), count(&case["classes"]));
     let width = count(&case["width"]);
-    let given = |name: &str| floats(&case[name]);
+    let given = |name: &str| singles(&case[name]);
     let (embeddings, surprisal) = (given("embeddings"), given("surprisal"));
     let (hidden, online) = (given("hidden"), given("online_hidden"));
     let (model, averaged) = (given("model"), given("averaged"));
     let (weights, bias) = (given("weights"), given("bias"));
-    let drops: Vec<Vec<f32>> = case["passes"].as_array().unwrap().iter().map(floats).collect();
+    let drops: Vec<Vec<f32>> = case["passes"].as_array().unwrap().iter().map(singles).collect();
     let logits = |values| Predictions::logits(values, rows, classes).unwrap();
     let passes: Vec<Predictions<'_>> = drops.iter().map(|drop| logits(drop)).collect();
     let view = |values, columns| MatrixView::new(values, rows, columns).unwrap();
@@ -93,8 +82,8 @@ fn agrees_with_the_direct_form() {
         for (picks, expected) in run(case) {
             let call = format!("case {at}: {} of {}", expected["strategy"], expected["budget"]);
             let rows: Vec<f64> = picks.iter().map(|pick| pick.row as f64).collect();
-            assert_eq!(rows, numbers(&expected["rows"]), "{call}");
-            for (pick, score) in picks.iter().zip(numbers(&expected["scores"])) {
+            assert_eq!(rows, doubles(&expected["rows"]), "{call}");
+            for (pick, score) in picks.iter().zip(doubles(&expected["scores"])) {
                 let close = (pick.score - score).abs() <= 1e-5 * score.abs() + 1e-6;
                 assert!(close, "{call}: row {} scores {}, not {score}", pick.row, pick.score);
             }

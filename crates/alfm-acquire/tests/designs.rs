@@ -6,15 +6,8 @@ use alfm_acquire::{
     Acquisition, Bait, FacilityLocation, MutualInformation, Pool, Similar, Similarity,
 };
 use alfm_core::{ClassId, MatrixView, Predictions, SeedTree};
+use alfm_testing::golden::{count, doubles, singles};
 use serde_json::Value;
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
-}
-
-fn singles(value: &Value) -> Vec<f32> {
-    numbers(value).into_iter().map(|x| x as f32).collect()
-}
 
 fn strategies(width: f64) -> Vec<(&'static str, Box<dyn Acquisition>)> {
     let dense = FacilityLocation::default();
@@ -35,12 +28,12 @@ fn strategies(width: f64) -> Vec<(&'static str, Box<dyn Acquisition>)> {
 #[test]
 fn picks_and_scores_are_those_of_the_naive_rules() {
     let document: Value = serde_json::from_str(include_str!("reference/designs.json")).unwrap();
-    let budget = document["budget"].as_u64().unwrap() as usize;
+    let budget = count(&document["budget"]);
     for case in document["cases"].as_array().unwrap() {
         let label = |label: &Value| label.as_u64().map(|class| ClassId::from_index(class as usize));
         let observed: Vec<Option<ClassId>> =
             case["labels"].as_array().unwrap().iter().map(label).collect();
-        let (rows, classes) = (observed.len(), case["classes"].as_u64().unwrap() as usize);
+        let (rows, classes) = (observed.len(), count(&case["classes"]));
         let probabilities = singles(&case["probabilities"]);
         let embeddings = singles(&case["embeddings"]);
         let model = Predictions::probabilities(&probabilities, rows, classes).unwrap();
@@ -51,10 +44,10 @@ fn picks_and_scores_are_those_of_the_naive_rules() {
             .unwrap();
         for (name, strategy) in strategies(document["width"].as_f64().unwrap()) {
             let picks = strategy.select(&pool, budget, &SeedTree::new(0)).unwrap();
-            let expected = numbers(&case[name]["rows"]);
+            let expected = doubles(&case[name]["rows"]);
             let got: Vec<f64> = picks.iter().map(|pick| pick.row as f64).collect();
             assert_eq!(got, expected, "{name}, {classes} classes");
-            for (pick, expected) in picks.iter().zip(numbers(&case[name]["scores"])) {
+            for (pick, expected) in picks.iter().zip(doubles(&case[name]["scores"])) {
                 assert!((pick.score - expected).abs() < 1e-5, "{name}: {pick:?} {expected}");
             }
         }

@@ -28,7 +28,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Select(#[from] SelectError),
     #[error(transparent)]
-    Device(#[from] alfm_select::acquire::compute::DeviceError),
+    Device(#[from] alfm_kernels::device::DeviceError),
     #[error(transparent)]
     Lab(#[from] LabError),
     #[error("cannot read {}: {source}", path.display())]

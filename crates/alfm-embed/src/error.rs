@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use alfm_core::CoreError;
-use alfm_device::DeviceError;
+use alfm_kernels::device::DeviceError;
 
 /// What can go wrong when an encoder is loaded or run.
 #[derive(Debug, thiserror::Error)]

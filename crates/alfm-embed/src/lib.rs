@@ -23,7 +23,7 @@ mod trunk;
 mod weights;
 
 use alfm_core::Matrix;
-pub use alfm_device::{Backend, DeviceError};
+pub use alfm_kernels::device::{Backend, DeviceError};
 
 pub use cache::{Embedded, EmbeddingCache, RejectedShard};
 pub use error::EmbedError;

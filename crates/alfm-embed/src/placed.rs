@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alfm_device::Backend;
+use alfm_kernels::device::Backend;
 
 use crate::EmbedError;
 use crate::error::read;

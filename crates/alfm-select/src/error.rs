@@ -1,5 +1,6 @@
 use alfm_acquire::AcquireError;
 use alfm_core::CoreError;
+use alfm_kernels::KernelError;
 
 /// What can be wrong with a request to a [`Selector`](crate::Selector).
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -80,4 +81,10 @@ pub enum SelectError {
         /// The strategy.
         strategy: String,
     },
+}
+
+impl From<KernelError> for SelectError {
+    fn from(error: KernelError) -> Self {
+        AcquireError::from(error).into()
+    }
 }

@@ -11,9 +11,9 @@ mod stopping;
 mod strategy;
 
 pub use alfm_acquire as acquire;
-pub use alfm_acquire::compute::Joint;
 pub use alfm_core as core;
 pub use alfm_core::{ClassId, ClassSchema, MatrixView, Predictions, SampleId};
+pub use alfm_kernels::Joint;
 pub use clean::{CleanItem, CleanSet};
 pub use error::SelectError;
 pub use guard::{GuardConfig, LEAST_TRUST, StatedError, Trust};

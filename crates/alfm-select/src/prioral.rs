@@ -1,8 +1,8 @@
 //! The co-decision engine of PriorAL (Zhang, Li, Zhang & Zhu, ICML 2026, arXiv 2606.07630).
 
-use alfm_acquire::compute::{CoDecision, Joint, largest, split_largest};
 use alfm_acquire::{AcquireError, Acquisition, Input, Pick, Pool, Random, find};
 use alfm_core::{ClassId, CoreError, Matrix, Predictions, SeedTree};
+use alfm_kernels::{CoDecision, Joint, largest, split_largest};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -246,8 +246,11 @@ impl PriorAl {
         budget: usize,
         seed: &SeedTree,
     ) -> Result<Decision, SelectError> {
-        let (strategy, input) = (crate::PRIORAL, Input::Model);
-        let model = pool.model().ok_or(AcquireError::MissingInput { strategy, input })?;
+        let missing = || AcquireError::MissingInput {
+            strategy: crate::PRIORAL.to_owned(),
+            input: Input::Model,
+        };
+        let model = pool.model().ok_or_else(missing)?;
         let Scores { rows, entropy: weighted_entropy, .. } =
             self.config.score(prior, model, self.config.joint, pool)?;
         let candidates = pool.candidates().len();

@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 
-use alfm_acquire::compute::Device;
 use alfm_acquire::{Averaged, LinearHead};
 use alfm_core::{ClassId, MatrixView, Predictions, SampleId};
+use alfm_kernels::device::Device;
 use serde::Serialize;
 
 use crate::{CleanSet, Trust};

@@ -1,7 +1,7 @@
 use std::fmt;
 
-use alfm_acquire::compute::Joint;
 use alfm_acquire::{Acquisition, Input, Summary, find};
+use alfm_kernels::Joint;
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
 
@@ -104,7 +104,7 @@ impl Strategy {
     /// As [`check`](Strategy::check).
     pub fn needs(&self) -> Result<Vec<Input>, SelectError> {
         Ok(match self.engine()? {
-            Engine::Acquisition(acquisition) => acquisition.needs().to_vec(),
+            Engine::Acquisition(acquisition) => acquisition.needs().into(),
             Engine::PriorAl(engine) => engine.needs(),
         })
     }

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use alfm_fixtures::available;
-use alfm_select::acquire::compute::open_device;
+use alfm_kernels::device::open_device;
 use alfm_select::core::{Matrix, ScoreKind, SeedTree};
 use alfm_select::{
     ClassId, ClassSchema, LabelsOnly, MatrixView, PoolState, Predictions, Round, SampleId,

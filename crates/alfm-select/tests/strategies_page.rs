@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use alfm_select::acquire::{Input, Summary, registry};
+use alfm_select::acquire::{Needs, OptionInfo, Summary, registry};
 use alfm_select::{PRIORAL_GUARDED_SUMMARY, PRIORAL_SUMMARY};
 
 const HEAD: &str = "# Which strategy when
@@ -23,26 +23,52 @@ Made from the registry by the test `strategies_page` of `alfm-select`; `alfm sel
 * **Some labels of a rare class, and more of it wanted:** `similar`, `mlp`.
 
 Time and memory are those of one batch, beside the inputs: `N` pool, `L` labelled, `D` embedding, `K` classes,
-`b` batch. Strategies marked * ask within the batch: each answer moves the next question.
+`b` batch. Strategies marked * ask within the batch: each answer moves the next question. Those marked + are
+around another strategy, their option `inner`, whose needs come in addition.
 
 ";
 
-fn needs(inputs: &[Input]) -> String {
-    let name = |input: &Input| serde_json::to_value(input).unwrap().as_str().unwrap().to_owned();
+const OPTIONS: &str = "
+## Options
+
+Set where a strategy is named: `{ name = \"badge\", first = \"uniform\" }`, and around another one
+`{ name = \"oversampled\", factor = 10, inner = { name = \"power-margin\", beta = 2.0 } }`. They are checked when the
+strategy is built. An option whose default is `none` is set aside unless it is given.
+
+";
+
+fn needs(inputs: Needs) -> String {
+    let name = |input| serde_json::to_value(input).unwrap().as_str().unwrap().to_owned();
     inputs.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn page() -> String {
+    let engines = [PRIORAL_SUMMARY, PRIORAL_GUARDED_SUMMARY];
+    let all: Vec<Summary> =
+        engines.into_iter().chain(registry().map(|entry| entry.summary())).collect();
     let mut page = HEAD.to_owned();
     page += "| strategy | needs | time | memory | good for | source |\n|---|---|---|---|---|---|\n";
-    let engines = [PRIORAL_SUMMARY, PRIORAL_GUARDED_SUMMARY];
-    let all = engines.into_iter().chain(registry().map(|entry| entry.summary()));
-    for Summary { name, needs: inputs, interactive, paper, time, memory, good_for, .. } in all {
-        let star = if interactive { " *" } else { "" };
-        page += &format!(
-            "| `{name}`{star} | {} | {time} | {memory} | {good_for} | {paper} |\n",
-            needs(inputs)
-        );
+    for summary in &all {
+        let Summary { name, interactive, wrapper, paper, time, memory, good_for, .. } = summary;
+        let mark = if *interactive {
+            " *"
+        } else if *wrapper {
+            " +"
+        } else {
+            ""
+        };
+        let needs = needs(summary.needs);
+        page +=
+            &format!("| `{name}`{mark} | {needs} | {time} | {memory} | {good_for} | {paper} |\n");
+    }
+    page += OPTIONS;
+    page += "| strategy | option | meaning | default | range |\n|---|---|---|---|---|\n";
+    for summary in &all {
+        for OptionInfo { name, meaning, default, range, .. } in &summary.options {
+            let default = if default.is_empty() { "" } else { &format!("`{default}`") };
+            page +=
+                &format!("| `{}` | `{name}` | {meaning} | {default} | {range} |\n", summary.name);
+        }
     }
     page
 }

@@ -1,6 +1,7 @@
+use alfm_kernels::largest;
+
 use super::distances::{Boundaries, Place, nearest_first};
-use crate::compute::largest;
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
 
 /// BASE: an equal share of the batch for the boundaries of every class (Emam et al. 2021, arXiv 2111.12880).
 ///
@@ -21,12 +22,12 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 pub struct Base;
 
 impl Acquisition for Base {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "base"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Embeddings, Input::Head]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Embeddings, Input::Head])
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
@@ -47,7 +48,8 @@ impl Acquisition for Base {
 
 /// How many rows each class may take.
 fn quotas(budget: usize, classes: usize, labelled: usize) -> Vec<usize> {
-    let (share, rest) = (budget / classes, budget % classes);
+    let share = budget / classes;
+    let rest = budget % classes;
     let round = labelled / budget;
     let start = (round % classes) * rest % classes;
     let turn = |class: usize| (class + classes - start) % classes;

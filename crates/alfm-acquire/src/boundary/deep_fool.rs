@@ -1,9 +1,9 @@
 use alfm_core::ClassId;
+use alfm_kernels::{Euclidean, MetricSpace};
 
 use super::distances::{argmax, check_width, distance};
 use super::mase::nearest_to_a_boundary;
-use crate::compute::{Euclidean, MetricSpace};
-use crate::{AcquireError, Acquisition, Input, LinearHead, Pick, Request};
+use crate::{AcquireError, Acquisition, Input, LinearHead, Needs, Pick, Request};
 
 /// DFAL: the rows that the smallest DeepFool perturbation makes change class (Ducoffe & Precioso 2018, arXiv
 /// 1802.09841), perturbed in the space of the embeddings.
@@ -18,12 +18,12 @@ use crate::{AcquireError, Acquisition, Input, LinearHead, Pick, Request};
 pub struct Dfal;
 
 impl Acquisition for Dfal {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "dfal"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Embeddings, Input::Head]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Embeddings, Input::Head])
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {

@@ -1,9 +1,9 @@
 //! Distances of embeddings to the boundaries of a linear head.
 
 use alfm_core::{CoreError, MatrixView};
+use alfm_kernels::{Euclidean, MetricSpace};
 use rayon::prelude::*;
 
-use crate::compute::{Euclidean, MetricSpace};
 use crate::{AcquireError, LinearHead, Request};
 
 /// A linear head with the distances between its rows of weights.
@@ -34,7 +34,8 @@ impl<'a> Boundaries<'a> {
     /// # Errors
     /// [`AcquireError::MissingInput`]; [`CoreError::ColumnCount`] if the head does not fit the embeddings.
     pub(super) fn new(request: &Request<'a>) -> Result<Self, AcquireError> {
-        let (embeddings, head) = (request.embeddings()?, request.head()?);
+        let embeddings = request.embeddings()?;
+        let head = request.head()?;
         check_width(&head, embeddings.columns())?;
         let weights = Euclidean::new(head.weights());
         let classes = head.classes();
@@ -72,12 +73,12 @@ impl<'a> Boundaries<'a> {
     pub(super) fn to_class(&self, class: usize, rows: &[usize], places: &[Place]) -> Vec<f64> {
         let weights = self.head.weights().row(class);
         let bias = f64::from(self.head.bias()[class]);
-        let one = |(row, place): (&usize, &Place)| match place.predicted == class {
-            true => place.nearest,
-            false => {
-                let logit = crate::compute::dot(weights, self.embeddings.row(*row)) + bias;
-                distance(place.logit - logit, self.normal(place.predicted, class))
+        let one = |(row, place): (&usize, &Place)| {
+            if place.predicted == class {
+                return place.nearest;
             }
+            let logit = alfm_kernels::dot(weights, self.embeddings.row(*row)) + bias;
+            distance(place.logit - logit, self.normal(place.predicted, class))
         };
         rows.par_iter().zip(places).with_min_len(256).map(one).collect()
     }

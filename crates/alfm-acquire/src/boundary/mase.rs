@@ -1,6 +1,7 @@
+use alfm_kernels::largest;
+
 use super::distances::{Boundaries, nearest_first};
-use crate::compute::largest;
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
 
 /// MASE: the rows nearest to a decision boundary in feature space (Emam et al. 2021, arXiv 2111.12880).
 ///
@@ -14,12 +15,12 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 pub struct Mase;
 
 impl Acquisition for Mase {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "mase"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Embeddings, Input::Head]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Embeddings, Input::Head])
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {

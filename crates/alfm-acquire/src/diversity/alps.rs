@@ -1,9 +1,11 @@
 use alfm_core::{CoreError, Matrix, MatrixView, SeedTree};
+use alfm_kernels::draw::{self, Remaining};
+use alfm_kernels::representatives;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use crate::compute::representatives;
-use crate::draw::{self, Remaining};
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::options::{HasOptions, Opt};
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
 
 /// ALPS: texts that surprise a language model at different places (Yuan, Lin & Boyd-Graber, EMNLP 2020, arXiv
 /// 2010.09535). Needs no label and no classifier.
@@ -15,7 +17,8 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 /// ones than `b`: every row left is then at distance 0 of one that was chosen.
 ///
 /// `O(N b T)` time an iteration, `O(N T)` memory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Alps {
     /// The share of tokens that is looked at; above 0, at most 1.
     pub fraction: f64,
@@ -27,18 +30,26 @@ impl Default for Alps {
     }
 }
 
+impl HasOptions for Alps {
+    const OPTIONS: &'static [Opt] =
+        &[Opt::new("fraction", "the share of tokens that is looked at", "above 0 and at most 1")];
+}
+
 impl Acquisition for Alps {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "alps"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Surprisal]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Surprisal])
+    }
+
+    fn check(&self) -> Result<(), AcquireError> {
+        let fraction = self.fraction;
+        self.require("fraction", fraction, fraction > 0.0 && fraction <= 1.0)
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        let share = self.fraction > 0.0 && self.fraction <= 1.0;
-        request.require(share, "fraction", self.fraction, "above 0 and at most 1")?;
         let candidates = request.candidates();
         let seed = request.seed.child("tokens");
         let sampled = self.sample(request.surprisal()?, candidates, &seed)?;
@@ -82,9 +93,10 @@ impl Alps {
 
 #[cfg(test)]
 mod tests {
+    use alfm_kernels::normalised;
+
     use super::*;
     use crate::Pool;
-    use crate::compute::normalised;
 
     fn select(surprisal: &[f32], width: usize, budget: usize) -> Vec<Pick> {
         let rows = surprisal.len() / width;

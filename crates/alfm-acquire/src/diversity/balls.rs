@@ -2,9 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use alfm_kernels::blocks::{OTHERS, POINTS, Rows, ranges};
 use rayon::prelude::*;
-
-use crate::compute::blocks::{OTHERS, POINTS, Rows, ranges};
 
 /// Points `i` and `j` are neighbours if `i = j` or `|x_i - x_j| < radius`.
 ///

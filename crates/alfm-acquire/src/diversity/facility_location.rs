@@ -1,9 +1,11 @@
 use alfm_core::MatrixView;
+use alfm_kernels::draw::{self, Remaining, Uniform};
+use alfm_kernels::{Euclidean, MetricSpace, Submodular, entropy, lazy_greedy, stochastic_greedy};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use crate::compute::{Euclidean, MetricSpace, Submodular, entropy, lazy_greedy, stochastic_greedy};
-use crate::draw::{self, Remaining, Uniform};
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::options::{BOOL, COUNT, HasOptions, Opt, WHOLE};
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
 
 /// Facility location: every unlabelled row shall be similar to a chosen one (Bhatt et al. 2024, arXiv
 /// 2401.06692).
@@ -15,7 +17,8 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 /// Up to [`dense`](Self::dense) rows: `O(N^2 D)` time, `4 N^2` bytes. Above, `R` of the rows are to be covered
 /// and each knows its [`neighbours`](Self::neighbours) only: `O(R N D)` time, `O(N + R neighbours)` memory.
 /// The labelled rows cost `O(L R D)` time in both cases.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct FacilityLocation {
     /// How similar two rows are.
     pub similarity: Similarity,
@@ -35,7 +38,8 @@ pub struct FacilityLocation {
 }
 
 /// A similarity of embeddings, in `[0, 1]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Similarity {
     /// `(1 + cos) / 2`; a zero row has cosine 0 to all rows.
     #[default]
@@ -60,33 +64,74 @@ impl Default for FacilityLocation {
     }
 }
 
+impl HasOptions for FacilityLocation {
+    const OPTIONS: &'static [Opt] = &[
+        Opt::new(
+            "similarity",
+            "how similar two rows are",
+            "cosine, or { gaussian = { width } } with a width above 0",
+        ),
+        Opt::new(
+            "uncertain",
+            "whether rows count by the entropy of the model's prediction; needs the model",
+            BOOL,
+        ),
+        Opt::new("dense", "up to how many unlabelled rows all pairs are compared", WHOLE),
+        Opt::new("neighbours", "above that: how many most similar rows can stand for a row", COUNT),
+        Opt::new(
+            "reference",
+            "above that: how many rows are to be covered, drawn uniformly",
+            COUNT,
+        ),
+        Opt::new(
+            "stochastic",
+            "delta: looks at (N / b) ln(1 / delta) random rows a step, at the price of delta of \
+             the guarantee",
+            "none, or above 0 and below 1",
+        ),
+    ];
+}
+
 impl Acquisition for FacilityLocation {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "facility-location"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        if self.uncertain { &[Input::Embeddings, Input::Model] } else { &[Input::Embeddings] }
+    fn needs(&self) -> Needs {
+        let embeddings = Needs::from([Input::Embeddings]);
+        if self.uncertain { embeddings.with(Input::Model) } else { embeddings }
+    }
+
+    fn check(&self) -> Result<(), AcquireError> {
+        if let Similarity::Gaussian { width } = self.similarity {
+            self.require("similarity", width, width > 0.0 && width.is_finite())?;
+        }
+        self.require("neighbours", self.neighbours, self.neighbours > 0)?;
+        self.require("reference", self.reference, self.reference > 0)?;
+        let delta = self.stochastic.unwrap_or(0.5);
+        self.require("stochastic", delta, delta > 0.0 && delta < 1.0)
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        self.check(request.strategy)?;
         let candidates = request.candidates();
         let random = &mut draw::uniform(&request.seed);
         let points = Points::new(self.similarity, request.embeddings()?);
         let customers = self.customers(candidates, random);
-        let columns = match candidates.len() <= self.dense {
-            true => Columns::dense(&points, &customers, candidates),
-            false => Columns::nearest(&points, &customers, candidates, self.neighbours),
+        let columns = if candidates.len() <= self.dense {
+            Columns::dense(&points, &customers, candidates)
+        } else {
+            Columns::nearest(&points, &customers, candidates, self.neighbours)
         };
-        let weights = match self.uncertain {
-            true => uncertainties(request, &customers)?,
-            false => vec![1.0; customers.len()],
+        let weights = if self.uncertain {
+            uncertainties(request, &customers)?
+        } else {
+            vec![1.0; customers.len()]
         };
         let labelled: Vec<usize> = request.pool.labelled().map(|(row, _)| row).collect();
         let served = points.served(&customers, &labelled);
         let mut objective = Service { columns, weights, served };
-        let (elements, budget) = (candidates.len(), request.budget);
+        let elements = candidates.len();
+        let budget = request.budget;
         let chosen = match self.stochastic {
             None => lazy_greedy(&mut objective, elements, budget),
             Some(delta) => {
@@ -102,26 +147,6 @@ impl Acquisition for FacilityLocation {
 }
 
 impl FacilityLocation {
-    fn check(&self, strategy: &'static str) -> Result<(), AcquireError> {
-        let width = match self.similarity {
-            Similarity::Cosine => 1.0,
-            Similarity::Gaussian { width } => width,
-        };
-        let delta = self.stochastic.unwrap_or(0.5);
-        let settings = [
-            ("width", width, width > 0.0 && width.is_finite(), "above 0 and finite"),
-            ("neighbours", self.neighbours as f64, self.neighbours > 0, "at least 1"),
-            ("reference", self.reference as f64, self.reference > 0, "at least 1"),
-            ("stochastic", delta, delta > 0.0 && delta < 1.0, "between 0 and 1"),
-        ];
-        match settings.into_iter().find(|(_, _, fair, _)| !fair) {
-            Some((option, value, _, rule)) => {
-                Err(AcquireError::Setting { strategy, option, value, rule })
-            }
-            None => Ok(()),
-        }
-    }
-
     /// The rows to be covered, ascending.
     fn customers(&self, candidates: &[usize], random: &mut impl Uniform) -> Vec<usize> {
         if candidates.len() <= self.dense.max(self.reference) {
@@ -391,11 +416,11 @@ mod tests {
         let fair = FacilityLocation::default();
         for width in [0.0, f64::NAN, f64::INFINITY] {
             let similarity = Similarity::Gaussian { width };
-            assert!(FacilityLocation { similarity, ..fair }.check("x").is_err());
+            assert!(FacilityLocation { similarity, ..fair }.check().is_err());
         }
-        assert!(FacilityLocation { neighbours: 0, ..fair }.check("x").is_err());
-        assert!(FacilityLocation { reference: 0, ..fair }.check("x").is_err());
-        assert!(FacilityLocation { stochastic: Some(1.0), ..fair }.check("x").is_err());
-        assert!(fair.check("x").is_ok());
+        assert!(FacilityLocation { neighbours: 0, ..fair }.check().is_err());
+        assert!(FacilityLocation { reference: 0, ..fair }.check().is_err());
+        assert!(FacilityLocation { stochastic: Some(1.0), ..fair }.check().is_err());
+        assert!(fair.check().is_ok());
     }
 }

@@ -1,9 +1,11 @@
 use alfm_core::MatrixView;
+use serde::{Deserialize, Serialize};
 
 use super::k_center_state::KCenterState;
-use crate::compute::{Embedded, Metric, RunningMinimum};
-use crate::draw::{self, Remaining, Uniform};
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::options::{BOOL, HasOptions, Opt};
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use alfm_kernels::draw::{self, Remaining, Uniform};
+use alfm_kernels::{Embedded, Metric, RunningMinimum};
 
 /// CORESET: k-center greedy, the farthest point first (Sener & Savarese 2018, arXiv 1708.00489, Algorithm 1).
 ///
@@ -13,7 +15,8 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 ///
 /// At most `O((L + b) N D)` time, and far less where most of the pool is nearer to a centre than the picks
 /// are; `O(N)` memory beside the embeddings, which may lie in a mapped file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct KCenterGreedy {
     /// What distance means; Euclidean by default.
     pub metric: Metric,
@@ -29,21 +32,37 @@ impl Default for KCenterGreedy {
     }
 }
 
+impl HasOptions for KCenterGreedy {
+    const OPTIONS: &'static [Opt] = &[
+        Opt::new("metric", "what distance means", "l2 or cosine"),
+        Opt::new(
+            "lazy",
+            "measure a point only while it may be the farthest; the same rows, sooner",
+            BOOL,
+        ),
+    ];
+}
+
 impl Acquisition for KCenterGreedy {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "coreset"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Embeddings]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Embeddings])
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        let (embeddings, random) = (request.embeddings()?, &mut draw::uniform(&request.seed));
-        match self.lazy {
-            true => KCenterState::new(request.pool.device(), embeddings, self.metric)?
-                .farthest_first(request.pool, request.budget, random),
-            false => Ok(measuring_all(embeddings, self.metric, request, random)),
+        let embeddings = request.embeddings()?;
+        let random = &mut draw::uniform(&request.seed);
+        if self.lazy {
+            KCenterState::new(request.pool.device(), embeddings, self.metric)?.farthest_first(
+                request.pool,
+                request.budget,
+                random,
+            )
+        } else {
+            Ok(measuring_all(embeddings, self.metric, request, random))
         }
     }
 }
@@ -55,7 +74,8 @@ fn measuring_all(
     request: &Request<'_>,
     random: &mut impl Uniform,
 ) -> Vec<Pick> {
-    let (space, candidates) = (Embedded::new(embeddings, metric), request.candidates());
+    let space = Embedded::new(embeddings, metric);
+    let candidates = request.candidates();
     let mut nearest = RunningMinimum::new(&space, candidates);
     for (row, _) in request.pool.labelled() {
         nearest.add(row);

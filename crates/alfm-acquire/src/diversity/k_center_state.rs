@@ -1,7 +1,8 @@
 use alfm_core::{ClassId, CoreError, MatrixView, SeedTree};
+use alfm_kernels::Metric;
+use alfm_kernels::device::{Device, Farthest};
+use alfm_kernels::draw::{self, Remaining, Uniform};
 
-use crate::compute::{Device, Farthest, Metric};
-use crate::draw::{self, Remaining, Uniform};
 use crate::{AcquireError, Acquisition, KCenterGreedy, Pick, Pool};
 
 /// CORESET over several rounds on embeddings that stay as they are.
@@ -13,7 +14,8 @@ use crate::{AcquireError, Acquisition, KCenterGreedy, Pick, Pool};
 /// `20 N` bytes, up to `48 N` more during a round. The embeddings are borrowed, so they cannot change meanwhile.
 ///
 /// ```
-/// use alfm_acquire::{KCenterState, Pool, compute::{Cpu, Metric}};
+/// use alfm_acquire::{KCenterState, Pool};
+/// use alfm_kernels::{Metric, device::Cpu};
 /// use alfm_core::{ClassId, MatrixView, SeedTree};
 /// let line = MatrixView::new(&[0.0, 1.0, 5.0, 9.0], 4, 1)?;
 /// let mut state = KCenterState::new(&Cpu, line, Metric::L2)?;
@@ -35,7 +37,7 @@ impl<'a> KCenterState<'a> {
     /// No label is known yet. `O(N D)` time.
     ///
     /// # Errors
-    /// [`DeviceError`](crate::compute::DeviceError) where the device fails; the processor doesn't.
+    /// [`DeviceError`](alfm_kernels::device::DeviceError) where the device fails; the processor doesn't.
     pub fn new(
         device: &'a dyn Device,
         embeddings: MatrixView<'a>,
@@ -54,7 +56,8 @@ impl<'a> KCenterState<'a> {
         budget: usize,
         seed: &SeedTree,
     ) -> Result<Vec<Pick>, AcquireError> {
-        let (expected, got) = (pool.rows(), self.rows);
+        let expected = pool.rows();
+        let got = self.rows;
         if got != expected {
             return Err(CoreError::RowCount { what: "embeddings", expected, got }.into());
         }
@@ -110,10 +113,10 @@ impl<'a> KCenterState<'a> {
 
 #[cfg(test)]
 mod tests {
+    use alfm_kernels::device::Cpu;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::compute::Cpu;
 
     /// Points of every kind that makes greedy choices delicate: ties, duplicates, clusters, a single column.
     fn points() -> impl Strategy<Value = (Vec<f32>, usize)> {

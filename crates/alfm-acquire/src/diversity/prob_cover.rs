@@ -1,10 +1,12 @@
 use alfm_core::{CoreError, MatrixView};
+use serde::{Deserialize, Serialize};
 
 use super::balls::{Balls, nearest_strangers};
-use crate::compute::blocks::Rows;
-use crate::compute::{k_means, normalised};
-use crate::draw;
-use crate::{AcquireError, Acquisition, Input, Pick, Pool, Request};
+use crate::options::{COUNT, HasOptions, Opt, WHOLE};
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Pool, Request};
+use alfm_kernels::blocks::Rows;
+use alfm_kernels::draw;
+use alfm_kernels::{k_means, normalised};
 
 /// ProbCover: balls that cover the most of what is not covered (Yehuda et al., NeurIPS 2022, arXiv
 /// 2205.11320).
@@ -21,7 +23,8 @@ use crate::{AcquireError, Acquisition, Input, Pick, Pool, Request};
 ///
 /// `O(N^2 D)` time. The graph takes 4 bytes an edge; above `max_edges` it is not kept and the neighbours of a
 /// row are sought again when it is covered: `O(N)` memory, the same picks, up to twice the time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ProbCover {
     /// The radius of a ball, above 0; rows are unit vectors, at most 2 apart. `None`: by purity.
     pub delta: Option<f64>,
@@ -39,17 +42,44 @@ impl Default for ProbCover {
     }
 }
 
+impl HasOptions for ProbCover {
+    const OPTIONS: &'static [Opt] = &[
+        Opt::new(
+            "delta",
+            "the radius of a ball around unit vectors; by purity if it is not set",
+            "none, or above 0 and finite",
+        ),
+        Opt::new(
+            "purity",
+            "the share of balls that shall hold one cluster only, where delta is not set",
+            "from 0 to 1",
+        ),
+        Opt::new("bisections", "halvings of [0, 1] in search of delta", COUNT),
+        Opt::new(
+            "max_edges",
+            "edges of the ball graph that are kept in memory, 4 bytes each",
+            WHOLE,
+        ),
+    ];
+}
+
 impl Acquisition for ProbCover {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "probcover"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Embeddings]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Embeddings])
+    }
+
+    fn check(&self) -> Result<(), AcquireError> {
+        let delta = self.delta.unwrap_or(1.0);
+        self.require("delta", delta, delta.is_finite() && delta > 0.0)?;
+        self.require("purity", self.purity, (0.0..=1.0).contains(&self.purity))?;
+        self.require("bisections", self.bisections, self.bisections >= 1)
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        self.check(request)?;
         let rows = request.visible();
         let points = normalised(request.embeddings()?, &rows)?;
         let observed = request.pool.observed();
@@ -71,15 +101,6 @@ impl Acquisition for ProbCover {
 }
 
 impl ProbCover {
-    fn check(&self, request: &Request<'_>) -> Result<(), AcquireError> {
-        let delta = self.delta.unwrap_or(1.0);
-        request.require(delta.is_finite() && delta > 0.0, "delta", delta, "finite and above 0")?;
-        let share = (0.0..=1.0).contains(&self.purity);
-        request.require(share, "purity", self.purity, "in [0, 1]")?;
-        let bisections = self.bisections as f64;
-        request.require(self.bisections >= 1, "bisections", bisections, "at least 1")
-    }
-
     fn pure_radius(
         &self,
         points: MatrixView<'_>,
@@ -94,12 +115,14 @@ impl ProbCover {
 
     /// Bisects on the share of balls that no stranger is in.
     fn bisect(&self, nearest_strangers: &[f64]) -> f64 {
-        let (mut low, mut high) = (0.0, 1.0);
+        let mut low = 0.0;
+        let mut high = 1.0;
         for _ in 0..self.bisections {
             let radius = f64::midpoint(low, high);
-            match purity(nearest_strangers, radius) >= self.purity {
-                true => low = radius,
-                false => high = radius,
+            if purity(nearest_strangers, radius) >= self.purity {
+                low = radius;
+            } else {
+                high = radius;
             }
         }
         if low > 0.0 { low } else { high }
@@ -252,7 +275,7 @@ mod tests {
     /// Defect: points of the last partial block can be covered but never chosen.
     #[test]
     fn the_last_rows_can_be_chosen() {
-        let count = crate::compute::blocks::POINTS + 5;
+        let count = alfm_kernels::blocks::POINTS + 5;
         let mut embeddings = [1.0, 0.0].repeat(count - 3);
         embeddings.extend([0.0, 1.0].repeat(3));
         let strategy = ProbCover { delta: Some(0.5), ..ProbCover::default() };

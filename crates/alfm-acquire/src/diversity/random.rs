@@ -1,5 +1,5 @@
-use crate::draw::{self, Remaining, Uniform};
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{AcquireError, Acquisition, Needs, Pick, Request};
+use alfm_kernels::draw::{self, Remaining, Uniform};
 
 /// Uniform sampling without replacement: the baseline that every strategy must beat.
 ///
@@ -8,12 +8,12 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 pub struct Random;
 
 impl Acquisition for Random {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "random"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[]
+    fn needs(&self) -> Needs {
+        Needs::NONE
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {

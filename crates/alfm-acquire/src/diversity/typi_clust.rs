@@ -1,12 +1,14 @@
 use std::cmp::Reverse;
 
 use alfm_core::{CoreError, MatrixView};
+use alfm_kernels::blocks::Rows;
+use alfm_kernels::draw;
+use alfm_kernels::{k_means, normalised};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use crate::compute::blocks::Rows;
-use crate::compute::{k_means, normalised};
-use crate::draw;
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::options::{COUNT, HasOptions, Opt, WHOLE};
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
 
 /// Points of a cluster whose neighbours one task looks up at a time.
 const BLOCK: usize = 16;
@@ -24,7 +26,8 @@ const BLOCK: usize = 16;
 ///
 /// `O(N C D)` time an iteration for `C` clusters and `O(n^2 D)` for one of `n` rows, `O(N (D + neighbours))`
 /// memory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TypiClust {
     /// Clusters at most; at least 1.
     pub max_clusters: usize,
@@ -40,20 +43,33 @@ impl Default for TypiClust {
     }
 }
 
+impl HasOptions for TypiClust {
+    const OPTIONS: &'static [Opt] = &[
+        Opt::new("max_clusters", "clusters at most", COUNT),
+        Opt::new(
+            "min_size",
+            "rows that a cluster must have to be asked, labelled ones included",
+            WHOLE,
+        ),
+        Opt::new("neighbours", "nearest neighbours that typicality looks at, at most", COUNT),
+    ];
+}
+
 impl Acquisition for TypiClust {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "typiclust"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Embeddings]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Embeddings])
+    }
+
+    fn check(&self) -> Result<(), AcquireError> {
+        self.require("max_clusters", self.max_clusters, self.max_clusters >= 1)?;
+        self.require("neighbours", self.neighbours, self.neighbours >= 1)
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        let clusters = self.max_clusters as f64;
-        request.require(self.max_clusters >= 1, "max_clusters", clusters, "at least 1")?;
-        let neighbours = self.neighbours as f64;
-        request.require(self.neighbours >= 1, "neighbours", neighbours, "at least 1")?;
         let rows = request.visible();
         let points = normalised(request.embeddings()?, &rows)?;
         let members = self.members(points.view(), request)?;
@@ -304,7 +320,7 @@ mod tests {
         for (max_clusters, neighbours) in [(0, 20), (500, 0)] {
             let strategy = TypiClust { max_clusters, neighbours, ..TypiClust::default() };
             let error = strategy.select(&pool, 1, &SeedTree::new(0)).unwrap_err();
-            assert!(matches!(error, AcquireError::Setting { value: 0.0, .. }), "{error}");
+            assert!(matches!(error, AcquireError::Setting { .. }), "{error}");
         }
     }
 }

@@ -1,10 +1,11 @@
 use std::cmp::Reverse;
 
+use alfm_kernels::draw;
 use serde::{Deserialize, Serialize};
 
 use super::direct_search::Search;
-use crate::draw;
-use crate::{AcquireError, Acquisition, Input, Interactive, Pick, Request, Session};
+use crate::options::{COUNT, HasOptions, Opt, WHOLE};
+use crate::{AcquireError, Acquisition, Input, Interactive, Needs, Pick, Request, Session};
 
 /// How [`Direct`] shares its first half among the classes, with `c = floor(floor(b / K) / 2)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +63,8 @@ pub enum TieBreak {
 ///
 /// `O(K N log N)` time at most: phase 1 sorts the interval alone, phase 2 the neighbourhood of the threshold.
 /// About `35 N` bytes, one class at a time, and `4 K N` for the softmax of logits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Direct {
     /// Questions between two returns of labels in phase 1, `B1`; at least 1.
     pub parallel_annotators: usize,
@@ -88,17 +90,51 @@ impl Default for Direct {
     }
 }
 
+impl HasOptions for Direct {
+    const OPTIONS: &'static [Opt] = &[
+        Opt::new(
+            "parallel_annotators",
+            "questions between two returns of labels in the first half of the batch",
+            COUNT,
+        ),
+        Opt::new(
+            "minimum_per_class",
+            "questions that a class needs in the first half, see split",
+            WHOLE,
+        ),
+        Opt::new(
+            "split",
+            "how the first half is shared: evenly, at most minimum_per_class each, or \
+             minimum_per_class for the rarest classes",
+            "paper, reference or rare",
+        ),
+        Opt::new(
+            "shrink",
+            "how an interval of the line is made smaller: from its worse end, or to its best part",
+            "pointer-walk or best-window",
+        ),
+        Opt::new(
+            "ties",
+            "which end moves if both agree equally: by a fair coin, or in turns",
+            "coin or alternate",
+        ),
+    ];
+}
+
 impl Acquisition for Direct {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "direct"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Model]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Model])
+    }
+
+    fn check(&self) -> Result<(), AcquireError> {
+        self.require("parallel_annotators", self.parallel_annotators, self.parallel_annotators >= 1)
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        self.check(request)?;
         // With an annotator a question no interval shrinks, so that no answer is missed.
         let at_once = Self { parallel_annotators: usize::MAX, ..*self };
         let search = Search::new(at_once, request, draw::uniform(&request.seed))?;
@@ -112,24 +148,12 @@ impl Acquisition for Direct {
 
 impl Interactive for Direct {
     fn begin<'a>(&self, request: &Request<'a>) -> Result<Box<dyn Session + 'a>, AcquireError> {
-        self.check(request)?;
+        self.check()?;
         Ok(Box::new(Search::new(*self, request, draw::uniform(&request.seed))?))
     }
 }
 
 impl Direct {
-    fn check(&self, request: &Request<'_>) -> Result<(), AcquireError> {
-        match self.parallel_annotators {
-            0 => Err(AcquireError::Setting {
-                strategy: request.strategy,
-                option: "parallel_annotators",
-                value: 0.0,
-                rule: "at least 1",
-            }),
-            _ => Ok(()),
-        }
-    }
-
     /// The classes of phase 1 and the share of each, `B2`, from the labels of every class.
     pub(super) fn shares(&self, labels: &[usize], budget: usize) -> (Vec<usize>, usize) {
         let mut classes: Vec<usize> = (0..labels.len()).collect();

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
 use alfm_core::ClassId;
+use alfm_kernels::draw::{Remaining, Uniform};
 use rayon::prelude::*;
 
 use super::direct::{Direct, Shrink, TieBreak};
@@ -9,7 +10,6 @@ use super::lines::Lines;
 use super::version_space::{
     Mark, best_window, count_askable, disagreement, outwards, threshold, walk,
 };
-use crate::draw::{Remaining, Uniform};
 use crate::{AcquireError, Pick, Request, Session};
 
 /// A batch of [`Direct`] in the making.
@@ -185,7 +185,8 @@ impl<'a, R: Uniform> Search<'a, R> {
         let part = &mut interval.part;
         part.update(&interval.asked, &self.ledger);
         let annotators = self.direct.parallel_annotators;
-        let (rounds, askable) = (interval.share / annotators, count_askable(&part.marks));
+        let rounds = interval.share / annotators;
+        let askable = count_askable(&part.marks);
         if rounds >= 2 && askable > 0 {
             let target = target(askable, rounds);
             let ends = match self.direct.shrink {
@@ -229,7 +230,8 @@ impl<'a, R: Uniform> Search<'a, R> {
     /// Queues the share of the next class of phase 2.
     fn ask_around(&mut self) {
         let Some(around) = &mut self.around else { return };
-        let (turn, classes) = (around.done, around.classes.len());
+        let turn = around.done;
+        let classes = around.classes.len();
         around.done += 1;
         let share = around.budget * (turn + 1) / classes - around.budget * turn / classes;
         if share > 0 {

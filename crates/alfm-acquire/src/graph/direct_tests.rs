@@ -296,7 +296,7 @@ fn without_an_annotator_nothing_is_asked() {
     let error = case.with_pool(|pool| direct.select(pool, 1, &SeedTree::new(0))).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "option `parallel_annotators` of strategy `direct` is 0: it must be at least 1"
+        "option `parallel_annotators` of strategy `direct` is 0: it must be a whole number of at least 1"
     );
     assert!(case.with_pool(|pool| direct.begin(&request(pool, 1)).is_err()));
 }

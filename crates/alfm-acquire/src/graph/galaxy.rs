@@ -1,14 +1,15 @@
 use std::collections::HashMap;
 
 use alfm_core::ClassId;
+use alfm_kernels::draw::{self, Remaining, Uniform};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::cuts::{Line, Question};
 use super::ledger::Ledger;
 use super::lines::Lines;
-use crate::draw::{self, Remaining, Uniform};
-use crate::{AcquireError, Acquisition, Input, Interactive, Pick, Request, Session};
+use crate::options::{HasOptions, Opt};
+use crate::{AcquireError, Acquisition, Input, Interactive, Needs, Pick, Request, Session};
 
 /// Which line the next question of [`Galaxy`] is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,19 +38,28 @@ pub enum LineSchedule {
 /// and GALAXY asks there as well; [`Direct`](crate::Direct) does not.
 ///
 /// `O(K N log N + b K log N)` time, `4.5 K N + 20 N` bytes, and `4 K N` for the softmax of logits.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Galaxy {
     /// Which line the next question is for.
     pub schedule: LineSchedule,
 }
 
+impl HasOptions for Galaxy {
+    const OPTIONS: &'static [Opt] = &[Opt::new(
+        "schedule",
+        "which class's line the next question is for: one after the other, or drawn uniformly",
+        "round-robin or random",
+    )];
+}
+
 impl Acquisition for Galaxy {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "galaxy"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Model]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Model])
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {

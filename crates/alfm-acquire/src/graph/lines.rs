@@ -60,8 +60,8 @@ impl<'a> Lines<'a> {
     pub(super) fn between(&self, class: usize, from: Option<u32>, to: Option<u32>) -> Vec<u32> {
         let column = self.column(class);
         let (from, to) = if self.mirrored(class) { (to, from) } else { (from, to) };
-        let (from, to) =
-            (from.map(|row| self.key(row, column)), to.map(|row| self.key(row, column)));
+        let from = from.map(|row| self.key(row, column));
+        let to = to.map(|row| self.key(row, column));
         let inside = |row: &u32| {
             let key = self.key(*row, column);
             from.is_none_or(|from| from <= key) && to.is_none_or(|to| key <= to)
@@ -115,9 +115,10 @@ impl<'a> Lines<'a> {
     pub(super) fn position(&self, class: usize, order: &[u32], row: u32) -> usize {
         let column = self.column(class);
         let key = self.key(row, column);
-        match self.mirrored(class) {
-            true => order.partition_point(|other| self.key(*other, column) > key),
-            false => order.partition_point(|other| self.key(*other, column) < key),
+        if self.mirrored(class) {
+            order.partition_point(|other| self.key(*other, column) > key)
+        } else {
+            order.partition_point(|other| self.key(*other, column) < key)
         }
     }
 

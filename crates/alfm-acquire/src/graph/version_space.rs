@@ -41,7 +41,9 @@ pub(super) fn agreement(marks: &[Mark]) -> Vec<i64> {
 
 /// The threshold that agrees best with the labels, the first on ties. `O(n)` time, no memory.
 pub(super) fn threshold(marks: &[Mark]) -> usize {
-    let (mut best, mut highest, mut score) = (0, 0, 0);
+    let mut best = 0;
+    let mut highest = 0;
+    let mut score = 0;
     for (position, mark) in marks.iter().enumerate() {
         score += mark.weight();
         if score > highest {
@@ -80,7 +82,8 @@ pub(super) fn walk(
     mut left_moves: impl FnMut() -> bool,
 ) -> (usize, usize) {
     let scores = agreement(marks);
-    let (mut left, mut right) = (0, marks.len() - 1);
+    let mut left = 0;
+    let mut right = marks.len() - 1;
     let mut askable = count_askable(marks);
     while askable > target {
         let goes = match scores[left].cmp(&scores[right]) {

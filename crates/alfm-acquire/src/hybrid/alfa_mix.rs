@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
 
 use alfm_core::{ClassId, CoreError, Matrix, MatrixView};
+use alfm_kernels::blocks::{POINTS, Rows};
+use alfm_kernels::draw;
+use alfm_kernels::{cluster_means, dots, representatives};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use crate::compute::blocks::{POINTS, Rows};
-use crate::compute::{cluster_means, dots, representatives};
-use crate::draw;
-use crate::{AcquireError, Acquisition, Input, LinearHead, Pick, Request};
+use crate::options::{COUNT, HasOptions, Opt};
+use crate::{AcquireError, Acquisition, Input, LinearHead, Needs, Pick, Request};
 
 /// ALFA-Mix: rows whose prediction flips on the way to a labelled class (Parvaneh et al., CVPR 2022,
 /// arXiv 2203.07034).
@@ -22,7 +24,8 @@ use crate::{AcquireError, Acquisition, Input, LinearHead, Pick, Request};
 ///
 /// The lead of `yhat` over a class is linear in the way moved, so that once lost it stays lost: only the
 /// farthest anchor needs a look. `O(N K (K + D))` time, `O(N D)` memory; nothing is divided by `a_k - x`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct AlfaMix {
     /// The first `e sqrt D`, and how much it grows; finite, above 0.
     pub step: f64,
@@ -36,25 +39,41 @@ impl Default for AlfaMix {
     }
 }
 
+impl HasOptions for AlfaMix {
+    const OPTIONS: &'static [Opt] = &[
+        Opt::new(
+            "step",
+            "the first mixing ratio times sqrt D, and how much it grows",
+            "above 0 and finite",
+        ),
+        Opt::new("steps", "how often the ratio is tried, the first time included", COUNT),
+    ];
+}
+
 impl Acquisition for AlfaMix {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "alfamix"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Embeddings, Input::Head]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Embeddings, Input::Head])
+    }
+
+    fn check(&self) -> Result<(), AcquireError> {
+        self.require("step", self.step, self.step.is_finite() && self.step > 0.0)?;
+        self.require("steps", self.steps, self.steps >= 1)
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        let step = self.step.is_finite() && self.step > 0.0;
-        request.require(step, "step", self.step, "finite and above 0")?;
-        request.require(self.steps >= 1, "steps", self.steps as f64, "at least 1")?;
-        let (embeddings, head) = (request.embeddings()?, request.head()?);
-        let (expected, got) = (embeddings.columns(), head.weights().columns());
+        let embeddings = request.embeddings()?;
+        let head = request.head()?;
+        let expected = embeddings.columns();
+        let got = head.weights().columns();
         if expected != got {
             return Err(CoreError::ColumnCount { what: "head", expected, got }.into());
         }
-        let (candidates, budget) = (request.candidates(), request.budget);
+        let candidates = request.candidates();
+        let budget = request.budget;
         let labelled: Vec<(usize, ClassId)> = request.pool.labelled().collect();
         let rows = match anchors(embeddings, &labelled, head.classes())? {
             None => Vec::new(),
@@ -79,7 +98,8 @@ impl AlfaMix {
         anchors: &Matrix,
         head: &LinearHead<'_>,
     ) -> Vec<usize> {
-        let (points, anchors) = (Rows::new(embeddings), Rows::new(anchors.view()));
+        let points = Rows::new(embeddings);
+        let anchors = Rows::new(anchors.view());
         let mixer = Mixer::new(*head);
         let unit = self.step / (embeddings.columns() as f64).sqrt();
         let block = |block: &[usize]| {

@@ -1,9 +1,11 @@
+use alfm_kernels::Gradients;
+use alfm_kernels::device::Device;
+use alfm_kernels::draw::{self, Remaining, Uniform};
 use serde::{Deserialize, Serialize};
 
 use super::plus_plus::{self, Chosen};
-use crate::compute::{Device, Gradients};
-use crate::draw::{self, Remaining, Uniform};
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::options::{BOOL, HasOptions, Opt};
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
 
 /// Where BADGE begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +31,8 @@ pub enum FirstCentre {
 ///
 /// # Errors
 /// [`AcquireError::Setting`] for parts of 0 rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Badge {
     /// Where to begin; at the longest gradient by default.
     pub first: FirstCentre,
@@ -48,20 +51,43 @@ impl Default for Badge {
     }
 }
 
+impl HasOptions for Badge {
+    const OPTIONS: &'static [Opt] = &[
+        Opt::new(
+            "first",
+            "where to begin: at the longest gradient, or at a row drawn uniformly",
+            "longest or uniform",
+        ),
+        Opt::new(
+            "partition",
+            "splits the candidates at random into parts of at most so many rows, for pools too \
+             large for a pass a centre",
+            "none, or a whole number of at least 1",
+        ),
+        Opt::new("lazy", "measure a point only when it is drawn; the same law, sooner", BOOL),
+    ];
+}
+
 impl Acquisition for Badge {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "badge"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Model, Input::Embeddings]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Model, Input::Embeddings])
+    }
+
+    fn check(&self) -> Result<(), AcquireError> {
+        let rows = self.partition.unwrap_or(1);
+        self.require("partition", rows, rows >= 1)
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        let (model, embeddings) = (request.model()?, request.embeddings()?);
+        let model = request.model()?;
+        let embeddings = request.embeddings()?;
         let random = &mut draw::uniform(&request.seed);
         let mut picks = Vec::with_capacity(request.budget);
-        for (rows, budget) in self.parts(request, random)? {
+        for (rows, budget) in self.parts(request, random) {
             let gradients = Gradients::new(model, embeddings, &rows);
             let chosen = self.choose(&gradients, budget, request.pool.device(), random)?;
             picks.extend(chosen.into_iter().map(|(at, score)| Pick { row: rows[at], score }));
@@ -93,49 +119,36 @@ impl Badge {
     }
 
     /// The rows of every part, ascending, with a budget of at least 1 and at most its size.
-    fn parts(
-        &self,
-        request: &Request<'_>,
-        random: &mut impl Uniform,
-    ) -> Result<Vec<(Vec<usize>, usize)>, AcquireError> {
-        let (candidates, budget) = (request.candidates(), request.budget);
+    fn parts(&self, request: &Request<'_>, random: &mut impl Uniform) -> Vec<(Vec<usize>, usize)> {
+        let candidates = request.candidates();
+        let budget = request.budget;
         let total = candidates.len();
-        let parts = match self.partition {
-            None => 1,
-            Some(0) => {
-                return Err(AcquireError::Setting {
-                    strategy: request.strategy,
-                    option: "partition",
-                    value: 0.0,
-                    rule: "at least 1 row",
-                });
-            }
-            Some(rows) => total.div_ceil(rows),
-        };
+        let parts = self.partition.map_or(1, |rows| total.div_ceil(rows));
         if parts <= 1 {
-            return Ok(vec![(candidates.to_vec(), budget)]);
+            return vec![(candidates.to_vec(), budget)];
         }
         let mut remaining = Remaining::new(total);
         let order = std::iter::from_fn(|| remaining.draw(random)).map(|at| candidates[at]);
         let order: Vec<usize> = order.collect();
         // Rounded as the running totals are, so that the shares sum to the budget.
         let part = |number: usize| {
-            let (start, end) = (number * total / parts, (number + 1) * total / parts);
+            let start = number * total / parts;
+            let end = (number + 1) * total / parts;
             let mut rows = order[start..end].to_vec();
             rows.sort_unstable();
             (rows, budget * end / total - budget * start / total)
         };
-        Ok((0..parts).map(part).filter(|(_, budget)| *budget > 0).collect())
+        (0..parts).map(part).filter(|(_, budget)| *budget > 0).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use alfm_core::{ClassId, MatrixView, Predictions, SeedTree};
+    use alfm_kernels::device::Cpu;
 
     use super::*;
     use crate::Pool;
-    use crate::compute::Cpu;
 
     /// The worked example of the specification: 5 points, 3 classes, D = 2.
     const P: [f32; 15] =

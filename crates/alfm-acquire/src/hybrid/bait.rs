@@ -1,10 +1,12 @@
 use alfm_core::{Matrix, MatrixView, Predictions};
+use alfm_kernels::draw::{self, Remaining, Uniform};
+use alfm_kernels::principal;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::fisher::{Change, Design, Factors};
-use crate::compute::principal;
-use crate::draw::{self, Remaining, Uniform};
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::options::{COUNT, HasOptions, Opt};
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
 
 /// BAIT: Fisher design on the last layer, forward and backward (Ash et al. 2021, arXiv 2106.09675).
 ///
@@ -17,7 +19,8 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 /// With `n = (K - 1) D`, at most [`dimension`](Self::dimension), and `c` candidates, at most
 /// [`considered`](Self::considered): `O(N n^2 + b c n^2)` time, 160 `n^2` bytes and those of the factors,
 /// `8 c (K^2 + D)`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Bait {
     /// `lambda`, above 0; 1 by default.
     pub regularisation: f64,
@@ -37,19 +40,49 @@ impl Default for Bait {
     }
 }
 
+impl HasOptions for Bait {
+    const OPTIONS: &'static [Opt] = &[
+        Opt::new(
+            "regularisation",
+            "lambda, what is added to the diagonal of the information",
+            "above 0 and finite",
+        ),
+        Opt::new("oversample", "how many times the batch the first phase chooses", COUNT),
+        Opt::new(
+            "dimension",
+            "the largest (K - 1) D to work in; wider embeddings are reduced to principal \
+             components",
+            COUNT,
+        ),
+        Opt::new(
+            "considered",
+            "how many candidates are considered, at random if there are more",
+            COUNT,
+        ),
+    ];
+}
+
 impl Acquisition for Bait {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "bait"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Model, Input::Embeddings]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Model, Input::Embeddings])
+    }
+
+    fn check(&self) -> Result<(), AcquireError> {
+        let lambda = self.regularisation;
+        self.require("regularisation", lambda, lambda > 0.0 && lambda.is_finite())?;
+        self.require("oversample", self.oversample, self.oversample > 0)?;
+        self.require("dimension", self.dimension, self.dimension > 0)?;
+        self.require("considered", self.considered, self.considered > 0)
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        self.check(request.strategy)?;
         let random = &mut draw::uniform(&request.seed);
-        let (model, embeddings) = (request.model()?, request.embeddings()?);
+        let model = request.model()?;
+        let embeddings = request.embeddings()?;
         let reduced = self.reduced(embeddings, model.classes(), random)?;
         let features = reduced.as_ref().map_or(embeddings, Matrix::view);
         let labelled: Vec<usize> = request.pool.labelled().map(|(row, _)| row).collect();
@@ -74,22 +107,6 @@ impl Acquisition for Bait {
 }
 
 impl Bait {
-    fn check(&self, strategy: &'static str) -> Result<(), AcquireError> {
-        let lambda = self.regularisation;
-        let settings = [
-            ("regularisation", lambda, lambda > 0.0 && lambda.is_finite(), "above 0 and finite"),
-            ("oversample", self.oversample as f64, self.oversample > 0, "at least 1"),
-            ("dimension", self.dimension as f64, self.dimension > 0, "at least 1"),
-            ("considered", self.considered as f64, self.considered > 0, "at least 1"),
-        ];
-        match settings.into_iter().find(|(_, _, fair, _)| !fair) {
-            Some((option, value, _, rule)) => {
-                Err(AcquireError::Setting { strategy, option, value, rule })
-            }
-            None => Ok(()),
-        }
-    }
-
     /// The embeddings in as many dimensions as there is room for; `None` if they fit as they are.
     fn reduced(
         &self,
@@ -98,10 +115,10 @@ impl Bait {
         random: &mut impl Uniform,
     ) -> Result<Option<Matrix>, AcquireError> {
         let room = (self.dimension / (classes - 1)).max(1);
-        match embeddings.columns() <= room {
-            true => Ok(None),
-            false => Ok(Some(principal(embeddings, room, random)?)),
+        if embeddings.columns() <= room {
+            return Ok(None);
         }
+        Ok(Some(principal(embeddings, room, random)?))
     }
 
     /// The design of the labelled rows for the mean information of all rows.
@@ -303,11 +320,11 @@ mod tests {
     fn options_out_of_range_are_refused() {
         let fair = Bait::default();
         for lambda in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            assert!(Bait { regularisation: lambda, ..fair }.check("bait").is_err());
+            assert!(Bait { regularisation: lambda, ..fair }.check().is_err());
         }
-        assert!(Bait { oversample: 0, ..fair }.check("bait").is_err());
-        assert!(Bait { dimension: 0, ..fair }.check("bait").is_err());
-        assert!(Bait { considered: 0, ..fair }.check("bait").is_err());
+        assert!(Bait { oversample: 0, ..fair }.check().is_err());
+        assert!(Bait { dimension: 0, ..fair }.check().is_err());
+        assert!(Bait { considered: 0, ..fair }.check().is_err());
     }
 
     /// `I_i` as public code builds it: the Kronecker product itself, in all `K D` dimensions.

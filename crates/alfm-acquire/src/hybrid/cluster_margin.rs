@@ -1,14 +1,17 @@
 use std::collections::BTreeMap;
 
 use alfm_core::{CoreError, MatrixView, SeedTree};
+use serde::{Deserialize, Serialize};
 
-use crate::compute::{Stop, average_linkage, cluster_means, nearest_means};
-use crate::draw::{self, Remaining};
+use crate::options::{COUNT, HasOptions, Opt};
 use crate::uncertainty::Margin;
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use alfm_kernels::draw::{self, Remaining};
+use alfm_kernels::{Stop, average_linkage, cluster_means, nearest_means};
 
 /// Which member of a cluster is asked first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum MemberOrder {
     /// The smallest margin, as in code for imbalanced pools.
@@ -29,7 +32,8 @@ pub enum MemberOrder {
 /// `epsilon` apart; by default at the smallest distance that leaves at most one cluster in `mean_size` rows.
 ///
 /// `O(N K + n^2 D + f b C D)` time for `n` rows in `C` clusters, `O(N + n^2)` memory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ClusterMargin {
     /// `k_m / b`: candidates by margin for each row of the batch; finite, at least 1.
     pub factor: f64,
@@ -55,17 +59,51 @@ impl Default for ClusterMargin {
     }
 }
 
+impl HasOptions for ClusterMargin {
+    const OPTIONS: &'static [Opt] = &[
+        Opt::new(
+            "factor",
+            "candidates by margin for each row of the batch",
+            "at least 1 and finite",
+        ),
+        Opt::new(
+            "epsilon",
+            "the largest distance over which clusters are merged; by mean_size if it is not set",
+            "none, or at least 0",
+        ),
+        Opt::new(
+            "mean_size",
+            "rows a cluster, on average, where epsilon is not set",
+            "at least 1 and finite",
+        ),
+        Opt::new(
+            "subset",
+            "rows that are clustered by linkage; twice as many cost four times the memory",
+            COUNT,
+        ),
+        Opt::new("order", "which member of a cluster comes first", "smallest-margin or random"),
+    ];
+}
+
 impl Acquisition for ClusterMargin {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "cluster-margin"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Model, Input::Embeddings]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Model, Input::Embeddings])
+    }
+
+    fn check(&self) -> Result<(), AcquireError> {
+        let ratio = |value: f64| value.is_finite() && value >= 1.0;
+        self.require("factor", self.factor, ratio(self.factor))?;
+        self.require("mean_size", self.mean_size, ratio(self.mean_size))?;
+        self.require("subset", self.subset, self.subset >= 1)?;
+        let epsilon = self.epsilon.unwrap_or(0.0);
+        self.require("epsilon", epsilon, epsilon >= 0.0)
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        self.check(request)?;
         let unsure = Margin.select(request.pool, self.unsure(request.budget), &request.seed)?;
         let rows: Vec<usize> = unsure.iter().map(|pick| pick.row).collect();
         let clusters =
@@ -83,20 +121,6 @@ impl Acquisition for ClusterMargin {
 }
 
 impl ClusterMargin {
-    fn check(&self, request: &Request<'_>) -> Result<(), AcquireError> {
-        let ratio = |value: f64| value.is_finite() && value >= 1.0;
-        request.require(ratio(self.factor), "factor", self.factor, "finite and at least 1")?;
-        request.require(
-            ratio(self.mean_size),
-            "mean_size",
-            self.mean_size,
-            "finite and at least 1",
-        )?;
-        request.require(self.subset >= 1, "subset", self.subset as f64, "at least 1")?;
-        let epsilon = self.epsilon.unwrap_or(0.0);
-        request.require(epsilon >= 0.0, "epsilon", epsilon, "at least 0")
-    }
-
     /// `k_m`; the pool has no more candidates than `select` knows.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at least 1")]
     fn unsure(&self, budget: usize) -> usize {
@@ -134,7 +158,8 @@ fn sample(length: usize, count: usize, seed: &SeedTree) -> Vec<usize> {
     if length <= count {
         return (0..length).collect();
     }
-    let (random, mut remaining) = (&mut draw::uniform(seed), Remaining::new(length));
+    let random = &mut draw::uniform(seed);
+    let mut remaining = Remaining::new(length);
     let mut drawn: Vec<usize> = std::iter::from_fn(|| remaining.draw(random)).take(count).collect();
     drawn.sort_unstable();
     drawn

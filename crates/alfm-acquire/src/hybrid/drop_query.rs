@@ -1,8 +1,10 @@
+use alfm_kernels::draw;
+use alfm_kernels::representatives;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use crate::compute::representatives;
-use crate::draw;
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::options::{COUNT, HasOptions, Opt};
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
 
 /// DropQuery: rows whose predicted class does not survive dropout (Gupte et al. 2024, arXiv 2401.14555).
 ///
@@ -14,7 +16,8 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 /// nothing is labelled every row is a candidate. The score is the size of the cluster, 0 for drawn rows.
 ///
 /// `O(N M K + f b^2 D)` time for `M` passes, more where many rows are inconsistent; `O(N D)` memory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct DropQuery {
     /// Candidates wanted for each row of the batch; at least 1.
     pub factor: usize,
@@ -26,27 +29,35 @@ impl Default for DropQuery {
     }
 }
 
+impl HasOptions for DropQuery {
+    const OPTIONS: &'static [Opt] =
+        &[Opt::new("factor", "candidates wanted for each row of the batch", COUNT)];
+}
+
 impl Acquisition for DropQuery {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "dropquery"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Model, Input::Embeddings, Input::Passes]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Model, Input::Embeddings, Input::Passes])
+    }
+
+    fn check(&self) -> Result<(), AcquireError> {
+        self.require("factor", self.factor, self.factor >= 1)
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        request.require(self.factor >= 1, "factor", self.factor as f64, "at least 1")?;
-        let (candidates, budget) = (request.candidates(), request.budget);
+        let candidates = request.candidates();
+        let budget = request.budget;
         let embeddings = request.embeddings()?;
         let cold = request.pool.labelled().next().is_none();
-        let rows = match cold {
-            true => candidates.to_vec(),
-            false => {
-                let wanted = self.factor.saturating_mul(budget);
-                let passes = request.passes()?.len();
-                inconsistent(candidates, &mismatches(request)?, passes, wanted)
-            }
+        let rows = if cold {
+            candidates.to_vec()
+        } else {
+            let wanted = self.factor.saturating_mul(budget);
+            let passes = request.passes()?.len();
+            inconsistent(candidates, &mismatches(request)?, passes, wanted)
         };
         let random = &mut draw::uniform(&request.seed);
         let mut picks = representatives(embeddings, &rows, budget, random)?;
@@ -57,7 +68,8 @@ impl Acquisition for DropQuery {
 
 /// For every candidate the number of passes that predict another class than the model.
 fn mismatches(request: &Request<'_>) -> Result<Vec<usize>, AcquireError> {
-    let (model, passes) = (request.model()?, request.passes()?);
+    let model = request.model()?;
+    let passes = request.passes()?;
     let count = |row: &usize| {
         let class = model.argmax(*row);
         passes.iter().filter(|pass| pass.argmax(*row) != class).count()

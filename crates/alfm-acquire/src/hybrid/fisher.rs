@@ -27,10 +27,12 @@ impl Factors {
 
     /// `sum += weight I`.
     pub(super) fn add_to(&self, sum: &mut [f64], weight: f64) {
-        let (rank, width) = (self.rank(), self.x.len());
+        let rank = self.rank();
+        let width = self.x.len();
         let block = product(&self.class, &transposed(&self.class, rank), rank);
         for (row, sum) in sum.chunks_exact_mut(rank * width).enumerate() {
-            let (a, scale) = (row / width, weight * self.x[row % width]);
+            let a = row / width;
+            let scale = weight * self.x[row % width];
             for (sum, block) in sum.chunks_exact_mut(width).zip(&block[a * rank..]) {
                 for (sum, x) in sum.iter_mut().zip(&self.x) {
                     *sum += scale * block * x;
@@ -101,21 +103,12 @@ fn factor(matrix: &[f64]) -> Vec<f64> {
                 (0..column).map(|k| lower[row * size + k] * lower[column * size + k]).sum();
             let left = matrix[row * size + column] - before;
             let pivot = lower[column * size + column];
-            lower[row * size + column] = match row == column {
-                true => {
-                    if left > 1e-12 * largest {
-                        left.sqrt()
-                    } else {
-                        0.0
-                    }
-                }
-                false => {
-                    if pivot > 0.0 {
-                        left / pivot
-                    } else {
-                        0.0
-                    }
-                }
+            lower[row * size + column] = if row == column && left > 1e-12 * largest {
+                left.sqrt()
+            } else if row != column && pivot > 0.0 {
+                left / pivot
+            } else {
+                0.0
             };
         }
     }
@@ -234,7 +227,8 @@ impl Design {
                 let w_u_at = w_u[k * size + at];
                 let p_at = p[k * size + at];
                 for column in 0..size {
-                    let (w_u, u) = (w_u[k * size + column], u[k * size + column]);
+                    let w_u = w_u[k * size + column];
+                    let u = u[k * size + column];
                     inverse[column] -= sign * w_u_at * u;
                     sandwich[column] += w_u_at * core[k * size + column]
                         - sign * (w_u_at * p[k * size + column] + p_at * w_u);

@@ -1,9 +1,9 @@
 use alfm_core::{CoreError, Matrix, Predictions};
+use alfm_kernels::draw;
+use alfm_kernels::{Euclidean, plus_plus};
 use rayon::prelude::*;
 
-use crate::compute::{Euclidean, plus_plus};
-use crate::draw;
-use crate::{AcquireError, Acquisition, Averaged, Input, Pick, Request};
+use crate::{AcquireError, Acquisition, Averaged, Input, Needs, Pick, Request};
 
 /// LHD: rows on which training still moves the model (Khosla et al., ECAI 2023, arXiv 2211.00928).
 ///
@@ -19,18 +19,20 @@ use crate::{AcquireError, Acquisition, Averaged, Input, Pick, Request};
 pub struct Lhd;
 
 impl Acquisition for Lhd {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "lhd"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Model, Input::Averaged]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Model, Input::Averaged])
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        let (model, averaged, candidates) =
-            (request.model()?, request.averaged()?, request.candidates());
-        let (expected, got) = (model.classes(), averaged.model.classes());
+        let model = request.model()?;
+        let averaged = request.averaged()?;
+        let candidates = request.candidates();
+        let expected = model.classes();
+        let got = averaged.model.classes();
         if expected != got {
             return Err(CoreError::ColumnCount { what: "averaged model", expected, got }.into());
         }

@@ -1,10 +1,12 @@
 //! k-means++ seeding: each centre drawn with probability proportional to its squared distance to the nearest
 //! centre before it.
 
+use alfm_kernels::device::Nearest;
+use alfm_kernels::draw::{self, Remaining, Uniform};
+use alfm_kernels::{GradientScratch, Gradients, RunningMinimum};
+
 use super::weights::Weights;
 use crate::AcquireError;
-use crate::compute::{Gradients, Nearest, RunningMinimum, Scratch};
-use crate::draw::{self, Remaining, Uniform};
 
 /// Distances so few that all of them are measured at once, without a second thought.
 pub(super) const FEW: usize = 1 << 14;
@@ -86,7 +88,7 @@ struct Sampler<'g, 'a> {
     few: usize,
     /// Cost of the rejected draws since all points caught up, in distances.
     wasted: usize,
-    scratch: Scratch<'a>,
+    scratch: GradientScratch<'a>,
 }
 
 impl<'g, 'a> Sampler<'g, 'a> {
@@ -106,7 +108,7 @@ impl<'g, 'a> Sampler<'g, 'a> {
             all_seen: 0,
             few,
             wasted: 0,
-            scratch: Scratch::default(),
+            scratch: GradientScratch::default(),
         };
         sampler.catch_up_all()?;
         Ok(sampler)
@@ -167,10 +169,10 @@ impl<'g, 'a> Sampler<'g, 'a> {
 #[cfg(test)]
 mod tests {
     use alfm_core::{MatrixView, Predictions, SeedTree};
+    use alfm_kernels::MetricSpace;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::compute::MetricSpace;
 
     fn on_cpu<'g>(gradients: &'g Gradients<'g>) -> (&'g Gradients<'g>, Box<dyn Nearest + 'g>) {
         (gradients, Box::new(gradients))

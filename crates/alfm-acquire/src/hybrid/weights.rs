@@ -1,5 +1,4 @@
-use crate::draw::Uniform;
-
+use alfm_kernels::draw::Uniform;
 /// Weights of a block.
 const BLOCK: usize = 1024;
 
@@ -62,10 +61,10 @@ impl Weights {
 
 #[cfg(test)]
 mod tests {
+    use alfm_kernels::draw::{categorical, scripted};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::draw::{categorical, scripted};
 
     proptest! {
         /// Small integers, whose sums are exact in any order.

@@ -1,9 +1,11 @@
 use alfm_core::Predictions;
+use alfm_kernels::largest;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use crate::compute::largest;
+use crate::options::{HasOptions, Opt};
 use crate::uncertainty::two_largest;
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
 
 /// Balanced margin: margin sampling, of which a share goes to the boundaries of classes that labels are short of.
 ///
@@ -18,7 +20,8 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 ///
 /// [`AcquireError::Setting`] for a share outside `[0, 1]`; [`AcquireError::Input`] for an observed label that
 /// the model does not know. `O(N K)` time and `O(N)` for each short class, `O(N)` memory.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct BalancedMargin {
     /// The share of a batch for short classes, 0.4 by default: 0.2 found fewer rare items on long tails, 0.6
     /// took too many labels away from the others.
@@ -31,27 +34,30 @@ impl Default for BalancedMargin {
     }
 }
 
-const NAME: &str = "balanced-margin";
+impl HasOptions for BalancedMargin {
+    const OPTIONS: &'static [Opt] = &[Opt::new(
+        "share",
+        "the share of a batch for classes that are short of labels",
+        "from 0 to 1",
+    )];
+}
 
 impl Acquisition for BalancedMargin {
-    fn name(&self) -> &'static str {
-        NAME
+    fn name(&self) -> &str {
+        "balanced-margin"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Model]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Model])
+    }
+
+    fn check(&self) -> Result<(), AcquireError> {
+        self.require("share", self.share, (0.0..=1.0).contains(&self.share))
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        if !(0.0..=1.0).contains(&self.share) {
-            return Err(AcquireError::Setting {
-                strategy: NAME,
-                option: "share",
-                value: self.share,
-                rule: "from 0 to 1",
-            });
-        }
-        let (model, mut left) = (request.model()?, request.candidates().to_vec());
+        let model = request.model()?;
+        let mut left = request.candidates().to_vec();
         let counts = request.pool.class_counts(model.classes())?;
         let mut picks = Vec::with_capacity(request.budget);
         for (class, quota) in quotas(&counts, self.budget(request.budget)) {
@@ -106,7 +112,8 @@ fn distance(probabilities: &[f32], class: usize) -> f32 {
 
 /// Questions for each short class, in the order of the classes; none is left out of `budget` if one is short.
 fn quotas(labels: &[usize], budget: usize) -> Vec<(usize, usize)> {
-    let (classes, total) = (labels.len(), labels.iter().sum::<usize>());
+    let classes = labels.len();
+    let total = labels.iter().sum::<usize>();
     let is_short =
         |count: usize| 2 * count * classes < total && (count > 0 || total >= 2 * classes);
     let short = (0..classes).filter(|class| is_short(labels[*class]));

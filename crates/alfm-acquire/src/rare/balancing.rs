@@ -1,14 +1,17 @@
 use std::collections::BTreeSet;
 
 use alfm_core::ClassId;
+use serde::{Deserialize, Serialize};
 
 use super::centres::Centres;
-use crate::compute::largest;
-use crate::draw::{self, Remaining, Uniform};
-use crate::{AcquireError, Acquisition, Input, Interactive, Pick, Request, Session};
+use crate::options::{HasOptions, Opt};
+use crate::{AcquireError, Acquisition, Input, Interactive, Needs, Pick, Request, Session};
+use alfm_kernels::draw::{self, Remaining, Uniform};
+use alfm_kernels::largest;
 
 /// Which of the majority classes' centres a point is measured from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum MajorityDistance {
     /// The nearest one, as the paper says.
     #[default]
@@ -36,19 +39,29 @@ pub enum MajorityDistance {
 ///
 /// `O(N D K)` time for a batch at once, `O(N (D + K))` after each answer, which moves one centre;
 /// `O(N K)` memory at most: a distance a row for every class that is majority or rarest.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Balancing {
     /// The denominator of the ratio.
     pub majority_distance: MajorityDistance,
 }
 
+impl HasOptions for Balancing {
+    const OPTIONS: &'static [Opt] = &[Opt::new(
+        "majority_distance",
+        "which majority class's centre a row is measured from: the nearest as in the paper, the \
+         farthest as in its code",
+        "nearest or farthest",
+    )];
+}
+
 impl Acquisition for Balancing {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "balancing"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Model, Input::Embeddings]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Model, Input::Embeddings])
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
@@ -71,7 +84,8 @@ impl Balancing {
         &self,
         request: &Request<'a>,
     ) -> Result<Balance<'a, impl Uniform + Send + use<>>, AcquireError> {
-        let (classes, candidates) = (request.model()?.classes(), request.candidates());
+        let classes = request.model()?.classes();
+        let candidates = request.candidates();
         let mut centres = Centres::new(request.embeddings()?, candidates, classes);
         for (row, class) in request.pool.labelled() {
             centres.add(row, class)?;

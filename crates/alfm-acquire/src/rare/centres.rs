@@ -32,7 +32,8 @@ impl<'a> Centres<'a> {
     /// # Errors
     /// [`CoreError::UnknownClass`] for a class that there is no centre for.
     pub(super) fn add(&mut self, row: usize, class: ClassId) -> Result<(), CoreError> {
-        let (at, classes) = (class.index(), self.counts.len());
+        let at = class.index();
+        let classes = self.counts.len();
         if at >= classes {
             return Err(CoreError::UnknownClass { class, classes });
         }
@@ -58,7 +59,8 @@ impl<'a> Centres<'a> {
     }
 
     fn measure(&self, class: usize) -> Vec<f64> {
-        let (embeddings, width) = (self.embeddings, self.embeddings.columns());
+        let embeddings = self.embeddings;
+        let width = embeddings.columns();
         let count = self.counts[class] as f64;
         let sum = &self.sums[class * width..][..width];
         let centre: Vec<f64> = sum.iter().map(|sum| sum / count).collect();

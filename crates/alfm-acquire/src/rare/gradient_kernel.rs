@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use alfm_core::{ClassId, MatrixView, Predictions};
+use alfm_kernels::{dot, dots};
 use rayon::prelude::*;
-
-use crate::compute::{dot, dots};
 
 /// The examples and their gradients, kept as factors.
 pub(super) struct Examples {
@@ -33,7 +32,8 @@ impl Examples {
 
 /// `p - e_y`, row by row.
 fn residuals(model: Predictions<'_>, labelled: impl Iterator<Item = (usize, ClassId)>) -> Vec<f32> {
-    let (mut buffer, mut residuals) = (Vec::new(), Vec::new());
+    let mut buffer = Vec::new();
+    let mut residuals = Vec::new();
     for (row, class) in labelled {
         let start = residuals.len();
         residuals.extend_from_slice(model.row(row, &mut buffer));
@@ -71,7 +71,8 @@ pub(super) struct GradientKernel<'a> {
 impl GradientKernel<'_> {
     /// The kernel of some candidates, one after the other; tile by tile of the examples.
     fn block(&self, elements: Range<usize>, out: &mut Vec<f64>) {
-        let (rows, classes) = (&self.candidates[elements], self.model.classes());
+        let rows = &self.candidates[elements];
+        let classes = self.model.classes();
         let predicted = rows.iter().map(|row| (*row, self.model.argmax(*row)));
         let residuals = residuals(self.model, predicted);
         let norms = norms(&residuals, classes, self.embeddings, rows);
@@ -79,9 +80,11 @@ impl GradientKernel<'_> {
         let x: Vec<&[f32]> = rows.iter().map(|row| self.embeddings.row(*row)).collect();
         let examples = &self.examples;
         out.resize(rows.len() * examples.len(), 0.0);
-        let (mut q_products, mut x_products) = (Vec::new(), Vec::new());
+        let mut q_products = Vec::new();
+        let mut x_products = Vec::new();
         for (tile, tile_rows) in examples.rows.chunks(TILE).enumerate() {
-            let (first, length) = (tile * TILE, tile_rows.len());
+            let first = tile * TILE;
+            let length = tile_rows.len();
             let tile_residuals = &examples.residuals[first * classes..][..length * classes];
             let tile_q: Vec<&[f32]> = tile_residuals.chunks_exact(classes).collect();
             let tile_x: Vec<&[f32]> =
@@ -133,14 +136,12 @@ impl GradientKernel<'_> {
     /// The similarities of one candidate: from the kernel that was kept, or anew if none was.
     pub(super) fn column(&self, stored: &[f32], element: usize, column: &mut Vec<f64>) {
         let examples = self.examples.len();
-        match stored.is_empty() {
-            true => self.block(element..element + 1, column),
-            false => {
-                column.clear();
-                let kept = &stored[element * examples..(element + 1) * examples];
-                column.extend(kept.iter().copied().map(f64::from));
-            }
+        if stored.is_empty() {
+            return self.block(element..element + 1, column);
         }
+        column.clear();
+        let kept = &stored[element * examples..(element + 1) * examples];
+        column.extend(kept.iter().copied().map(f64::from));
     }
 }
 

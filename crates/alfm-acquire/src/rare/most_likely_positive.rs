@@ -1,8 +1,10 @@
 use alfm_core::{ClassId, CoreError, Predictions};
+use alfm_kernels::largest;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use crate::compute::largest;
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::options::{HasOptions, Opt};
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
 
 /// MLP, most likely positive: `max_k p_k` over all classes but the majority (Warmuth et al. 2001, 2003;
 /// Jiang et al. 2018).
@@ -13,24 +15,34 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 /// [`AcquireError::Input`] if the majority or an observed label is not one of the model's classes.
 ///
 /// `O(N K)` time, `O(N)` memory.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct MostLikelyPositive {
     /// The majority class; without it the class with most labels, before any label the one that most
     /// candidates are predicted as; the lowest on ties.
     pub majority: Option<ClassId>,
 }
 
+impl HasOptions for MostLikelyPositive {
+    const OPTIONS: &'static [Opt] = &[Opt::new(
+        "majority",
+        "the majority class by number; if it is not set the one with most labels",
+        "none, or the number of a class",
+    )];
+}
+
 impl Acquisition for MostLikelyPositive {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "mlp"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Model]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Model])
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        let (model, candidates) = (request.model()?, request.candidates());
+        let model = request.model()?;
+        let candidates = request.candidates();
         let majority = self.majority(request, model)?;
         let score = |buffer: &mut Vec<f32>, row: &usize| {
             let (before, after) = model.row(*row, buffer).split_at(majority);

@@ -1,9 +1,11 @@
 use alfm_core::{ClassId, CoreError};
+use serde::{Deserialize, Serialize};
 
 use super::gradient_kernel::{Examples, GradientKernel};
-use crate::compute::{Submodular, lazy_greedy};
-use crate::draw;
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::options::{HasOptions, Opt, WHOLE};
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
+use alfm_kernels::draw;
+use alfm_kernels::{Submodular, lazy_greedy};
 
 /// SIMILAR: mutual information with labelled examples of rare classes (Kothawade et al. 2021, arXiv
 /// 2107.00717).
@@ -16,7 +18,8 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 ///
 /// `O(|Q| N (K + D) + r |Q|)` time for `r` re-evaluated gains; `4 |Q| N` bytes up to
 /// [`kernel`](Self::kernel), above that `O(N + |Q| K)` memory, and a re-evaluation costs `O(|Q| (K + D))`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Similar {
     /// The rare classes; by default those with fewer observed labels than the mean over all classes.
     pub rare: Option<Vec<ClassId>>,
@@ -27,7 +30,8 @@ pub struct Similar {
 }
 
 /// Mutual information between a batch `A` and the examples `Q`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum MutualInformation {
     /// FLQMI: `sum_{q in Q} max_{j in A} S_qj + eta sum_{j in A} max_{q in Q} S_qj`, greedily.
@@ -49,28 +53,56 @@ impl Default for Similar {
     }
 }
 
+impl HasOptions for Similar {
+    const OPTIONS: &'static [Opt] = &[
+        Opt::new(
+            "rare",
+            "the rare classes by number; if they are not set those with fewer labels than the \
+             mean class",
+            "none, or a list of numbers of classes",
+        ),
+        Opt::new(
+            "objective",
+            "what is maximised: cover and relevance of the examples, or relevance alone",
+            "{ facility-location = { eta } } with eta of at least 0, or { graph-cut = { lambda } \
+             } with lambda above 0",
+        ),
+        Opt::new("kernel", "up to how many values of the kernel are kept, 4 bytes each", WHOLE),
+    ];
+}
+
 impl Acquisition for Similar {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "similar"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Model, Input::Embeddings]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Model, Input::Embeddings])
+    }
+
+    fn check(&self) -> Result<(), AcquireError> {
+        match self.objective {
+            MutualInformation::FacilityLocation { eta } => {
+                self.require("objective", eta, eta >= 0.0 && eta.is_finite())
+            }
+            MutualInformation::GraphCut { lambda } => {
+                self.require("objective", lambda, lambda > 0.0 && lambda.is_finite())
+            }
+        }
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        let (model, embeddings) = (request.model()?, request.embeddings()?);
+        let model = request.model()?;
+        let embeddings = request.embeddings()?;
         let candidates = request.candidates();
-        self.check(request.strategy, model.classes())?;
         let examples = self.examples(request.pool.labelled().collect(), model.classes())?;
         let budget = request.budget;
-        let chosen = match examples.is_empty() {
-            true => Vec::new(),
-            false => {
-                let examples = Examples::new(model, embeddings, &examples);
-                let kernel = GradientKernel { model, embeddings, candidates, examples };
-                self.maximise(&kernel, budget)
-            }
+        let chosen = if examples.is_empty() {
+            Vec::new()
+        } else {
+            let examples = Examples::new(model, embeddings, &examples);
+            let kernel = GradientKernel { model, embeddings, candidates, examples };
+            self.maximise(&kernel, budget)
         };
         let pick = |(at, score): (usize, f64)| Pick { row: candidates[at], score };
         let mut picks: Vec<Pick> = chosen.into_iter().map(pick).collect();
@@ -80,29 +112,15 @@ impl Acquisition for Similar {
 }
 
 impl Similar {
-    fn check(&self, strategy: &'static str, classes: usize) -> Result<(), AcquireError> {
-        let (option, value, fair, rule) = match self.objective {
-            MutualInformation::FacilityLocation { eta } => {
-                ("eta", eta, eta >= 0.0 && eta.is_finite(), "at least 0 and finite")
-            }
-            MutualInformation::GraphCut { lambda } => {
-                ("lambda", lambda, lambda > 0.0 && lambda.is_finite(), "above 0 and finite")
-            }
-        };
-        if !fair {
-            return Err(AcquireError::Setting { strategy, option, value, rule });
-        }
-        let unknown = self.rare.iter().flatten().find(|class| class.index() >= classes);
-        unknown
-            .map_or(Ok(()), |class| Err(CoreError::UnknownClass { class: *class, classes }.into()))
-    }
-
     /// The labelled rows of rare classes.
     fn examples(
         &self,
         mut labelled: Vec<(usize, ClassId)>,
         classes: usize,
     ) -> Result<Vec<(usize, ClassId)>, AcquireError> {
+        if let Some(class) = self.rare.iter().flatten().find(|class| class.index() >= classes) {
+            return Err(CoreError::UnknownClass { class: *class, classes }.into());
+        }
         let mut counts = vec![0; classes];
         for (_, class) in &labelled {
             let unknown = CoreError::UnknownClass { class: *class, classes };
@@ -117,7 +135,8 @@ impl Similar {
     }
 
     fn maximise(&self, kernel: &GradientKernel<'_>, budget: usize) -> Vec<(usize, f64)> {
-        let (elements, examples) = (kernel.candidates.len(), kernel.examples.len());
+        let elements = kernel.candidates.len();
+        let examples = kernel.examples.len();
         match self.objective {
             MutualInformation::GraphCut { lambda } => {
                 let gains = kernel.by_candidate(|column| 2.0 * lambda * column.iter().sum::<f64>());
@@ -270,11 +289,11 @@ mod tests {
 
     #[test]
     fn options_out_of_range_are_refused() {
-        let check = |objective| Similar { objective, ..Similar::default() }.check("x", 3).is_err();
+        let check = |objective| Similar { objective, ..Similar::default() }.check().is_err();
         assert!(check(MutualInformation::FacilityLocation { eta: -1.0 }));
         assert!(check(MutualInformation::GraphCut { lambda: 0.0 }));
         assert!(!check(MutualInformation::FacilityLocation { eta: 0.0 }));
         let unknown = Similar { rare: Some(vec![ClassId::new(3)]), ..Similar::default() };
-        assert!(unknown.check("x", 3).is_err());
+        assert!(unknown.examples(Vec::new(), 3).is_err());
     }
 }

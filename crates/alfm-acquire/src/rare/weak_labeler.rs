@@ -1,6 +1,6 @@
-use crate::compute::largest;
-use crate::draw::{self, Uniform};
-use crate::{AcquireError, Acquisition, Input, Margin, Pick, Request, Weigh};
+use crate::{AcquireError, Acquisition, Input, Margin, Needs, Pick, Request, Weigh};
+use alfm_kernels::draw::{self, Uniform};
+use alfm_kernels::largest;
 
 /// WL-AC, pool version: a random sample in which an item's chance grows with the model's doubt (after Chen
 /// et al. 2022, arXiv 2211.02233), so that [`doubly_robust_loss`] can correct a weak labeler without bias.
@@ -15,12 +15,12 @@ use crate::{AcquireError, Acquisition, Input, Margin, Pick, Request, Weigh};
 pub struct WeakLabeler;
 
 impl Acquisition for WeakLabeler {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "wl-ac"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Model]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Model])
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {

@@ -1,9 +1,9 @@
 use alfm_core::Predictions;
+use alfm_kernels::{entropy, largest};
 use rayon::prelude::*;
 
 use super::power::Weigh;
-use crate::compute::{entropy, largest};
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
 
 /// Rows that are carried through all passes together.
 const BLOCK: usize = 256;
@@ -19,11 +19,11 @@ const BLOCK: usize = 256;
 pub struct Bald;
 
 impl Acquisition for Bald {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "bald"
     }
 
-    fn needs(&self) -> &'static [Input] {
+    fn needs(&self) -> Needs {
         Self::NEEDS
     }
 
@@ -35,7 +35,7 @@ impl Acquisition for Bald {
 
 impl Weigh for Bald {
     const POWER_NAME: &'static str = "power-bald";
-    const NEEDS: &'static [Input] = &[Input::Passes];
+    const NEEDS: Needs = Needs::of(&[Input::Passes]);
 
     fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, AcquireError> {
         let scores = information(request.passes()?, request.candidates());

@@ -1,8 +1,10 @@
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
-use crate::compute::largest;
-use crate::draw::{self, Uniform};
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::options::{HasOptions, Opt};
+use crate::{AcquireError, Acquisition, Needs, Pick, Request};
+use alfm_kernels::draw::{self, Uniform};
+use alfm_kernels::largest;
 
 /// Below this a score counts as zero: its logarithm stays finite.
 const SMALLEST: f64 = 1e-12;
@@ -13,7 +15,7 @@ pub trait Weigh: fmt::Debug + Send + Sync {
     const POWER_NAME: &'static str;
 
     /// What the score cannot do without.
-    const NEEDS: &'static [Input];
+    const NEEDS: Needs;
 
     /// The scores, one a candidate in order. What is below 1e-12, negative or not, counts as 1e-12.
     ///
@@ -32,9 +34,11 @@ pub trait Weigh: fmt::Debug + Send + Sync {
 ///
 /// [`AcquireError::Setting`] unless `beta` is finite and not negative; 0 is uniform sampling, infinity would
 /// be the score itself. The score's time and memory, and `O(N)` beside.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, bound(serialize = "", deserialize = "S: Default"))]
 pub struct Power<S> {
     /// The score `s`.
+    #[serde(skip)]
     pub score: S,
     /// The exponent: the larger, the closer to the score's own order.
     pub beta: f64,
@@ -53,24 +57,28 @@ impl<S: Default> Default for Power<S> {
     }
 }
 
+impl<S: Weigh> HasOptions for Power<S> {
+    const OPTIONS: &'static [Opt] = &[Opt::new(
+        "beta",
+        "the exponent: the larger, the closer to the score's own order; 0 is uniform sampling",
+        "at least 0 and finite",
+    )];
+}
+
 impl<S: Weigh> Acquisition for Power<S> {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         S::POWER_NAME
     }
 
-    fn needs(&self) -> &'static [Input] {
+    fn needs(&self) -> Needs {
         S::NEEDS
     }
 
+    fn check(&self) -> Result<(), AcquireError> {
+        self.require("beta", self.beta, self.beta.is_finite() && self.beta >= 0.0)
+    }
+
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        if !(self.beta.is_finite() && self.beta >= 0.0) {
-            return Err(AcquireError::Setting {
-                strategy: request.strategy,
-                option: "beta",
-                value: self.beta,
-                rule: "finite and not negative",
-            });
-        }
         let weights = self.score.weights(request)?;
         let noise = noise(request.candidates(), &mut draw::uniform(&request.seed));
         let perturbed = perturbed(&weights, &noise, self.beta);

@@ -1,10 +1,10 @@
 //! Uncertainty sampling: a score per row, the largest are asked (Lewis & Gale 1994; Settles 2009).
 
+use alfm_kernels::{entropy, largest};
 use rayon::prelude::*;
 
 use super::power::Weigh;
-use crate::compute::{entropy, largest};
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Request};
 
 /// Least confidence: `-max_k p_k`, so that the least confident row comes first.
 ///
@@ -74,12 +74,12 @@ impl RowScore for Gini {
 }
 
 impl<S: RowScore + std::fmt::Debug + Send + Sync> Acquisition for S {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         S::NAME
     }
 
-    fn needs(&self) -> &'static [Input] {
-        &[Input::Model]
+    fn needs(&self) -> Needs {
+        Needs::from([Input::Model])
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
@@ -89,7 +89,7 @@ impl<S: RowScore + std::fmt::Debug + Send + Sync> Acquisition for S {
 
 impl Weigh for LeastConfident {
     const POWER_NAME: &'static str = "power-least-confident";
-    const NEEDS: &'static [Input] = &[Input::Model];
+    const NEEDS: Needs = Needs::of(&[Input::Model]);
 
     /// `1 - max_k p_k`.
     fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, AcquireError> {
@@ -99,7 +99,7 @@ impl Weigh for LeastConfident {
 
 impl Weigh for Margin {
     const POWER_NAME: &'static str = "power-margin";
-    const NEEDS: &'static [Input] = &[Input::Model];
+    const NEEDS: Needs = Needs::of(&[Input::Model]);
 
     /// `1 - margin`.
     fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, AcquireError> {
@@ -109,7 +109,7 @@ impl Weigh for Margin {
 
 impl Weigh for Gini {
     const POWER_NAME: &'static str = "power-gini";
-    const NEEDS: &'static [Input] = &[Input::Model];
+    const NEEDS: Needs = Needs::of(&[Input::Model]);
 
     /// The impurity.
     fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, AcquireError> {
@@ -119,7 +119,7 @@ impl Weigh for Gini {
 
 impl Weigh for Entropy {
     const POWER_NAME: &'static str = "power-entropy";
-    const NEEDS: &'static [Input] = &[Input::Model];
+    const NEEDS: Needs = Needs::of(&[Input::Model]);
 
     /// The entropy.
     fn weights(&self, request: &Request<'_>) -> Result<Vec<f64>, AcquireError> {

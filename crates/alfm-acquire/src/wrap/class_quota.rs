@@ -1,5 +1,8 @@
-use super::needs;
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use serde::{Deserialize, Serialize};
+
+use crate::options::{HasOptions, INNER, Opt};
+use crate::registry::Wrapper;
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Random, Request};
 
 /// Class quota: the batch is spread evenly over the predicted classes, and `inner` chooses within each.
 ///
@@ -19,19 +22,35 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 /// assert_eq!(by_name.needs().len(), 2);
 /// # Ok::<(), alfm_acquire::AcquireError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, bound(serialize = "", deserialize = "A: Default"))]
 pub struct ClassQuota<A> {
     /// The strategy that chooses among the rows of one predicted class.
+    #[serde(skip)]
     pub inner: A,
 }
 
+impl<A: Acquisition> HasOptions for ClassQuota<A> {
+    const OPTIONS: &'static [Opt] = &[INNER];
+}
+
+impl Wrapper for ClassQuota<Random> {
+    fn around(self, inner: Box<dyn Acquisition>) -> Box<dyn Acquisition> {
+        Box::new(ClassQuota { inner })
+    }
+}
+
 impl<A: Acquisition> Acquisition for ClassQuota<A> {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "class-quota"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        needs::with(self.inner.needs(), Input::Model)
+    fn needs(&self) -> Needs {
+        self.inner.needs().with(Input::Model)
+    }
+
+    fn check(&self) -> Result<(), AcquireError> {
+        self.inner.check()
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
@@ -76,7 +95,7 @@ mod tests {
     use alfm_core::{ClassId, Predictions, SeedTree};
 
     use super::*;
-    use crate::{Margin, Pool, Random};
+    use crate::{Margin, Pool};
 
     /// Predicted 0, 0, 0, 0, 1, 1, 0: margins .2, .4, .1, .6, .3, .5 and .8; class 2 never shows.
     const P: [f32; 21] = [
@@ -141,7 +160,7 @@ mod tests {
     #[test]
     fn what_the_inner_strategy_lacks_is_missing() {
         let strategy = ClassQuota { inner: crate::KCenterGreedy::default() };
-        assert_eq!(strategy.needs(), [Input::Model, Input::Embeddings]);
+        assert_eq!(strategy.needs(), Needs::from([Input::Model, Input::Embeddings]));
         let observed = [None; 7];
         let model = Predictions::probabilities(&P, 7, 3).unwrap();
         let pool = Pool::new(&observed).unwrap().with_model(model).unwrap();

@@ -1,7 +1,10 @@
-use super::needs;
-use crate::compute::representatives;
-use crate::draw;
-use crate::{AcquireError, Acquisition, Input, Pick, Request};
+use serde::{Deserialize, Serialize};
+
+use crate::options::{COUNT, HasOptions, INNER, Opt};
+use crate::registry::Wrapper;
+use crate::{AcquireError, Acquisition, Input, Needs, Pick, Random, Request};
+use alfm_kernels::draw;
+use alfm_kernels::representatives;
 
 /// Oversample and cluster: the first choices of a strategy, spread out.
 ///
@@ -17,9 +20,11 @@ use crate::{AcquireError, Acquisition, Input, Pick, Request};
 /// let spread = Oversampled { factor: 10, ..Oversampled::new(Margin) };
 /// assert_eq!(spread.name(), "oversampled");
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, bound(serialize = "", deserialize = "A: Default"))]
 pub struct Oversampled<A> {
     /// The strategy whose first choices are spread out.
+    #[serde(skip)]
     pub inner: A,
     /// How many times the budget `inner` chooses; at least 1.
     pub factor: usize,
@@ -32,17 +37,38 @@ impl<A> Oversampled<A> {
     }
 }
 
+impl<A: Default> Default for Oversampled<A> {
+    fn default() -> Self {
+        Self::new(A::default())
+    }
+}
+
+impl<A: Acquisition> HasOptions for Oversampled<A> {
+    const OPTIONS: &'static [Opt] =
+        &[INNER, Opt::new("factor", "how many times the batch the strategy inside chooses", COUNT)];
+}
+
+impl Wrapper for Oversampled<Random> {
+    fn around(self, inner: Box<dyn Acquisition>) -> Box<dyn Acquisition> {
+        Box::new(Oversampled { inner, factor: self.factor })
+    }
+}
+
 impl<A: Acquisition> Acquisition for Oversampled<A> {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "oversampled"
     }
 
-    fn needs(&self) -> &'static [Input] {
-        needs::with(self.inner.needs(), Input::Embeddings)
+    fn needs(&self) -> Needs {
+        self.inner.needs().with(Input::Embeddings)
+    }
+
+    fn check(&self) -> Result<(), AcquireError> {
+        self.require("factor", self.factor, self.factor >= 1)?;
+        self.inner.check()
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, AcquireError> {
-        request.require(self.factor >= 1, "factor", self.factor as f64, "at least 1")?;
         let embeddings = request.embeddings()?;
         let wanted = request.budget.saturating_mul(self.factor);
         let first = self.inner.select(request.pool, wanted, &request.seed)?;
@@ -110,7 +136,7 @@ mod tests {
     #[test]
     fn the_factor_is_checked_and_both_needs_are_named() {
         let strategy = Oversampled { factor: 0, ..Oversampled::new(Margin) };
-        assert_eq!(strategy.needs(), [Input::Model, Input::Embeddings]);
+        assert_eq!(strategy.needs(), Needs::from([Input::Model, Input::Embeddings]));
         let observed = [None; 2];
         let pool = Pool::new(&observed)
             .unwrap()

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use alfm_embed::Backend;
+use alfm_kernels::device::{Cpu, Device, open_device};
 use alfm_lab::experiment::{
     Embedder, ExperimentConfig, Schedule, Seeds, forget_runs, prepare, run_all,
 };
@@ -8,7 +9,6 @@ use alfm_lab::record::{FinishedRun, RunRecord};
 use alfm_lab::results::write_results;
 use alfm_lab::summary::{Metric, groups};
 use alfm_lab::versus::savings_table;
-use alfm_select::acquire::compute::{Cpu, Device, open_device};
 use comfy_table::{Table, TableStyle};
 use serde_json::json;
 

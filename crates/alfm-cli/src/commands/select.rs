@@ -6,7 +6,7 @@ use std::time::Instant;
 use alfm_core::files::write_atomically;
 use alfm_core::{ClassId, ClassSchema, CoreError, Predictions, SampleId, ScoreKind};
 use alfm_data::arrays::{ArraySpec, FloatMatrix, read_ids, read_labels, read_matrix};
-use alfm_select::acquire::compute::open_device;
+use alfm_kernels::device::open_device;
 use alfm_select::acquire::{Averaged, Input, LinearHead, Summary, registry};
 use alfm_select::{
     LabelsOnly, MatrixView, PRIORAL, PRIORAL_GUARDED, PRIORAL_GUARDED_SUMMARY, PRIORAL_SUMMARY,
@@ -343,11 +343,20 @@ fn list(context: &Context) -> Result<(), Failure> {
     table.load_style(comfy_table::TableStyle::new());
     table.set_header(["strategy", "needs", "time", "memory", "good for"]);
     for entry in &all {
-        let needed: Vec<&str> = entry.needs.iter().map(|input| flag(*input)).collect();
-        let name = if entry.interactive { format!("{} *", entry.name) } else { entry.name.into() };
+        let needed: Vec<&str> = entry.needs.iter().map(flag).collect();
+        let mut name = entry.name.to_owned();
+        if entry.interactive {
+            name += " *";
+        }
+        if entry.wrapper {
+            name += " (inner)";
+        }
         table.add_row([&name, &needed.join(" "), entry.time, entry.memory, entry.good_for]);
     }
-    lines(&format!("{table}\n* asks within the batch: see --parallel-annotators and --oracle"))
+    lines(&format!(
+        "{table}\n* asks within the batch: see --parallel-annotators and --oracle\n\
+         (inner) is around another strategy"
+    ))
 }
 
 /// The most memory that the process has held, where the system tells.

@@ -3,7 +3,7 @@
 use std::iter::repeat;
 use std::path::{Path, PathBuf};
 
-use alfm_device as device;
+use alfm_kernels::device;
 use burn::prelude::Backend;
 use burn::tensor::Tensor;
 use serde_json::Value;

@@ -2,7 +2,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use alfm_core::Matrix;
-use alfm_device::Backend;
+use alfm_kernels::device::Backend;
 use rayon::prelude::*;
 
 use super::network::Description;

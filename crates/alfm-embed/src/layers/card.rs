@@ -14,12 +14,15 @@ use cubek_std::InputBinding;
 use super::kernels::{Kernels, Sight};
 
 /// Through WGPU.
+///
+/// Only a backend without fusion has [`Kernels`]: a build in which anybody turns `burn-wgpu/fusion` on is refused by
+/// the compiler, here and below, and never computes otherwise.
 #[cfg(feature = "wgpu")]
-pub(crate) type Wgpu = CubeBackend<burn_cubecl::cubecl::wgpu::WgpuRuntime, f32, i32, u32>;
+pub(crate) type Wgpu = burn_wgpu::Wgpu<f32, i32, u32>;
 
 /// NVIDIA's.
 #[cfg(feature = "cuda")]
-pub(crate) type Cuda = CubeBackend<burn_cubecl::cubecl::cuda::CudaRuntime, f32, i32, u8>;
+pub(crate) type Cuda = burn_cuda::Cuda<f32, i32>;
 
 /// The kernels are chosen here, so that they are the same in every run, and so that products are of single
 /// precision: Burn's own choice on an NVIDIA card is its matrix units, which keep ten bits of each factor.

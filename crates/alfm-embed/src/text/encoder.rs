@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use alfm_core::Matrix;
-use alfm_device::Backend;
+use alfm_kernels::device::Backend;
 
 use crate::text::config::ModelConfig;
 use crate::text::network::PlacedTexts;

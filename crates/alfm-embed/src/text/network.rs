@@ -1,7 +1,7 @@
 //! Networks of texts, run in batches where they are.
 
 use alfm_core::Matrix;
-use alfm_device::Backend;
+use alfm_kernels::device::Backend;
 
 use crate::parallel::for_each_in_parallel;
 use crate::placed::{CARD_NUMBERS, attempt, card_batch};
@@ -178,7 +178,12 @@ mod tests {
     /// What a card is given, on the processor: masks, positions and shares must be right wherever they are.
     #[test]
     fn what_fills_texts_up_changes_nothing_but_the_last_digits() {
-        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let golden = root.join("tests/golden");
+        // Packages, which alone have this file, hold no goldens.
+        if root.join("Cargo.toml.orig").exists() {
+            return eprintln!("skipped: a package holds no goldens");
+        }
         let tokens: Vec<Vec<u32>> =
             [2, 5, 8, 9, 14, 15].map(|length| (4..4 + length).collect()).to_vec();
         for model in ["bert", "distilbert", "mpnet", "roberta"] {

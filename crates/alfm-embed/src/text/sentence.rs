@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use alfm_device as device;
+use alfm_kernels::device;
 use burn::prelude::Backend;
 
 use crate::EmbedError;

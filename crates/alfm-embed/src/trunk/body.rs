@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use alfm_core::Matrix;
-use alfm_device::Backend;
+use alfm_kernels::device::Backend;
 use burn::tensor::Tensor;
 use serde_json::Value;
 

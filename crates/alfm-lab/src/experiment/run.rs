@@ -6,8 +6,8 @@ use alfm_core::{
     ClassId, CoreError, Label, Matrix, MatrixView, Predictions, SampleId, ScoreKind, SeedTree,
 };
 use alfm_data::{Oracle, SimulatedOracle};
+use alfm_kernels::device::Device;
 use alfm_learn::{Classifier, Learner, LearnerConfig, LinearLayer, out_of_fold};
-use alfm_select::acquire::compute::Device;
 use alfm_select::acquire::{Input, LinearHead};
 use alfm_select::{
     AccuracyEstimate, Advice, Advisor, CleanSet, LabelsOnly, PoolState, Round, Selector, Strategy,

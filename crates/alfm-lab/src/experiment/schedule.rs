@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use alfm_core::Digest;
 use alfm_core::files::write_atomically;
+use alfm_kernels::device::Device;
 use alfm_select::Strategy;
-use alfm_select::acquire::compute::Device;
 use rayon::prelude::*;
 
 use super::config::ExperimentConfig;

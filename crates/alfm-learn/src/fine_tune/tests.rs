@@ -20,8 +20,21 @@ struct Reference {
     losses: BTreeMap<String, Vec<f64>>,
 }
 
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../alfm-embed/tests/golden").join(name)
+    root().join("../alfm-embed/tests/golden").join(name)
+}
+
+/// Whether this is a package, which alone has this file, and holds no goldens.
+fn packaged() -> bool {
+    let packaged = root().join("Cargo.toml.orig").exists();
+    if packaged {
+        eprintln!("skipped: a package holds no goldens");
+    }
+    packaged
 }
 
 /// What the reference trains a model on; `soft` rows follow the labelled ones.
@@ -108,8 +121,11 @@ fn objective(trunk: &Trunk, examples: &ItemExamples<'_>) -> Objective {
 
 #[test]
 fn five_steps_lose_what_pytorch_loses() {
-    let text = include_str!("../../tests/reference/fine_tune.json");
-    let reference: Reference = serde_json::from_str(text).unwrap();
+    if packaged() {
+        return;
+    }
+    let text = std::fs::read_to_string(root().join("tests/reference/fine_tune.json")).unwrap();
+    let reference: Reference = serde_json::from_str(&text).unwrap();
     let config = FineTuneConfig::default()
         .with_epochs(5)
         .with_learning_rates(1e-3, 1e-2)
@@ -136,6 +152,9 @@ fn five_steps_lose_what_pytorch_loses() {
 /// Every third tensor, at its largest gradient, against the difference of losses a little to both sides.
 #[test]
 fn gradients_are_the_differences_of_losses() {
+    if packaged() {
+        return;
+    }
     for name in
         ["bert", "images/vit", "images/dinov2-gated", "images/resnet-basic", "images/timm-vit"]
     {

@@ -1,7 +1,7 @@
 //! What can be said of the error of free labels.
 
-use alfm_acquire::compute::CoDecision;
 use alfm_core::ClassId;
+use alfm_kernels::CoDecision;
 use serde::{Deserialize, Serialize};
 use statrs::function::beta::beta_reg;
 

@@ -1,8 +1,8 @@
 //! What both experts say, of the pool and of the labelled items.
 
 use alfm_acquire::Pool;
-use alfm_acquire::compute::{CoDecision, Joint};
 use alfm_core::{ClassId, CoreError, Matrix, Predictions, ScoreKind};
+use alfm_kernels::{CoDecision, Joint};
 use rayon::prelude::*;
 
 use super::fit::Evidence;

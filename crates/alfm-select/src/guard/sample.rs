@@ -1,7 +1,7 @@
 //! What a sample of labels that were not drawn evenly says of the whole pool.
 
-use alfm_acquire::compute::CoDecision;
 use alfm_core::ClassId;
+use alfm_kernels::CoDecision;
 
 /// No labelled item counts more than this, however rare its kind is among the labels.
 const LARGEST_WEIGHT: f64 = 4.0;

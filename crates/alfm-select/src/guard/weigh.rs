@@ -206,8 +206,8 @@ impl GuardConfig {
 
 /// The error of a missing [`LabelsOnly`].
 pub(crate) fn missing() -> SelectError {
-    let (strategy, input) = (crate::PRIORAL_GUARDED, Input::LabelsOnly);
-    AcquireError::MissingInput { strategy, input }.into()
+    let strategy = crate::PRIORAL_GUARDED.to_owned();
+    AcquireError::MissingInput { strategy, input: Input::LabelsOnly }.into()
 }
 
 #[cfg(test)]

@@ -1,0 +1,288 @@
+//! The largest scores without sorting the rest: a sample brackets the cut, one pass settles it, in `O(N)`.
+
+use std::ops::RangeInclusive;
+
+use rayon::prelude::*;
+
+use crate::Pick;
+
+/// Scores that one thread takes at a time; a list no longer than that needs no sample.
+const BLOCK: usize = 1 << 16;
+
+/// Scores looked at together within a block.
+const RUN: usize = 64;
+
+/// Scores of the sample.
+const SAMPLE: usize = 1 << 12;
+
+/// The `count` rows with the largest scores, largest first; ties go to the row that stands first in `rows`.
+///
+/// `rows` and `scores` run in parallel. `O(N + b log b)` time, in parallel but for the `b`; `O(b)` memory and
+/// 4 bytes for every score near the cut: a few hundredths of `N`, or as many as tie with it.
+///
+/// ```
+/// use alfm_kernels::largest;
+/// let picks = largest(&[10, 11, 12, 13], &[0.5, 0.9, 0.1, 0.9], 3);
+/// assert_eq!(picks.iter().map(|pick| pick.row).collect::<Vec<_>>(), [11, 13, 10]);
+/// ```
+///
+/// # Panics
+/// If `rows` and `scores` differ in length: a fault of the caller, not of its data.
+pub fn largest(rows: &[usize], scores: &[f32], count: usize) -> Vec<Pick> {
+    assert_eq!(rows.len(), scores.len(), "one score a row");
+    let count = count.min(scores.len());
+    if count == 0 {
+        return Vec::new();
+    }
+    let shares = shares(scores, count);
+    let mut top: Vec<usize> = shares.par_iter().flat_map_iter(Share::top).collect();
+    top.sort_unstable_by_key(|at| (key(scores[*at]), *at));
+    let pick = |at: usize| Pick { row: rows[at], score: f64::from(scores[at]) };
+    top.into_iter().map(pick).collect()
+}
+
+/// Positions of the `count` largest scores, and of all others; both ascending.
+///
+/// Ties go to the lower position. `O(N)` time, in parallel, nothing sorted; `8 N` bytes, which are returned,
+/// beside those of [`largest`].
+///
+/// ```
+/// use alfm_kernels::split_largest;
+/// assert_eq!(split_largest(&[0.5, 0.9, 0.1, 0.9], 3), (vec![0, 1, 3], vec![2]));
+/// ```
+pub fn split_largest(scores: &[f32], count: usize) -> (Vec<usize>, Vec<usize>) {
+    let count = count.min(scores.len());
+    if count == 0 {
+        return (Vec::new(), (0..scores.len()).collect());
+    }
+    let mut top = vec![0; count];
+    let mut rest = vec![0; scores.len() - count];
+    let mut top_left = &mut top[..];
+    let mut rest_left = &mut rest[..];
+    let mut pieces = Vec::new();
+    for share in shares(scores, count) {
+        let mine = share.size;
+        let others = share.scores.len() - share.size;
+        pieces.push((share, take(&mut top_left, mine), take(&mut rest_left, others)));
+    }
+    pieces.into_par_iter().for_each(|(share, top, rest)| share.divide(top, rest));
+    (top, rest)
+}
+
+/// The first `length` elements of what is left of a slice.
+fn take<'a>(slice: &mut &'a mut [usize], length: usize) -> &'a mut [usize] {
+    let (head, tail) = std::mem::take(slice).split_at_mut(length);
+    *slice = tail;
+    head
+}
+
+/// A block of scores and how many of the largest lie in it.
+struct Share<'a> {
+    first: usize,
+    scores: &'a [f32],
+    /// All smaller keys are among the largest scores.
+    cut: u32,
+    /// How many of the scores with the key `cut` are, too: the first ones.
+    ties: usize,
+    size: usize,
+}
+
+impl Share<'_> {
+    /// Positions of the largest scores, ascending.
+    fn top(&self) -> Vec<usize> {
+        let mut top = Vec::with_capacity(self.size);
+        let mut ties = self.ties;
+        for (run, scores) in self.scores.chunks(RUN).enumerate() {
+            if !scores.iter().fold(false, |any, score| any | (key(*score) <= self.cut)) {
+                continue;
+            }
+            for (at, score) in (self.first + run * RUN..).zip(scores) {
+                let key = key(*score);
+                let tie = key == self.cut && ties > 0;
+                ties -= usize::from(tie);
+                if key < self.cut || tie {
+                    top.push(at);
+                }
+            }
+        }
+        top
+    }
+
+    /// Writes each position to the end of both lists and moves on in the one that it belongs to: which that
+    /// is, no branch predictor could tell.
+    fn divide(&self, top: &mut [usize], rest: &mut [usize]) {
+        let mut in_top = 0;
+        let mut in_rest = 0;
+        let mut ties = self.ties;
+        for (at, score) in (self.first..).zip(self.scores) {
+            let key = key(*score);
+            let tie = key == self.cut && ties > 0;
+            let taken = key < self.cut || tie;
+            ties -= usize::from(tie);
+            if let Some(slot) = top.get_mut(in_top) {
+                *slot = at;
+            }
+            if let Some(slot) = rest.get_mut(in_rest) {
+                *slot = at;
+            }
+            in_top += usize::from(taken);
+            in_rest += usize::from(!taken);
+        }
+    }
+}
+
+/// Where the `count` largest scores lie, block by block; `1 <= count <= N`.
+fn shares(scores: &[f32], count: usize) -> Vec<Share<'_>> {
+    let bracketed = brackets(scores, &bracket(scores, count));
+    let (below, near) = totals(&bracketed);
+    let blocks = if below < count && count <= below + near {
+        bracketed
+    } else {
+        brackets(scores, &(0..=u32::MAX))
+    };
+    let (below, near) = totals(&blocks);
+    let mut keys = Vec::with_capacity(near);
+    keys.extend(blocks.iter().flat_map(|block| &block.near));
+    let cut = *keys.select_nth_unstable(count - below - 1).1;
+    let smaller = below + keys.iter().filter(|key| **key < cut).count();
+    let mut ties_left = count - smaller;
+    let mut shares = Vec::with_capacity(blocks.len());
+    for (at, (block, scores)) in blocks.iter().zip(scores.chunks(BLOCK)).enumerate() {
+        let smaller = block.below + block.near.iter().filter(|key| **key < cut).count();
+        let equal = block.near.iter().filter(|key| **key == cut).count();
+        let ties = ties_left.min(equal);
+        ties_left -= ties;
+        shares.push(Share { first: at * BLOCK, scores, cut, ties, size: smaller + ties });
+    }
+    shares
+}
+
+/// Keys between which the `count`-th smallest very likely lies, by a regular sample.
+fn bracket(scores: &[f32], count: usize) -> RangeInclusive<u32> {
+    if scores.len() <= BLOCK {
+        return 0..=u32::MAX;
+    }
+    let mut sample: Vec<u32> =
+        (0..SAMPLE).map(|at| key(scores[at * scores.len() / SAMPLE])).collect();
+    sample.sort_unstable();
+    let rank = count as f64 / scores.len() as f64 * SAMPLE as f64;
+    // Four standard deviations of the rank in a random sample, and a little for the smallest ranks.
+    let slack = 4.0 * (rank * (1.0 - rank / SAMPLE as f64)).sqrt() + 4.0;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "both >= 0")]
+    let low = (rank - slack).max(0.0) as usize;
+    let high = (rank + slack) as usize;
+    let low = if low == 0 { 0 } else { sample[low] };
+    low..=sample.get(high).copied().unwrap_or(u32::MAX)
+}
+
+/// What one pass knows of a block.
+struct Block {
+    /// How many keys are below the bracket.
+    below: usize,
+    /// The keys within it.
+    near: Vec<u32>,
+}
+
+fn brackets(scores: &[f32], bracket: &RangeInclusive<u32>) -> Vec<Block> {
+    scores.par_chunks(BLOCK).map(|block| within(block, bracket)).collect()
+}
+
+/// Keys go to the end of a short list, which moves on where they are near: no branch to mispredict.
+fn within(scores: &[f32], bracket: &RangeInclusive<u32>) -> Block {
+    let low = *bracket.start();
+    let high = *bracket.end();
+    let mut below = 0;
+    let mut near = Vec::new();
+    for scores in scores.chunks(RUN) {
+        let mut list = [0; RUN];
+        let mut length = 0;
+        for score in scores {
+            let key = key(*score);
+            list[length] = key;
+            length += usize::from(low <= key && key <= high);
+            below += usize::from(key < low);
+        }
+        near.extend_from_slice(&list[..length]);
+    }
+    Block { below, near }
+}
+
+fn totals(blocks: &[Block]) -> (usize, usize) {
+    blocks
+        .iter()
+        .fold((0, 0), |(below, near), block| (below + block.below, near + block.near.len()))
+}
+
+/// A number that sorts by descending score; the two zeros are one.
+fn key(score: f32) -> u32 {
+    let bits = (score + 0.0).to_bits();
+    // Flips negative floats so that unsigned order is float order, then reverses it.
+    let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+    !ascending
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_two_zeros_tie() {
+        assert_eq!(split_largest(&[-0.0, 0.0, -0.0], 1), (vec![0], vec![1, 2]));
+    }
+
+    /// Ties that run over the edges of blocks go to the first rows, however many threads there are.
+    #[test]
+    fn ties_across_blocks_go_to_the_first_rows() {
+        let scores: Vec<f32> =
+            (0..3 * BLOCK + 7).map(|at| f32::from(u8::from(at % 5 == 0))).collect();
+        let ones: Vec<usize> = (0..scores.len()).step_by(5).collect();
+        for count in [1, BLOCK / 5 + 3, ones.len(), ones.len() + 9] {
+            let (top, rest) = split_largest(&scores, count);
+            assert_eq!(top.len(), count);
+            assert_eq!(top.len() + rest.len(), scores.len());
+            let in_top = ones.len().min(count);
+            let chosen: Vec<usize> = top.iter().copied().filter(|at| at % 5 == 0).collect();
+            assert_eq!(chosen, ones[..in_top]);
+            let filled: Vec<usize> = top.into_iter().filter(|at| at % 5 != 0).collect();
+            assert!(
+                filled
+                    .iter()
+                    .copied()
+                    .eq((0..scores.len()).filter(|at| at % 5 != 0).take(count - in_top))
+            );
+        }
+    }
+
+    /// Scores that repeat with the step of the sample mislead it.
+    #[test]
+    fn a_sample_that_misleads_costs_a_pass_only() {
+        let scores: Vec<f32> = (0..16 * SAMPLE + BLOCK).map(|at| (at % 32 / 8) as f32).collect();
+        let (top, rest) = split_largest(&scores, scores.len() / 4);
+        assert!(top.iter().all(|at| scores[*at] == 3.0));
+        assert_eq!(top.len() + rest.len(), scores.len());
+        assert_eq!(scores.iter().filter(|score| **score == 3.0).count(), top.len());
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_full_stable_sort(
+            scores in prop::collection::vec(
+                prop_oneof![(-3i8..3).prop_map(|s| f32::from(s) / 2.0), -1e30f32..1e30], 0..60),
+            count in 0usize..70,
+        ) {
+            let mut sorted: Vec<usize> = (0..scores.len()).collect();
+            sorted.sort_by(|a, b| scores[*b].total_cmp(&(scores[*a])));
+            let count_given = count.min(scores.len());
+            let rows: Vec<usize> = (0..scores.len()).collect();
+            let top: Vec<usize> = largest(&rows, &scores, count).iter().map(|pick| pick.row).collect();
+            prop_assert_eq!(&top, &sorted[..count_given]);
+            let (top, rest) = split_largest(&scores, count);
+            sorted[..count_given].sort_unstable();
+            sorted[count_given..].sort_unstable();
+            prop_assert_eq!(top, &sorted[..count_given]);
+            prop_assert_eq!(rest, &sorted[count_given..]);
+        }
+    }
+}
