@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use alfm_data::arrays::{ArraySpec, FloatMatrix, read_matrix};
+use alfm_fixtures::skip;
 use common::{golden_model, run_on_models};
 
 fn texts_in(file: &Path) -> FloatMatrix {
@@ -33,7 +34,7 @@ fn texts_are_embedded_on_a_card_and_surprisal_is_not() {
         let (code, message) = embed(&format!("{device}.safetensors --device {device}"));
         if code != Some(0) {
             assert!(message.contains("this machine and this build offer cpu"), "{message}");
-            eprintln!("skipped: {message}");
+            skip(device, message);
             continue;
         }
         let found = texts_in(&folder.join(format!("{device}.safetensors")));

@@ -6,7 +6,7 @@ mod common;
 
 use std::error::Error as _;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use alfm_core::{ClassId, Matrix, ScoreKind};
@@ -15,13 +15,12 @@ use alfm_data::arrays::{
     read_matrix, write_safetensors,
 };
 use alfm_data::{Error, ErrorKind};
+use alfm_fixtures::beside_hub;
 use arrow::array::{ArrayRef, FixedSizeListArray, Float64Array, Int64Array, ListArray};
 use arrow::datatypes::{Float32Type, Float64Type};
 use arrow::record_batch::RecordBatch;
 use npyz::WriterBuilder;
 use parquet::arrow::ArrowWriter;
-
-use common::{beside, mirror};
 
 fn spec(path: &Path, key: Option<&str>) -> ArraySpec {
     let key = key.map_or(String::new(), |key| format!(":{key}"));
@@ -246,7 +245,6 @@ fn bad_parquet_columns_name_the_row() {
 
 #[test]
 fn real_arrays() {
-    let Some(hub) = mirror() else { return };
     let cases: [(&str, Option<&str>, usize, usize, bool); 4] = [
         ("priors/cifar10/clip_vit_b32_test_first500_image_embeddings.npy", None, 500, 512, true),
         ("priors/cifar10/cifar10_train_resnet50_cv_fz00_na00_pyx.npy", None, 50_000, 10, true),
@@ -254,7 +252,7 @@ fn real_arrays() {
         ("extra/minilm_reference/embeddings.npz", Some("trec_test_first128"), 128, 384, false),
     ];
     for (file, key, rows, columns, mapped) in cases {
-        let Some(path): Option<PathBuf> = beside(&hub, file) else { continue };
+        let Some(path) = beside_hub(file) else { continue };
         let read = matrix(&path, key).unwrap();
         assert_eq!(
             (read.rows(), read.columns(), read.is_mapped()),
@@ -263,7 +261,7 @@ fn real_arrays() {
         );
         read.view().unwrap();
     }
-    if let Some(path) = beside(&hub, "priors/cifar10/clip_vit_b32_test_first500_labels.npy") {
+    if let Some(path) = beside_hub("priors/cifar10/clip_vit_b32_test_first500_labels.npy") {
         assert_eq!(read_labels(&spec(&path, None)).unwrap().len(), 500);
     }
 }

@@ -12,7 +12,8 @@ use alfm_data::{
     ClassEntry, Columns, Dataset, ErrorKind, Hub, Manifest, RepoId, Source, catalog, subset,
 };
 
-use common::{beside, mirror};
+use alfm_fixtures::{beside_hub, skip};
+use common::mirror;
 
 fn manifest(name: &str) -> &'static Manifest {
     catalog().iter().find(|manifest| manifest.name == name).unwrap()
@@ -23,7 +24,7 @@ fn load(name: &str) -> Option<Dataset> {
     let hub = mirror()?;
     match Dataset::load(name, &hub) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            eprintln!("skipped: {error}");
+            skip("data", error);
             None
         }
         loaded => Some(loaded.unwrap()),
@@ -62,7 +63,7 @@ fn trec_classes_are_in_the_order_of_the_original_labels() {
     let hub = mirror().unwrap();
     let repo = RepoId::dataset("CogComp/trec").unwrap();
     let Some(original) = hub.cached(&repo, "main", "train_5500.label") else {
-        eprintln!("skipped: the original label file is not in the mirror");
+        skip("data", "the original label file is not in the mirror");
         return;
     };
     let original = std::fs::read(original).unwrap();
@@ -122,7 +123,7 @@ fn a_truncated_parquet_file_is_an_error_that_names_it() {
     let Source::Hub { repo, revision } = &manifest.source else { panic!("trec is on the hub") };
     let repo = RepoId::dataset(repo).unwrap();
     let Some(good) = hub.cached(&repo, revision, &manifest.splits["test"].file) else {
-        eprintln!("skipped: TREC is not in the mirror");
+        skip("data", "TREC is not in the mirror");
         return;
     };
     let content = std::fs::read(good).unwrap();
@@ -146,7 +147,7 @@ fn a_truncated_parquet_file_is_an_error_that_names_it() {
 fn the_encoder_is_found() {
     let Some(hub) = mirror() else { return };
     match hub.model("sentence-transformers/all-MiniLM-L6-v2") {
-        Err(error) if error.kind() == ErrorKind::NotFound => eprintln!("skipped: {error}"),
+        Err(error) if error.kind() == ErrorKind::NotFound => skip("data", error),
         model => {
             let model = model.unwrap();
             assert_eq!(model.revision, "c9745ed1d9f207416be6d2e6f8de32d1f16199bf");
@@ -255,8 +256,7 @@ fn grey_images_of_tiny_imagenet_become_rgb() {
 /// Lossless copies of the first test images, pixel by pixel: sums of R, G and B over the first two by Pillow.
 #[test]
 fn lossless_pixels_are_those_of_pillow() {
-    let Some(hub) = mirror() else { return };
-    let Some(file) = beside(&hub, "extra/cifar10_lossless/test-first-500.parquet") else { return };
+    let Some(file) = beside_hub("extra/cifar10_lossless/test-first-500.parquet") else { return };
     let columns = Columns::default().with_image("img");
     let data = Dataset::from_file(&file, &columns, None).unwrap();
     let all = data.split("all").unwrap();
@@ -273,7 +273,7 @@ fn lossless_pixels_are_those_of_pillow() {
 /// The one member of MedMNIST that is at hand, where a hub cache would have it.
 #[test]
 fn pneumonia_images_of_medmnist() {
-    let Some(file) = mirror().and_then(|hub| beside(&hub, "medmnist/pneumoniamnist.npz")) else {
+    let Some(file) = beside_hub("medmnist/pneumoniamnist.npz") else {
         return;
     };
     let cache = tempfile::tempdir().unwrap();
@@ -294,8 +294,7 @@ fn pneumonia_images_of_medmnist() {
 /// HAM10000 at 8 x 8: 10,015 images of 7,470 lesions, divided by lesion.
 #[test]
 fn lesions_are_not_divided() {
-    let Some(hub) = mirror() else { return };
-    let Some(file) = beside(&hub, "extra/ham10000_8x8/hmnist_8_8_L.npz") else { return };
+    let Some(file) = beside_hub("extra/ham10000_8x8/hmnist_8_8_L.npz") else { return };
     let classes = ["akiec", "bcc", "bkl", "df", "nv", "vasc", "mel"].map(ClassEntry::named);
     let columns = Columns::default().with_image("images").with_label("labels");
     let data = Dataset::from_file(&file, &columns, Some(&classes)).unwrap();

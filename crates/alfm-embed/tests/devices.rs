@@ -9,6 +9,7 @@ use alfm_core::Matrix;
 use alfm_embed::{
     Backend, BertEncoder, CaptionEncoder, EmbeddingCache, ImageEncoder, TextEncoder, VisionEncoder,
 };
+use alfm_fixtures::available;
 use common::{TOLERANCE, difference, golden};
 use image::RgbImage;
 
@@ -31,7 +32,7 @@ const CAPTIONS: [&str; 2] = ["images/clip", "images/siglip"];
 
 /// The devices beside the processor; those that are missing say why.
 fn others() -> Vec<Backend> {
-    let find = |name| Backend::find(name).map_err(|error| eprintln!("skipped: {error}")).ok();
+    let find = |name| available(name, Backend::find(name));
     ["wgpu", "cuda"].into_iter().filter_map(find).collect()
 }
 

@@ -4,19 +4,15 @@
 
 mod common;
 
-use std::path::PathBuf;
-
 use alfm_core::Matrix;
 use alfm_embed::{BertEncoder, TextEncoder};
-use common::{TOLERANCE, difference, hub, minilm};
+use alfm_fixtures::beside_hub;
+use common::{TOLERANCE, difference, minilm};
 
 /// `minilm_reference` beside the hub's folder: the texts and their embeddings.
 fn reference() -> Option<(Vec<String>, Matrix)> {
-    let folder: PathBuf = hub()?.join("../extra/minilm_reference");
-    let Ok(json) = std::fs::read_to_string(folder.join("texts.json")) else {
-        eprintln!("skipped: {} is not there", folder.display());
-        return None;
-    };
+    let folder = beside_hub("extra/minilm_reference")?;
+    let json = std::fs::read_to_string(folder.join("texts.json")).unwrap();
     let parts: serde_json::Value = serde_json::from_str(&json).unwrap();
     let mut arrays = npyz::npz::NpzArchive::open(folder.join("embeddings.npz")).unwrap();
     let (mut all, mut rows) = (Vec::new(), Vec::new());

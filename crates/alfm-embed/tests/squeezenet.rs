@@ -9,6 +9,7 @@ use std::path::Path;
 
 use alfm_core::Matrix;
 use alfm_embed::{ImageEncoder, VisionEncoder};
+use alfm_fixtures::beside_hub;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Int64Type;
 use image::RgbImage;
@@ -133,12 +134,11 @@ fn a_system_is_solved_by_its_triangle() {
 /// error of 2.8.
 #[test]
 fn real_features_tell_classes_apart_as_well_as_the_data_notes_say() {
-    let (Some(hub), Some(model)) = (common::hub(), common::squeezenet()) else { return };
-    let lossless = hub.join("../extra/cifar10_lossless");
-    if !lossless.exists() {
-        eprintln!("skipped: {} is not there", lossless.display());
+    let (Some(lossless), Some(model)) =
+        (beside_hub("extra/cifar10_lossless"), common::squeezenet())
+    else {
         return;
-    }
+    };
     let encoder = VisionEncoder::load(&model, Some(128)).unwrap();
     let embed = |images: &[RgbImage]| {
         let resized: Vec<RgbImage> =

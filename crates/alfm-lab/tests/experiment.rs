@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use alfm_core::{ClassId, Matrix, SeedTree};
 use alfm_data::{Dataset, Hub, Image, RgbImage, Split};
+use alfm_fixtures::available;
 use alfm_kernels::device::{Cpu, Device, open_device};
 use alfm_lab::experiment::{
     Embedder, ExperimentConfig, PoolExamples, Schedule, Task, Tuned, Tuner, prepare, run_all,
@@ -138,10 +139,8 @@ fn every_device_that_is_there_leaves_the_records_of_the_processor() {
     };
     let expected = records(&Cpu);
     for name in ["wgpu", "cuda"] {
-        match open_device(name) {
-            Ok(device) => assert!(records(&*device) == expected, "{name} chooses otherwise"),
-            Err(error) => eprintln!("skipped: {error}"),
-        }
+        let Some(device) = available(name, open_device(name)) else { continue };
+        assert!(records(&*device) == expected, "{name} chooses otherwise");
     }
 }
 

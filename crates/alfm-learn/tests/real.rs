@@ -5,22 +5,14 @@
 use std::path::{Path, PathBuf};
 
 use alfm_core::{ClassId, Matrix, SeedTree};
+use alfm_fixtures::beside_hub;
 use alfm_learn::{Examples, LabelQuality, Learner, LogisticRegressionConfig, out_of_fold};
 use half::f16;
 use rand::RngExt;
 
 /// The folder, or `None` after saying what is missing.
 fn folder() -> Option<PathBuf> {
-    let Some(hub) = std::env::var_os("ALFM_HUB_DIR") else {
-        eprintln!("skipped: ALFM_HUB_DIR is not set, so there are no real predictions to read");
-        return None;
-    };
-    let folder = Path::new(&hub).join("../priors/cifar10");
-    if !folder.is_dir() {
-        eprintln!("skipped: {} is not there", folder.display());
-        return None;
-    }
-    Some(folder)
+    beside_hub("priors/cifar10")
 }
 
 fn labels(path: &Path) -> Vec<ClassId> {

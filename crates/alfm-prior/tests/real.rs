@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use alfm_core::{ClassId, Matrix, ScoreKind};
+use alfm_fixtures::{beside_hub, hub};
 use alfm_prior::weak_labels::{GenerativeModel, MajorityVote, Votes};
 use alfm_prior::{
     Calibrator, ClassPrompts, Head, LabelShift, PriorQuality, Reliability, Temperature,
@@ -13,16 +14,7 @@ use alfm_prior::{
 
 /// The folder, or `None` after saying what is missing.
 fn folder(name: &str) -> Option<PathBuf> {
-    let Some(hub) = std::env::var_os("ALFM_HUB_DIR") else {
-        eprintln!("skipped: ALFM_HUB_DIR is not set, so there are no real priors to read");
-        return None;
-    };
-    let folder = Path::new(&hub).join("../priors").join(name);
-    if !folder.is_dir() {
-        eprintln!("skipped: {} is not there", folder.display());
-        return None;
-    }
-    Some(folder)
+    beside_hub(&format!("priors/{name}"))
 }
 
 fn npy<T: npyz::Deserialize>(path: &Path) -> (Vec<T>, usize, usize) {
@@ -162,9 +154,7 @@ fn trec(hub: &Path, split: &str) -> Vec<i64> {
 /// 68 human-written rules on the questions of TREC; an answer of -1 abstains. Numbers by numpy.
 #[test]
 fn rules_of_trec() {
-    let (Some(rules), Some(hub)) = (folder("trec"), std::env::var_os("ALFM_HUB_DIR")) else {
-        return;
-    };
+    let (Some(rules), Some(hub)) = (folder("trec"), hub()) else { return };
     // File, coverage; accuracy, negative log-likelihood and calibration error of both models.
     let cases = [
         ("train", 0.950_293, [0.502_568, 1.3578, 0.1353], [0.530_631, 1.3971, 0.1257]),
@@ -177,7 +167,7 @@ fn rules_of_trec() {
         let given: Vec<_> = numbers.iter().map(class).collect();
         let votes = Votes::new(&given, items, columns, 6).unwrap();
         close(votes.coverage(), coverage, 1e-6);
-        let truth = labelled(&trec(Path::new(&hub), split));
+        let truth = labelled(&trec(&hub, split));
         let measure = |prior: &Matrix, expected: [f64; 3]| {
             let found = PriorQuality::measure(prior.view(), &truth).unwrap();
             close(found.accuracy, expected[0], 1e-6);

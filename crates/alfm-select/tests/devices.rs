@@ -3,6 +3,7 @@
 #![cfg(any(feature = "wgpu", feature = "cuda"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use alfm_fixtures::available;
 use alfm_kernels::device::open_device;
 use alfm_select::core::{Matrix, ScoreKind, SeedTree};
 use alfm_select::{
@@ -53,13 +54,7 @@ fn every_strategy_with_a_path_of_its_own_chooses_the_same() {
         .with_embeddings(MatrixView::new(&embeddings, ITEMS, COLUMNS).unwrap())
         .with_labels_only(LabelsOnly::new(predictions(&model), predictions(&held_out)));
     for name in ["wgpu", "cuda"] {
-        let device = match open_device(name) {
-            Ok(device) => device,
-            Err(error) => {
-                eprintln!("skipped: {error}");
-                continue;
-            }
-        };
+        let Some(device) = available(name, open_device(name)) else { continue };
         for strategy in ["prioral", "prioral-guarded", "coreset", "ff-active", "badge"] {
             let expected = round(strategy, &state);
             let got = round(strategy, &state.with_device(&*device));

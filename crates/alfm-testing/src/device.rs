@@ -1,14 +1,13 @@
 //! Devices beside the processor, and inputs on which they are compared with it.
 
 use alfm_core::SeedTree;
+use alfm_fixtures::available;
 use alfm_kernels::device::{Device, open_device};
 use rand::RngExt;
 
 /// The devices beside the processor; those that are missing say why.
 pub fn others() -> Vec<Box<dyn Device>> {
-    #[expect(clippy::print_stderr, reason = "a test says why it is skipped")]
-    let skipped = |error: &dyn std::error::Error| eprintln!("skipped: {error}");
-    let open = |name| open_device(name).inspect_err(|error| skipped(error)).ok();
+    let open = |name| available(name, open_device(name));
     ["wgpu", "cuda"].into_iter().filter_map(open).collect()
 }
 

@@ -55,11 +55,7 @@ pub(crate) fn run_on_models(folder: &Path, arguments: &str) -> Output {
 
 /// Whether the environment names a hub cache; says so if not.
 pub(crate) fn has_mirror() -> bool {
-    let named = ["ALFM_HUB_DIR", "HF_HOME"].iter().any(|name| std::env::var_os(name).is_some());
-    if !named {
-        eprintln!("skipped: neither ALFM_HUB_DIR nor HF_HOME names a hub cache");
-    }
-    named
+    alfm_fixtures::hub().is_some()
 }
 
 /// Writes a matrix as another tool would: `.npy`, version 1, C order.

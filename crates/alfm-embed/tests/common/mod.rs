@@ -6,6 +6,7 @@ pub(crate) mod model;
 use std::path::PathBuf;
 
 use alfm_core::{Matrix, MatrixView};
+use alfm_fixtures::{beside_hub, snapshot};
 use safetensors::SafeTensors;
 
 /// What parity with another implementation means here.
@@ -42,34 +43,15 @@ pub(crate) fn expected(name: &str, array: &str) -> Matrix {
     Matrix::new(values, view.shape()[0], view.shape()[1]).unwrap()
 }
 
-/// The folder of the hub's files, if there is one.
-pub(crate) fn hub() -> Option<PathBuf> {
-    let direct = std::env::var_os("ALFM_HUB_DIR").map(PathBuf::from);
-    direct.or_else(|| Some(PathBuf::from(std::env::var_os("HF_HOME")?).join("hub")))
-}
-
 /// The snapshot of MiniLM, or `None` and a printed reason.
 pub(crate) fn minilm() -> Option<PathBuf> {
-    let Some(hub) = hub() else {
-        eprintln!("skipped: neither ALFM_HUB_DIR nor HF_HOME is set");
-        return None;
-    };
-    let model = hub.join("models--sentence-transformers--all-MiniLM-L6-v2");
-    let Ok(revision) = std::fs::read_to_string(model.join("refs/main")) else {
-        eprintln!("skipped: {} is not there", model.display());
-        return None;
-    };
-    Some(model.join("snapshots").join(revision.trim()))
+    snapshot("models--sentence-transformers--all-MiniLM-L6-v2")
 }
 
 /// The shortest of the first 128 questions of TREC's test set, beside the hub's folder; `None` and a printed reason
 /// without them.
 pub(crate) fn questions(count: usize) -> Option<Vec<String>> {
-    let path = hub()?.join("../extra/minilm_reference/texts.json");
-    let Ok(json) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: {} is not there", path.display());
-        return None;
-    };
+    let json = std::fs::read_to_string(beside_hub("extra/minilm_reference/texts.json")?).unwrap();
     let parts: serde_json::Value = serde_json::from_str(&json).unwrap();
     let mut texts: Vec<String> =
         serde_json::from_value(parts["trec_test_first128"].clone()).unwrap();
@@ -80,15 +62,5 @@ pub(crate) fn questions(count: usize) -> Option<Vec<String>> {
 
 /// The folder of SqueezeNet 1.1 with its real weights; why not, where it is not there.
 pub(crate) fn squeezenet() -> Option<PathBuf> {
-    let Some(hub) = hub() else {
-        eprintln!("skipped: neither ALFM_HUB_DIR nor HF_HOME is set");
-        return None;
-    };
-    let model =
-        hub.join("models--local--squeezenet1_1-imagenet-features/snapshots/local-squeezenet-v1");
-    if !model.exists() {
-        eprintln!("skipped: {} is not there", model.display());
-        return None;
-    }
-    Some(model)
+    snapshot("models--local--squeezenet1_1-imagenet-features")
 }

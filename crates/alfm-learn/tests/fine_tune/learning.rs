@@ -1,9 +1,8 @@
 //! What is learned, and when it ends.
 
-use std::path::PathBuf;
-
 use alfm_core::{ClassId, SeedTree};
 use alfm_embed::{Items, Prepared, Trunk};
+use alfm_fixtures::snapshot;
 use alfm_learn::{FineTuneConfig, FineTuned, ItemExamples};
 use image::RgbImage;
 use rayon::prelude::*;
@@ -32,13 +31,6 @@ fn learned_to_the_last(name: &str, items: &Prepared<'_>, epochs: usize) -> FineT
     model
 }
 
-/// A published model's folder.
-fn snapshot(model: &str) -> Option<PathBuf> {
-    let hub = PathBuf::from(std::env::var_os("ALFM_HUB_DIR")?);
-    let mut folders = std::fs::read_dir(hub.join(format!("models--{model}/snapshots"))).ok()?;
-    Some(folders.next()?.ok()?.path())
-}
-
 #[test]
 fn texts_are_learned_to_the_last() {
     for name in [BERT, "distilbert", "mpnet", "roberta"] {
@@ -62,10 +54,7 @@ fn images_are_learned_to_the_last() {
 /// On the published SqueezeNet, whose sizes are fixed.
 #[test]
 fn a_squeezenet_is_learned_to_the_last() {
-    let Some(snapshot) = snapshot("local--squeezenet1_1-imagenet-features") else {
-        eprintln!("skipped: ALFM_HUB_DIR has no squeezenet1_1-imagenet-features");
-        return;
-    };
+    let Some(snapshot) = snapshot("models--local--squeezenet1_1-imagenet-features") else { return };
     let images = striped();
     let pictures = &images[..];
     let trunk = Trunk::load(&snapshot, Some(48)).unwrap();
@@ -131,8 +120,7 @@ fn bad_examples_and_a_diverging_fit_are_named() {
 /// On the published MiniLM, whose matrices are large enough for several threads.
 #[test]
 fn the_number_of_threads_changes_nothing() {
-    let Some(snapshot) = snapshot("sentence-transformers--all-MiniLM-L6-v2") else {
-        eprintln!("skipped: ALFM_HUB_DIR has no all-MiniLM-L6-v2");
+    let Some(snapshot) = snapshot("models--sentence-transformers--all-MiniLM-L6-v2") else {
         return;
     };
     let texts: Vec<String> =
