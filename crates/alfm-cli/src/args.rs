@@ -224,6 +224,9 @@ pub(crate) struct SelectArgs {
     /// Share of the unlabelled items that becomes the noise set (prioral and prioral-guarded).
     #[arg(long)]
     pub rho: Option<f64>,
+    /// An option of the strategy, once for each: --option beta=2, --option inner=badge. docs/strategies.md lists them.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub option: Vec<String>,
     /// The seed.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,

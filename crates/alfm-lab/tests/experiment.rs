@@ -13,7 +13,7 @@ use alfm_data::{Dataset, Hub, Image, RgbImage, Split};
 use alfm_fixtures::available;
 use alfm_kernels::device::{Cpu, Device, open_device};
 use alfm_lab::experiment::{
-    Embedder, ExperimentConfig, PoolExamples, Schedule, Task, Tuned, Tuner, prepare, run_all,
+    Embedder, ExperimentConfig, Schedule, Task, Tuned, Tuner, TuningExamples, prepare, run_all,
     threads,
 };
 use alfm_lab::record::{FinishedRun, RunRecord, write_runs};
@@ -62,11 +62,11 @@ fn run(
     folder: &Path,
     stop_after: usize,
 ) -> Result<Vec<FinishedRun>, Error> {
-    run_on(&Cpu, config, tasks, folder, stop_after)
+    run_on(Arc::new(Cpu), config, tasks, folder, stop_after)
 }
 
 fn run_on(
-    device: &dyn Device,
+    device: Arc<dyn Device>,
     config: &ExperimentConfig,
     tasks: &[Task],
     folder: &Path,
@@ -128,19 +128,19 @@ fn every_device_that_is_there_leaves_the_records_of_the_processor() {
     let config = ExperimentConfig::from_toml(&text).unwrap();
     let hub = Hub::new("unused").with_offline(true);
     let tasks = prepare(&config, &hub, &mut WordVectors).unwrap();
-    let records = |device: &dyn Device| {
+    let records = |device: Arc<dyn Device>| {
         let folder = tempfile::tempdir().unwrap();
-        let runs = run_on(device, &config, &tasks, folder.path(), usize::MAX).unwrap();
+        let runs = run_on(Arc::clone(&device), &config, &tasks, folder.path(), usize::MAX).unwrap();
         let mut records: Vec<RunRecord> = runs.into_iter().map(|run| run.record).collect();
         for record in &mut records {
             assert_eq!(record.versions.remove("device").as_deref(), Some(device.name()));
         }
         records
     };
-    let expected = records(&Cpu);
+    let expected = records(Arc::new(Cpu));
     for name in ["wgpu", "cuda"] {
         let Some(device) = available(name, open_device(name)) else { continue };
-        assert!(records(&*device) == expected, "{name} chooses otherwise");
+        assert!(records(Arc::from(device)) == expected, "{name} chooses otherwise");
     }
 }
 
@@ -492,16 +492,16 @@ impl Tuner for Oracular {
     fn fit(
         &self,
         config: &FineTuneConfig,
-        examples: &PoolExamples<'_>,
+        examples: &TuningExamples<'_>,
         seed: &SeedTree,
     ) -> Result<Tuned, Box<dyn StdError + Send + Sync>> {
         assert_eq!(config.epochs, 7);
         assert_eq!(examples.labels.len(), examples.rows.len());
         let embeddings = self.pool.view().gather(examples.rows.iter().copied());
-        let PoolExamples { labels, weights, classes, .. } = *examples;
+        let TuningExamples { labels, weights, classes, .. } = *examples;
         let examples = Examples::new(embeddings.view(), labels, weights, classes);
         let model = LearnerConfig::default().build()?.fit(&examples, seed)?;
-        Ok(Tuned { model, pool: self.pool.clone(), test: self.test.clone() })
+        Ok(Tuned::new(model, self.pool.clone()).with_others(self.test.clone()))
     }
 }
 

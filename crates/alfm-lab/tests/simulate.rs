@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use alfm_core::{ClassId, ClassSchema, ErrorKind, SampleId, SeedTree};
 use alfm_data::arrays::{ArraySpec, read_labels};
 use alfm_data::{ClassEntry, Columns, Dataset, Hub, Image, Items, Split};
+use alfm_fixtures::skip;
 use alfm_lab::simulate::{Imbalance, LabelColumns, Missing, Noise, NoiseInput};
 
 /// The hub cache that the environment names, offline; `None`, said aloud, if it names none.
 fn mirror() -> Option<Hub> {
     let named = ["ALFM_HUB_DIR", "HF_HOME"].iter().any(|name| std::env::var_os(name).is_some());
     if !named {
-        eprintln!("skipped: neither ALFM_HUB_DIR nor HF_HOME names a hub cache");
+        skip("data", "neither ALFM_HUB_DIR nor HF_HOME names a hub cache");
         return None;
     }
     Some(Hub::from_env().unwrap().with_offline(true))
@@ -25,7 +26,7 @@ fn beside(hub: &Hub, file: &str) -> Option<PathBuf> {
     if path.is_file() {
         return Some(path);
     }
-    eprintln!("skipped: {file} is not beside the hub cache");
+    skip("data", format!("{file} is not beside the hub cache"));
     None
 }
 
@@ -33,7 +34,7 @@ fn beside(hub: &Hub, file: &str) -> Option<PathBuf> {
 fn load(name: &str) -> Option<Dataset> {
     match Dataset::load(name, &mirror()?) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            eprintln!("skipped: {error}");
+            skip("data", error);
             None
         }
         loaded => Some(loaded.unwrap()),

@@ -1,4 +1,4 @@
-use alfm_core::{ClassId, Matrix, MatrixView, SeedTree};
+use alfm_core::{ClassId, Matrix, MatrixView};
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use alfm_core::{Error, SeedTree};
 use alfm_data::{Items, Split};
 use alfm_embed::{Prepared, Trunk};
-use alfm_lab::experiment::{PoolExamples, Tuned, Tuner};
+use alfm_lab::experiment::{Tuned, Tuner, TuningExamples};
 use alfm_learn::{FineTuneConfig, ItemExamples};
 
 use crate::pictures::Encoded;
@@ -25,13 +25,13 @@ impl Tuner for FolderTuner {
     fn fit(
         &self,
         config: &FineTuneConfig,
-        examples: &PoolExamples<'_>,
+        examples: &TuningExamples<'_>,
         seed: &SeedTree,
     ) -> Result<Tuned, Box<dyn StdError + Send + Sync>> {
         let trunk = Trunk::load(&self.folder, self.image_size)?;
         let (pool, test) = (Content::of(&self.pool)?, Content::of(&self.test)?);
         let (pool, test) = (trunk.prepare(pool.items())?, trunk.prepare(test.items())?);
-        let PoolExamples { rows, labels, weights, classes, soft } = *examples;
+        let TuningExamples { rows, labels, weights, classes, soft, .. } = *examples;
         let mut items = ItemExamples::new(&pool, rows, labels, weights, classes);
         items.soft = soft;
         let mut go_on = |_| ControlFlow::Continue(());
@@ -41,7 +41,7 @@ impl Tuner for FolderTuner {
             tuned.trunk().encode(items, &rows, &mut |_, _| {})
         };
         let (pool, test) = (features(&pool)?, features(&test)?);
-        Ok(Tuned { model: tuned.into_classifier(), pool, test })
+        Ok(Tuned::new(tuned.into_classifier(), pool).with_others(test))
     }
 }
 

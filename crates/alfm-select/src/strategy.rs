@@ -74,6 +74,14 @@ impl Strategy {
         Self::from_table(name.into(), Options::new())
     }
 
+    /// The strategy called `name` with these options, as they stand in a file.
+    ///
+    /// # Errors
+    /// An unknown name or option, or a value out of range.
+    pub fn with_options(name: &str, options: Options) -> Result<Self, Error> {
+        Self::from_table(name.into(), options)
+    }
+
     /// PriorAL with options of its own.
     ///
     /// With a guard it is called `prioral-guarded`.

@@ -330,9 +330,8 @@ mod tests {
     #[test]
     fn a_head_of_another_width_and_options_out_of_range_are_refused() {
         let observed = [None, Some(ClassId::new(0))];
-        let pool = Pool::new(&observed)
-            .and_then(|pool| pool.with_head(head(&W, &[0.0; 2])))
-            .unwrap();
+        let pool =
+            Pool::new(&observed).and_then(|pool| pool.with_head(head(&W, &[0.0; 2]))).unwrap();
         let narrow = MatrixView::new(&[1.0, 2.0], 2, 1).unwrap();
         let error = pool.clone().with_embeddings(narrow).unwrap_err().to_string();
         assert!(error.starts_with("`head` has 2 columns, but there are 1"), "{error}");

@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use alfm_core::Error;
 use alfm_kernels::device::{Cpu, Device};
@@ -25,7 +26,7 @@ pub(crate) fn demo(args: &DemoArgs, context: &Context) -> Result<(), Error> {
     let simulation = Simulation {
         title: "Support inbox",
         config: &config,
-        device: &Cpu,
+        device: Arc::new(Cpu),
         out: &args.out,
         resume: false,
     };
@@ -42,7 +43,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), Error> {
     use alfm_kernels::device::open_device;
     use alfm_models::{Backend, LazyEncoder};
 
-    let device = open_device(&args.device)?;
+    let device = Arc::from(open_device(&args.device)?);
     let config = ExperimentConfig::from_toml(&super::read_text(&args.config)?)
         .map_err(|error| error.in_file(&args.config))?;
     let ExperimentConfig { encoder, .. } = &config;
@@ -51,13 +52,8 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), Error> {
             .with_device(Backend::find(&args.device)?)
             .with_watch(crate::output::watch());
     let title = args.config.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let simulation = Simulation {
-        title: &title,
-        config: &config,
-        device: &*device,
-        out: &args.out,
-        resume: args.resume,
-    };
+    let simulation =
+        Simulation { title: &title, config: &config, device, out: &args.out, resume: args.resume };
     match args.jobs {
         None => simulation.execute(&mut embedder, context),
         Some(jobs) => {
@@ -71,7 +67,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), Error> {
 struct Simulation<'a> {
     title: &'a str,
     config: &'a ExperimentConfig,
-    device: &'a dyn Device,
+    device: Arc<dyn Device>,
     out: &'a Path,
     resume: bool,
 }
@@ -82,7 +78,8 @@ impl Simulation<'_> {
         embedder: &mut (dyn Embedder + Send),
         context: &Context,
     ) -> Result<(), Error> {
-        let Self { title, config, device, out, resume } = *self;
+        let Self { title, config, out, resume, .. } = *self;
+        let device = Arc::clone(&self.device);
         let folder = out.join("runs");
         let tasks = prepare(config, &context.hub, embedder)?;
         // Not before: a configuration that cannot be run costs no earlier result.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use alfm_learn::LearnerConfig;
+use alfm_loop::Dropout;
 use alfm_select::Strategy;
 use serde::{Deserialize, Serialize};
 
@@ -53,22 +54,6 @@ pub struct ExperimentConfig {
     /// The small model.
     #[serde(default = "linear", deserialize_with = "one_or_many")]
     pub learner: Vec<LearnerConfig>,
-}
-
-/// Stochastic passes: dropout on the input features.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Dropout {
-    /// `M`: passes a round.
-    pub passes: u64,
-    /// The share of features that each pass drops, in `[0, 1)`.
-    pub rate: f64,
-}
-
-impl Default for Dropout {
-    fn default() -> Self {
-        Self { passes: 20, rate: 0.5 }
-    }
 }
 
 /// Run seeds: `{ from = 0, count = 5 }` or `[1, 2, 3]`.

@@ -11,15 +11,13 @@ mod prepare;
 mod prior;
 mod run;
 mod schedule;
-mod training;
 mod tuning;
 
-pub use config::{
-    DEFAULT_ENCODER, DatasetConfig, Dropout, Encoder, ExperimentConfig, Seeds, Subset,
-};
+pub use alfm_loop::{Dropout, Tuned, TuningExamples};
+pub use config::{DEFAULT_ENCODER, DatasetConfig, Encoder, ExperimentConfig, Seeds, Subset};
 pub use embedder::Embedder;
 pub use prepare::{Task, prepare};
 pub use prior::PriorConfig;
 pub use run::run_one;
 pub use schedule::{Schedule, forget_runs, run_all, threads};
-pub use tuning::{PoolExamples, Tuned, Tuner};
+pub use tuning::Tuner;

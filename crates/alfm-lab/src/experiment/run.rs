@@ -1,21 +1,19 @@
 //! One run: one strategy, one seed, round after round.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use alfm_core::{ClassId, Label, Matrix, MatrixView, Predictions, SampleId, ScoreKind, SeedTree};
+use alfm_core::{ClassId, Matrix, Predictions, SampleId, ScoreKind};
 use alfm_kernels::device::Device;
-use alfm_learn::{Classifier, Learner, LearnerConfig, LinearLayer, out_of_fold};
-use alfm_select::acquire::{Input, LinearHead};
-use alfm_select::{
-    AccuracyEstimate, Advice, Advisor, CleanSet, LabelsOnly, PoolState, Round, Selector, Strategy,
-};
+use alfm_learn::{Learner, LearnerConfig};
+use alfm_loop::{ActiveLearner, LoopConfig};
+use alfm_select::{CleanSet, Round, Strategy};
 
-use super::config::{Dropout, ExperimentConfig};
+use super::config::ExperimentConfig;
 use super::prepare::Task;
-use super::training::Training;
-use super::tuning::{PoolExamples, Tuned};
+use super::tuning::WithSettings;
 use crate::Error;
-use crate::error::{UNTRAINED, failed, no_json, no_tuner};
+use crate::error::{no_json, no_tuner};
 use crate::metrics::{Scores, class_counts, diverged, majority_class, minority_labels};
 use crate::oracle::{Oracle, SimulatedOracle};
 use crate::record::{FinishedRun, FreeLabels, LabelsOnlyAccuracy, RoundRecord, RunRecord, Seconds};
@@ -33,11 +31,11 @@ pub fn run_one(
     task: &Task,
     strategy: &Strategy,
     seed: u64,
-    device: &dyn Device,
+    device: &Arc<dyn Device>,
 ) -> Result<FinishedRun, Error> {
     let mut run = Run::new(config, task, strategy, seed, device)?;
     let (mut rounds, mut seconds) = (Vec::new(), Vec::new());
-    while rounds.len() < config.rounds && run.selector.labels().len() < task.ids.len() {
+    while rounds.len() < config.rounds && run.learner.log().labelled() < task.items.len() {
         let (round, time) = run.round(rounds.len() + 1)?;
         rounds.push(round);
         seconds.push(time);
@@ -76,53 +74,13 @@ pub(super) fn written(
     }))
 }
 
-/// Folds of the out-of-fold predictions.
-const FOLDS: usize = 5;
-
-pub(super) struct Run<'a> {
-    pub(super) config: &'a ExperimentConfig,
-    pub(super) task: &'a Task,
-    device: &'a dyn Device,
-    seed: SeedTree,
-    /// Of the published embeddings, which it reads alone even where the encoder is trained.
-    learner: Box<dyn Learner>,
-    selector: Selector,
-    advisor: Advisor,
+/// A learner, the oracle that it asks, and what only the simulation knows.
+struct Run<'a> {
+    config: &'a ExperimentConfig,
+    task: &'a Task,
+    learner: ActiveLearner,
     oracle: SimulatedOracle,
     majority: ClassId,
-    /// None before the first training.
-    trained: Option<Trained>,
-}
-
-/// The small model after a round.
-struct Trained {
-    model: Box<dyn Classifier>,
-    features: Option<Features>,
-    /// Its predictions, `N x K`.
-    pool: Matrix,
-    /// Only for strategies that ask for it.
-    evidence: Option<OwnVoice>,
-}
-
-/// Embeddings of a trained encoder.
-struct Features {
-    pool: Matrix,
-    test: Matrix,
-}
-
-/// What the small model says when it has learned from the oracle alone.
-struct OwnVoice {
-    /// `N x K`.
-    pool: Matrix,
-    /// `n x K`, by ascending row.
-    out_of_fold: Matrix,
-}
-
-/// What some strategies need of the small model beside its predictions.
-#[derive(Default)]
-struct Extras {
-    layer: Option<LinearLayer>,
-    passes: Vec<Matrix>,
 }
 
 impl<'a> Run<'a> {
@@ -131,179 +89,87 @@ impl<'a> Run<'a> {
         task: &'a Task,
         strategy: &Strategy,
         seed: u64,
-        device: &'a dyn Device,
+        device: &Arc<dyn Device>,
     ) -> Result<Self, Error> {
-        let ids = task.ids.iter().cloned();
+        let options = LoopConfig::default()
+            .with_pseudo_label_weight(config.pseudo_label_weight)
+            .with_dropout(config.dropout);
+        let embeddings = Arc::clone(&task.pool);
+        let mut learner = ActiveLearner::new(task.items.clone(), task.schema.clone(), embeddings)?
+            .with_prior(Arc::clone(&task.prior) as _)?
+            .with_strategy(strategy.clone())?
+            .with_seed(seed)?
+            .with_learner(of_embeddings(&task.learner)?)
+            .with_device(Arc::clone(device))
+            .with_config(options)?;
+        if let LearnerConfig::FineTune(settings) = &task.learner {
+            let tuner = task.tuner.clone().ok_or_else(no_tuner)?;
+            learner = learner.with_tuner(Arc::new(WithSettings::new(tuner, settings.clone())));
+        }
+        let ids: Vec<SampleId> = task.items.iter().collect();
         Ok(Self {
             config,
             task,
-            device,
-            seed: SeedTree::new(seed),
-            learner: of_embeddings(&task.learner)?,
-            selector: Selector::new(strategy.clone(), task.schema.clone(), ids, seed)?,
-            advisor: Advisor::default(),
-            oracle: SimulatedOracle::new(&task.ids, &task.observed)?,
+            learner,
+            oracle: SimulatedOracle::new(&ids, &task.observed)?,
             majority: majority_class(&task.facts.pool),
-            trained: None,
         })
     }
 
     /// Select, ask, train from scratch, measure.
     fn round(&mut self, number: usize) -> Result<(RoundRecord, Seconds), Error> {
+        let Self { config, learner, oracle, .. } = self;
         let started = Instant::now();
-        let suggested = self.suggest_and_ask(number)?;
+        let budget = if number == 1 { config.initial } else { config.batch };
+        learner.suggest_and_ask(budget, config.annotators, |ids| oracle.answer(ids))?;
         let acquisition = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
-        let training = Training::new(self, &suggested, &suggested.clean);
-        let seed = self.seed.child("learner").index(number as u64);
-        let (model, features) = self.fit(&training, &seed)?;
-        let evidence = match self.selector.strategy().needs()?.contains(&Input::LabelsOnly) {
-            true => Some(self.own_voice(&suggested, &seed)?),
-            false => None,
-        };
+        learner.fit()?;
         let time = Seconds { acquisition, training: started.elapsed().as_secs_f64() };
-        let (pool, test) = match &features {
-            Some(features) => (features.pool.view(), features.test.view()),
-            None => (self.task.pool.view(), self.task.test.view()),
+        let test = match self.learner.other_features()? {
+            Some(features) => self.learner.predict(features)?,
+            None => self.learner.predict(self.task.test.view())?,
         };
-        let (pool, test) = (model.predict(pool)?, model.predict(test)?);
-        let advice = self.advise(&suggested, &pool, evidence.as_ref())?;
-        let labels_only = evidence.as_ref().map(|own| self.labels_only(own)).transpose()?;
         let record = RoundRecord {
-            advice: Some(advice),
-            labels_only,
-            ..self.measure(number, &suggested, &pool, &test)?
+            advice: Some(self.learner.advice().clone()),
+            labels_only: self.labels_only()?,
+            ..self.measure(number, &test)?
         };
-        self.trained = Some(Trained { model, features, pool, evidence });
         Ok((record, time))
     }
 
-    /// The task's model, and the embeddings that it reads if they are its own.
-    fn fit(
-        &self,
-        training: &Training,
-        seed: &SeedTree,
-    ) -> Result<(Box<dyn Classifier>, Option<Features>), Error> {
-        let LearnerConfig::FineTune(config) = &self.task.learner else {
-            return Ok((self.learner.fit(&training.examples(self.classes()), seed)?, None));
+    /// What the advice estimates, where there is a model of labels alone.
+    fn labels_only(&self) -> Result<Option<LabelsOnlyAccuracy>, Error> {
+        let Some((pool, held_out)) = self.learner.labels_only_predictions()? else {
+            return Ok(None);
         };
-        let tuner = self.task.tuner.as_ref().ok_or_else(no_tuner)?;
-        let examples = PoolExamples {
-            rows: &training.rows,
-            labels: &training.labels,
-            weights: &training.weights,
-            classes: self.classes(),
-            soft: training.soft.as_ref().map(Matrix::view),
-        };
-        let Tuned { model, pool, test } =
-            tuner.fit(config, &examples, seed).map_err(failed(UNTRAINED))?;
-        Ok((model, Some(Features { pool, test })))
-    }
-
-    /// The small model without free labels, on the pool and on held-out folds of the labels.
-    fn own_voice(&self, suggested: &Round, seed: &SeedTree) -> Result<OwnVoice, Error> {
-        let training = Training::new(self, suggested, &CleanSet::default());
-        let examples = training.examples(self.classes());
-        let model = self.learner.fit(&examples, seed)?;
-        let folds = out_of_fold(&*self.learner, &examples, FOLDS, &seed.child("folds"))?;
-        Ok(OwnVoice { pool: model.predict(self.task.pool.view())?, out_of_fold: folds })
-    }
-
-    /// What a user would be told after this round about whether to go on.
-    fn advise(
-        &mut self,
-        suggested: &Round,
-        pool: &Matrix,
-        evidence: Option<&OwnVoice>,
-    ) -> Result<Advice, Error> {
-        let noise = suggested.trust.as_ref().map_or(0.0, |trust| trust.noise_rate);
-        let accuracy = match evidence {
-            Some(own) => {
-                AccuracyEstimate::of(&self.selector, probabilities(&own.out_of_fold)?, noise)?
-            }
-            None => None,
-        };
-        Ok(self.advisor.observe(probabilities(pool)?)?.with_accuracy(accuracy))
-    }
-
-    /// What the advice estimates.
-    fn labels_only(&self, own: &OwnVoice) -> Result<LabelsOnlyAccuracy, Error> {
         let clean = &self.task.clean;
-        let (pool, held_out) = (probabilities(&own.pool)?, probabilities(&own.out_of_fold)?);
+        let (pool, held_out) = (probabilities(pool)?, probabilities(held_out)?);
         let mut right: Vec<bool> =
             clean.iter().enumerate().map(|(row, class)| pool.argmax(row) == *class).collect();
         let share = |right: &[bool]| {
             right.iter().filter(|right| **right).count() as f64 / right.len() as f64
         };
         let seen = share(&right);
-        for (at, (row, _)) in self.labelled_rows().into_iter().enumerate() {
+        for (at, (row, _)) in self.labelled_rows()?.into_iter().enumerate() {
             right[row] = held_out.argmax(at) == clean[row];
         }
-        Ok(LabelsOnlyAccuracy { seen, unseen: share(&right) })
+        Ok(Some(LabelsOnlyAccuracy { seen, unseen: share(&right) }))
     }
 
-    /// Strategies that ask within the batch get their answers there.
-    fn suggest_and_ask(&mut self, number: usize) -> Result<Round, Error> {
-        let extras = self.extras(number)?;
-        let Self { config, task, device, selector, oracle, trained, .. } = self;
-        let mut state = PoolState::default()
-            .with_device(*device)
-            .with_prior(probabilities(&task.prior)?)
-            .with_embeddings(pool_embeddings(task, trained.as_ref()));
-        if let Some(Trained { pool, evidence, .. }) = &*trained {
-            state = state.with_model(probabilities(pool)?);
-            if let Some(OwnVoice { pool, out_of_fold }) = evidence {
-                let own = LabelsOnly::new(probabilities(pool)?, probabilities(out_of_fold)?);
-                state = state.with_labels_only(own);
-            }
-        }
-        if let Some(layer) = &extras.layer {
-            state = state.with_head(LinearHead::new(layer.weights.view(), &layer.bias)?);
-        }
-        let passes = extras.passes.iter().map(probabilities).collect::<Result<Vec<_>, _>>()?;
-        if !passes.is_empty() {
-            state = state.with_passes(&passes);
-        }
-        let budget = if number == 1 { config.initial } else { config.batch };
-        let ask = |ids: &[SampleId]| oracle.answer(ids);
-        selector.suggest_and_ask(&state, budget, config.annotators, ask)
-    }
-
-    /// What the small model must say beside its predictions, for the strategies that need it.
-    fn extras(&self, number: usize) -> Result<Extras, Error> {
-        let Some(trained) = &self.trained else { return Ok(Extras::default()) };
-        let (model, embeddings) = (&trained.model, pool_embeddings(self.task, Some(trained)));
-        let needs = self.selector.strategy().needs()?;
-        let mut extras = Extras::default();
-        if needs.contains(&Input::Head) {
-            extras.layer = model.linear_layer();
-        }
-        if needs.contains(&Input::Passes) {
-            let Dropout { passes, rate } = self.config.dropout;
-            let seed = self.seed.child("dropout").index(number as u64);
-            let pass = |pass| model.predict_with_dropout(embeddings, rate, &seed.index(pass));
-            extras.passes = (0..passes).map(pass).collect::<Result<_, _>>()?;
-        }
-        Ok(extras)
-    }
-
-    fn measure(
-        &self,
-        number: usize,
-        suggested: &Round,
-        pool: &Matrix,
-        test: &Matrix,
-    ) -> Result<RoundRecord, Error> {
+    fn measure(&self, number: usize, test: &Matrix) -> Result<RoundRecord, Error> {
+        let nothing = Round::default();
+        let suggested = self.learner.round().unwrap_or(&nothing);
         let classes = self.classes();
         let scores = |predicted: &Matrix, clean: &[ClassId]| {
             Scores::measure(&probabilities(predicted)?, clean, self.majority)
         };
-        let rows = self.labelled_rows();
+        let rows = self.labelled_rows()?;
         let clean: Vec<ClassId> = rows.iter().map(|(row, _)| self.task.clean[*row]).collect();
         let answered: Vec<ClassId> = rows.iter().map(|(_, class)| *class).collect();
         let labelled = class_counts(&clean, classes)?;
-        let pool = scores(pool, &self.task.clean)?;
+        let pool = scores(self.learner.pool_predictions()?, &self.task.clean)?;
         Ok(RoundRecord {
             round: number,
             labels: rows.len(),
@@ -314,14 +180,14 @@ impl<'a> Run<'a> {
             labelled,
             answered: class_counts(&answered, classes)?,
             queries_by_prior: suggested.queries_by_prior_label(classes).unwrap_or_default(),
-            free: self.free_labels(&suggested.clean),
+            free: self.free_labels(&suggested.clean)?,
             trust: suggested.trust.clone(),
             advice: None,
             labels_only: None,
         })
     }
 
-    fn free_labels(&self, clean: &CleanSet) -> FreeLabels {
+    fn free_labels(&self, clean: &CleanSet) -> Result<FreeLabels, Error> {
         let zeros = || vec![0; self.classes()];
         let mut free = FreeLabels {
             given: zeros(),
@@ -330,21 +196,20 @@ impl<'a> Run<'a> {
             ..FreeLabels::default()
         };
         for item in clean.iter() {
-            let truth = self.task.clean[item.row];
+            let truth = self.task.clean[self.task.items.row(&item.id)?];
             free.given[item.class.index()] += 1;
             free.covered[truth.index()] += 1;
             free.wrong[item.class.index()] += usize::from(item.class != truth);
             free.certified += usize::from(item.certified);
             free.certified_wrong += usize::from(item.certified && item.class != truth);
         }
-        free
+        Ok(free)
     }
 
     /// The labelled rows, ascending, with what the oracle answered.
-    pub(super) fn labelled_rows(&self) -> Vec<(usize, ClassId)> {
-        let labels = self.selector.labels();
-        let class = |row: usize| labels.get(&self.task.ids[row]).map(|label: &Label| label.class);
-        (0..self.task.ids.len()).filter_map(|row| Some((row, class(row)?))).collect()
+    fn labelled_rows(&self) -> Result<Vec<(usize, ClassId)>, Error> {
+        let labelled = self.learner.labelled()?.into_iter();
+        labelled.map(|(id, class)| Ok((self.task.items.row(&id)?, class))).collect()
     }
 
     fn classes(&self) -> usize {
@@ -352,18 +217,10 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Embeddings of the pool as the model of the last round reads them.
-fn pool_embeddings<'a>(task: &'a Task, trained: Option<&'a Trained>) -> MatrixView<'a> {
-    match trained {
-        Some(Trained { features: Some(features), .. }) => features.pool.view(),
-        _ => task.pool.view(),
-    }
-}
-
 /// The learner itself, or the head that a trained encoder starts with.
-fn of_embeddings(config: &LearnerConfig) -> Result<Box<dyn Learner>, Error> {
-    let LearnerConfig::FineTune(config) = config else { return Ok(config.build()?) };
-    LearnerConfig::Linear(config.head()).build()
+fn of_embeddings(config: &LearnerConfig) -> Result<Arc<dyn Learner>, Error> {
+    let LearnerConfig::FineTune(config) = config else { return Ok(Arc::from(config.build()?)) };
+    Ok(Arc::from(LearnerConfig::Linear(config.head()).build()?))
 }
 
 fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, Error> {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use alfm_core::Digest;
@@ -28,7 +29,7 @@ pub struct Schedule<'a> {
     /// Set by the caller to stop: runs that have not begun do not begin.
     pub stop: &'a AtomicBool,
     /// Where the kernels of the strategies run.
-    pub device: &'a dyn Device,
+    pub device: Arc<dyn Device>,
     /// Called after each run with the numbers of finished and of all runs.
     pub progress: &'a (dyn Fn(usize, usize) + Sync),
 }
@@ -120,7 +121,7 @@ fn kept_or_run(
     if let Some(run) = kept {
         return Ok(run);
     }
-    let run = run_one(config, task, strategy, seed, schedule.device)?;
+    let run = run_one(config, task, strategy, seed, &schedule.device)?;
     let text = serde_json::to_vec(&run).map_err(no_json)?;
     write_atomically(&path, |out| out.write_all(&text)).map_err(file("cannot write", &path))?;
     Ok(run)

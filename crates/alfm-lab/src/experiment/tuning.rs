@@ -1,46 +1,44 @@
 //! Models that train the encoder as well, instead of reading its embeddings.
 
-use std::error::Error;
+use std::error::Error as StdError;
 use std::fmt::Debug;
+use std::sync::Arc;
 
-use alfm_core::{ClassId, Matrix, MatrixView, SeedTree};
-use alfm_learn::{Classifier, FineTuneConfig};
+use alfm_core::{Error, SeedTree};
+use alfm_learn::FineTuneConfig;
+use alfm_loop::{Tuned, TuningExamples};
+
+use crate::error::{UNTRAINED, failed};
 
 /// Trains the encoder of a task's items; the program brings it, as it brings the [`Embedder`](super::Embedder).
 pub trait Tuner: Debug + Send + Sync {
-    /// Trains from the published weights.
+    /// Trains from the published weights. The other items of what comes back are the test set.
     ///
     /// # Errors
     /// Whatever the encoder and the settings return.
     fn fit(
         &self,
         config: &FineTuneConfig,
-        examples: &PoolExamples<'_>,
+        examples: &TuningExamples<'_>,
         seed: &SeedTree,
-    ) -> Result<Tuned, Box<dyn Error + Send + Sync>>;
+    ) -> Result<Tuned, Box<dyn StdError + Send + Sync>>;
 }
 
-/// Items of the pool to learn from, by their rows there: the first have a class each, the others a distribution.
-#[derive(Clone, Copy, Debug)]
-pub struct PoolExamples<'a> {
-    /// Row of each example.
-    pub rows: &'a [usize],
-    /// Class of each of the first `n`.
-    pub labels: &'a [ClassId],
-    /// Weight of each.
-    pub weights: &'a [f32],
-    /// Number of classes.
-    pub classes: usize,
-    /// Distributions of the others.
-    pub soft: Option<MatrixView<'a>>,
+/// A tuner with the settings of a task, as the loop calls it.
+#[derive(Debug)]
+pub(super) struct WithSettings {
+    tuner: Arc<dyn Tuner>,
+    settings: FineTuneConfig,
 }
 
-/// A trained encoder, as far as an experiment sees it.
-pub struct Tuned {
-    /// Its head, a model of its features.
-    pub model: Box<dyn Classifier>,
-    /// Features of the pool, `N x D`.
-    pub pool: Matrix,
-    /// Features of the test set.
-    pub test: Matrix,
+impl WithSettings {
+    pub(super) fn new(tuner: Arc<dyn Tuner>, settings: FineTuneConfig) -> Self {
+        Self { tuner, settings }
+    }
+}
+
+impl alfm_loop::Tuner for WithSettings {
+    fn fit(&self, examples: &TuningExamples<'_>, seed: &SeedTree) -> Result<Tuned, Error> {
+        self.tuner.fit(&self.settings, examples, seed).map_err(failed(UNTRAINED))
+    }
 }

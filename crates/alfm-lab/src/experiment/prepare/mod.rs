@@ -7,7 +7,7 @@ mod source;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alfm_core::{ClassId, ClassSchema, Digest, Matrix, Predictions, SampleId, ScoreKind};
+use alfm_core::{ClassId, ClassSchema, Digest, Items, Matrix, Predictions, ScoreKind};
 use alfm_data::Hub;
 use alfm_learn::LearnerConfig;
 use names::{imbalance_label, learner_label, noise_label};
@@ -30,15 +30,15 @@ pub struct Task {
     /// The classes after merging.
     pub schema: ClassSchema,
     /// The items of the pool.
-    pub ids: Vec<SampleId>,
+    pub items: Items,
     /// Their embeddings, `N x D`.
-    pub pool: Matrix,
+    pub pool: Arc<Matrix>,
     /// Their clean classes: for metrics only.
     pub clean: Vec<ClassId>,
     /// Their classes as the oracle answers.
     pub observed: Vec<ClassId>,
     /// The prior, `N x K`.
-    pub prior: Matrix,
+    pub prior: Arc<Matrix>,
     /// Embeddings of the test set.
     pub test: Matrix,
     /// Its clean classes.
@@ -116,11 +116,11 @@ impl Source {
             },
             facts: self.facts(built, observed, &prior, &test_labels)?,
             schema: built.schema.clone(),
-            ids: built.kept.iter().map(|row| self.pool.ids()[*row].clone()).collect(),
-            pool: self.pool_embeddings.view().gather(built.kept.iter().copied()),
+            items: Items::named(built.kept.iter().map(|row| self.pool.ids()[*row].as_str()))?,
+            pool: Arc::new(self.pool_embeddings.view().gather(built.kept.iter().copied())),
             clean: built.labels.clone(),
             observed: observed.to_vec(),
-            prior,
+            prior: Arc::new(prior),
             test: self.test_embeddings.clone(),
             test_labels,
             learner: names.learner.clone(),

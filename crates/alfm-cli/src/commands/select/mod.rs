@@ -1,0 +1,217 @@
+mod inputs;
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use alfm_core::files::write_atomically;
+use alfm_core::{ClassId, ClassSchema, Error, Items, LabelLog, SampleId};
+use alfm_data::arrays::read_ids;
+use alfm_kernels::device::open_device;
+use alfm_select::acquire::{Options, Summary, registry};
+use alfm_select::{
+    Inputs, PRIORAL_GUARDED_SUMMARY, PRIORAL_SUMMARY, Round, Selector, Strategy, Trust,
+};
+use serde_json::{Value, json};
+
+use self::inputs::{Files, flag};
+use super::Context;
+use crate::args::SelectArgs;
+use crate::failure::{no_output, unwritable};
+use crate::output::{lines, result, say};
+
+pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Error> {
+    if args.list {
+        return list(context);
+    }
+    let started = Instant::now();
+    let device = open_device(&args.device)?;
+    let files = Files::read(args)?;
+    let (rows, classes) = files.shape()?;
+    let items = items(args, rows)?;
+    let log = labels(args, &files, &items, classes)?;
+    let selector = Selector::new(strategy(args)?, args.seed)?;
+    let budget = args.budget.unwrap_or_default();
+    let passes = files.passes(args.logits)?;
+    let inputs = files.inputs(args.logits, &passes)?.with_device(&*device);
+    let round = match (&files.oracle, args.parallel_annotators) {
+        (Some(truth), _) => ask_in_simulation(&selector, (&items, &log), &inputs, budget, truth)?,
+        (None, Some(annotators)) => {
+            let annotators = usize::try_from(annotators).unwrap_or(budget);
+            selector.suggest_part(&items, &log, &inputs, budget, annotators)?
+        }
+        (None, None) => selector.suggest(&items, &log, &inputs, budget)?,
+    };
+    write(args, &selector, &round, context.json)?;
+    let noise = round.noise_size;
+    say(&format!(
+        "{} queries, noise set {noise}, clean set {}",
+        round.queries.len(),
+        round.clean.len()
+    ));
+    if round.cold_start {
+        say("drawn at random, since there is no model yet: keep the ids for --random-ids");
+    }
+    if let Some(columns) = round.trust.as_ref().and_then(mixed_up) {
+        say(&format!("the prior is right under other names: are its columns mixed up? {columns}"));
+    }
+    if context.json {
+        result(&json!({
+            "strategy": args.strategy,
+            "device": device.name(),
+            "queries": round.queries.len(),
+            "cold_start": round.cold_start,
+            "noise_size": noise,
+            "clean_size": round.clean.len(),
+            "trust": round.trust,
+            "suspects": round.suspects,
+            "queries_by_prior_label": round.queries_by_prior_label(classes),
+            "seconds": started.elapsed().as_secs_f64(),
+            "peak_memory_bytes": peak_memory(),
+        }))?;
+    }
+    Ok(())
+}
+
+fn items(args: &SelectArgs, rows: usize) -> Result<Items, Error> {
+    let Some(path) = &args.ids else { return Ok(Items::numbered(rows)) };
+    let ids = read_ids(path)?;
+    if ids.len() != rows {
+        return Err(Error::row_count("ids", rows, ids.len()).in_file(path));
+    }
+    Items::named(ids.iter().map(SampleId::as_str)).map_err(|error| error.in_file(path))
+}
+
+/// The labels so far, those that `--random-ids` names as drawn at random.
+fn labels(
+    args: &SelectArgs,
+    files: &Files,
+    items: &Items,
+    classes: usize,
+) -> Result<LabelLog, Error> {
+    let mut log = LabelLog::new(ClassSchema::numbered(classes)?);
+    let Some(labels) = &files.labels else { return Ok(log) };
+    let random: HashSet<SampleId> = match &args.random_ids {
+        Some(path) => read_ids(path)?.into_iter().collect(),
+        None => HashSet::new(),
+    };
+    let known = items.iter().zip(labels).filter_map(|(id, label)| Some((id, (*label)?)));
+    let (random, chosen): (Vec<_>, Vec<_>) = known.partition(|(id, _)| random.contains(id));
+    let told = log.tell_random(&random).and_then(|()| log.tell_seed(&chosen));
+    told.map_err(|error| args.labels.iter().fold(error, |error, file| error.in_file(file.path())))?;
+    Ok(log)
+}
+
+/// Which columns of the prior were heard as another class.
+fn mixed_up(trust: &Trust) -> Option<String> {
+    let columns = trust.renamed.iter().flatten().map(|class| class.index()).enumerate();
+    let others = columns.filter(|(column, class)| column != class);
+    let named: Vec<_> = others.map(|(column, class)| format!("{column} is {class}")).collect();
+    (!named.is_empty()).then(|| named.join(", "))
+}
+
+/// The strategy with the options of `--option`, checked.
+fn strategy(args: &SelectArgs) -> Result<Strategy, Error> {
+    let mut table = Options::new();
+    for option in &args.option {
+        let Some((name, value)) = option.split_once('=') else {
+            return Err(Error::setting("--option", option, "write NAME=VALUE"));
+        };
+        // What is no number, list or table is a text.
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+        table.insert(name.into(), value);
+    }
+    if let Some(rho) = args.rho {
+        table.insert("rho".into(), rho.into());
+    }
+    Strategy::with_options(&args.strategy, table)
+}
+
+/// One answer at a time, from the labels of all items.
+fn ask_in_simulation(
+    selector: &Selector,
+    (items, log): (&Items, &LabelLog),
+    inputs: &Inputs<'_>,
+    budget: usize,
+    truth: &[Option<ClassId>],
+) -> Result<Round, Error> {
+    let oracle = |ids: &[SampleId]| {
+        let answer = |id: &SampleId| {
+            truth[items.row(id)?].ok_or_else(|| {
+                let remedy = "give the labels of all items";
+                Error::input(format!("item `{id}` was asked, and --oracle has -1 for it: {remedy}"))
+            })
+        };
+        ids.iter().map(answer).collect::<Result<Vec<_>, _>>()
+    };
+    selector.suggest_and_ask(items, log, inputs, budget, 1, oracle)
+}
+
+fn write(args: &SelectArgs, selector: &Selector, round: &Round, json: bool) -> Result<(), Error> {
+    let name = selector.strategy().name();
+    let queries = |out: &mut dyn Write| -> io::Result<()> {
+        for query in &round.queries {
+            let mut line = serde_json::to_value(query)?;
+            line["strategy"] = name.into();
+            writeln!(out, "{line}")?;
+        }
+        Ok(())
+    };
+    match &args.out {
+        Some(path) => save(path, queries)?,
+        None if json => {}
+        None => queries(&mut io::stdout().lock()).map_err(no_output)?,
+    }
+    let Some(path) = &args.clean_out else { return Ok(()) };
+    save(path, |out| {
+        for item in round.clean.iter() {
+            let mut line =
+                json!({ "id": item.id, "pseudo_label": item.class, "confidence": item.confidence });
+            if round.trust.is_some() {
+                line["certified"] = item.certified.into();
+            }
+            writeln!(out, "{line}")?;
+        }
+        Ok(())
+    })
+}
+
+fn save(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    write_atomically(path, write).map_err(unwritable(path))
+}
+
+fn list(context: &Context) -> Result<(), Error> {
+    let all: Vec<Summary> = registry()
+        .map(|entry| entry.summary())
+        .chain([PRIORAL_SUMMARY, PRIORAL_GUARDED_SUMMARY])
+        .collect();
+    if context.json {
+        return result(&all);
+    }
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::TableStyle::new());
+    table.set_header(["strategy", "needs", "time", "memory", "good for"]);
+    for entry in &all {
+        let needed: Vec<&str> = entry.needs.iter().map(flag).collect();
+        let mut name = entry.name.to_owned();
+        if entry.interactive {
+            name += " *";
+        }
+        if entry.wrapper {
+            name += " (inner)";
+        }
+        table.add_row([&name, &needed.join(" "), entry.time, entry.memory, entry.good_for]);
+    }
+    lines(&format!(
+        "{table}\n* asks within the batch: see --parallel-annotators and --oracle\n\
+         (inner) is around another strategy"
+    ))
+}
+
+/// The most memory that the process has held, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}
