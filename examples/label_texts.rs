@@ -1,105 +1,61 @@
-//! From texts to labels: embed, ask the prior, train, select, ask again.
-//!
-//! The annotator here is the data set's own label; put yours in its place. Needs the encoder, from the hub
-//! or from the cache that `ALFM_HUB_DIR` names:
+//! Labels a CSV of your own, in the terminal: which texts to ask about, what you say, and a label for all of them.
 //!
 //! ```sh
-//! cargo run --release -p alfm-examples --bin label_texts
+//! cargo run --release -p alfm-examples --bin label_texts -- pool.csv message classes.json
 //! ```
+//!
+//! `message` is the column of texts, `classes.json` a list of class names or of `{"name": .., "prompt": ..}`. Needs the
+//! encoder, from the hub or from the cache that `ALFM_HUB_DIR` names. An empty answer ends the session.
 
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
-use alfm_core::{ClassId, MatrixView, Predictions, SampleId, ScoreKind, SeedTree};
-use alfm_data::{Dataset, Hub};
-use alfm_embed::{BertEncoder, TextEncoder};
-use alfm_learn::{Classifier, Error, Examples, LearnerConfig};
-use alfm_prior::{ClassPrompts, DEFAULT_TEMPERATURE, zero_shot};
-use alfm_select::{CleanSet, PoolState, Selector, Strategy};
+use std::io::stdin;
+use std::path::Path;
 
-const BATCH: usize = 24;
-const ROUNDS: u64 = 4;
-const SEED: u64 = 0;
+use alfm::data::{Columns, Dataset, Hub, read_classes};
+use alfm::models::Encoder;
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let [table, column, classes] = std::env::args()
+        .skip(1)
+        .collect::<Vec<_>>()
+        .try_into()
+        .map_err(|_| "give a table, its column of texts, and a list of classes")?;
+    let classes = read_classes(Path::new(&classes))?;
+    let data = Dataset::from_file(
+        Path::new(&table),
+        &Columns::default().with_text(column),
+        Some(&classes),
+    )?;
+    let texts: Vec<&str> = data.split("all")?.texts()?.iter().map(String::as_str).collect();
 
-fn main() -> Outcome<()> {
-    let hub = Hub::from_env()?;
-    let data = Dataset::load("support-inbox", &hub)?;
-    let pool = data.split("pool")?;
-    let classes = data.schema().len();
-
-    // Once: embeddings, and a prior from the similarity of each text to the prompts of the classes.
-    let files = hub.model("sentence-transformers/all-MiniLM-L6-v2")?;
-    let encoder = BertEncoder::load(&files.folder)?;
-    let texts: Vec<&str> = pool.texts()?.iter().map(String::as_str).collect();
-    let embeddings = encoder.encode(&texts, &mut |_, _| {})?;
-    let prior = zero_shot(embeddings.view(), &prompts(&data, &encoder)?, DEFAULT_TEMPERATURE)?;
-    let prior = Predictions::new(prior.view(), ScoreKind::Probabilities)?;
-
-    let strategy = Strategy::named("prioral")?;
-    let mut selector =
-        Selector::new(strategy, data.schema().clone(), pool.ids().iter().cloned(), SEED)?;
-    let mut predictions = None;
-    for round in 0..ROUNDS {
-        let mut state = PoolState::default().with_prior(prior).with_embeddings(embeddings.view());
-        if let Some(model) = &predictions {
-            let model: &alfm_core::Matrix = model;
-            state = state.with_model(Predictions::new(model.view(), ScoreKind::Probabilities)?);
+    let model = "sentence-transformers/all-MiniLM-L6-v2";
+    let encoder = Encoder::find(model, None, &Hub::from_env()?, Path::new(".alfm-cache"))?;
+    let mut learner = alfm::learner_of_texts(&texts, &classes, &encoder)?;
+    'session: loop {
+        let queries = learner.suggest(12)?.queries.clone();
+        for query in &queries {
+            let row: usize = query.id.as_str().parse()?;
+            println!("\n{}\n{:?}?", texts[row], learner.log().schema().names());
+            let mut line = String::new();
+            if stdin().read_line(&mut line)? == 0 || line.trim().is_empty() {
+                break 'session;
+            }
+            match learner.log().schema().id(line.trim()) {
+                Ok(class) => learner.tell(&[(query.id.clone(), class)])?,
+                Err(error) => println!("{error}"), // asked again later
+            }
         }
-        let suggested = selector.suggest(&state, BATCH)?;
-        let answers: Vec<(SampleId, ClassId)> = suggested
-            .queries
-            .iter()
-            .filter_map(|query| Some((query.id.clone(), pool.labels()[query.row]?)))
-            .collect();
-        selector.tell(&answers)?;
-
-        let model = train(&selector, &suggested.clean, embeddings.view(), classes, round)?;
-        let predicted = model.predict(embeddings.view())?;
-        let right = share_right(&predicted, pool.labels());
-        println!(
-            "{} labels and {} free ones: {:.1} % of the pool right",
-            selector.labels().len(),
-            suggested.clean.len(),
-            100.0 * right
-        );
-        predictions = Some(predicted);
+        learner.release(queries.into_iter().map(|query| query.id).collect())?;
+        if let Some(accuracy) = learner.fit()?.accuracy {
+            println!("\nabout {:.0} % of the model's labels are right", 100.0 * accuracy.estimate);
+        }
+    }
+    learner.fit()?;
+    for (text, row) in texts.iter().zip(learner.pool_predictions()?.view().iter()) {
+        let best =
+            (1..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best });
+        println!("{}\t{:.2}\t{text}", learner.log().schema().names()[best], row[best]);
     }
     Ok(())
-}
-
-fn prompts(data: &Dataset, encoder: &BertEncoder) -> Outcome<ClassPrompts> {
-    let (class_of_prompt, texts): (Vec<ClassId>, Vec<&str>) = data.manifest().prompts().unzip();
-    let embedded = encoder.encode(&texts, &mut |_, _| {})?;
-    Ok(ClassPrompts::new(embedded.view(), &class_of_prompt, data.schema().len())?)
-}
-
-/// Logistic regression on what people said and, weighing the same, on the free labels.
-fn train(
-    selector: &Selector,
-    clean: &CleanSet,
-    embeddings: MatrixView<'_>,
-    classes: usize,
-    round: u64,
-) -> Result<Box<dyn Classifier>, Error> {
-    let told = selector.ids().iter().enumerate();
-    let told = told.filter_map(|(row, id)| Some((row, selector.labels().class(id)?)));
-    let (rows, labels): (Vec<usize>, Vec<ClassId>) =
-        told.chain(clean.iter().map(|item| (item.row, item.class))).unzip();
-    let (embeddings, weights) = (embeddings.gather(rows), vec![1.0; labels.len()]);
-    let examples = Examples::new(embeddings.view(), &labels, &weights, classes);
-    LearnerConfig::default().build()?.fit(&examples, &SeedTree::new(SEED).index(round))
-}
-
-fn share_right(predicted: &alfm_core::Matrix, labels: &[Option<ClassId>]) -> f64 {
-    let best = |row: &[f32]| {
-        (0..row.len()).reduce(|best, class| if row[class] > row[best] { class } else { best })
-    };
-    let right = predicted
-        .view()
-        .iter()
-        .zip(labels)
-        .filter(|(row, label)| best(row) == label.map(ClassId::index))
-        .count();
-    right as f64 / labels.len() as f64
 }

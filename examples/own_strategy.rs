@@ -8,10 +8,9 @@
 
 use std::sync::Arc;
 
-use alfm_core::{Predictions, SeedTree};
-use alfm_select::acquire::{
-    Acquisition, Error, Input, Needs, Options, Pick, Pool, Request, build_among,
-};
+use alfm::select::acquire::{Acquisition, Error, Input, Needs, Pick, Request};
+use alfm::select::{Chosen, PriorAlConfig};
+use alfm::{ActiveLearner, ClassId, ClassSchema, Items, Matrix, Strategy};
 
 /// Doubt times length: `(1 - max_k p_k) sqrt(words)`.
 #[derive(Debug)]
@@ -55,20 +54,20 @@ impl Acquisition for LongAndDoubtful {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let texts = ["no", "it depends on what you want", "yes, if it rains", "never on a Sunday"];
     let words = texts.iter().map(|text| text.split_whitespace().count()).collect();
-    let model = Predictions::probabilities(&[0.6, 0.4, 0.7, 0.3, 0.2, 0.8, 0.5, 0.5], 4, 2)?;
-    let pool = Pool::new(&[None; 4])?.with_model(model)?;
-    let seed = SeedTree::new(0);
-
     let own: Arc<dyn Acquisition> = Arc::new(LongAndDoubtful { words });
-    for pick in own.select(&pool, 2, &seed)? {
-        println!("{:.3} {}", pick.score, texts[pick.row]);
+
+    // It goes wherever a strategy does: alone, in the loop and in experiments ...
+    let embeddings = Matrix::from_rows(&[[1.0, 0.0], [0.6, 0.8], [0.5, 0.5], [0.0, 1.0]])?;
+    let schema = ClassSchema::new(["negative", "positive"])?;
+    let mut learner = ActiveLearner::new(Items::numbered(4), schema, Arc::new(embeddings))?
+        .with_strategy(Strategy::custom(Arc::clone(&own)))?;
+    learner.tell(&[("0".into(), ClassId::new(0)), ("3".into(), ClassId::new(1))])?;
+    for query in &learner.suggest(1)?.queries {
+        println!("{:.3} {}", query.score, texts[query.id.as_str().parse::<usize>()?]);
     }
 
-    // By its name it goes wherever a strategy does: here inside of another, one of each predicted class.
-    let around = Options::from_iter([("inner".to_owned(), own.name().into())]);
-    let even = build_among(&[own], "class-quota", &around)?;
-    for pick in even.select(&pool, 2, &seed)? {
-        println!("{:.3} {}", pick.score, texts[pick.row]);
-    }
+    // ... and as the rule by which PriorAL asks among the items that it is unsure of.
+    let rule = PriorAlConfig::default().with_query(Chosen::own(own));
+    println!("{}", Strategy::prioral(rule).labelled("prioral, long texts first").label());
     Ok(())
 }
