@@ -72,7 +72,7 @@ fn a_resumed_learner_goes_on_with_the_same_bytes() {
     for strategy in ["prioral-guarded", "prioral", "badge", "bald", "mase", "random"] {
         let mut straight = learner(strategy);
         let mut stopped = learner(strategy);
-        let mut stop = |learner_: &mut ActiveLearner| {
+        let stop = |learner_: &mut ActiveLearner| {
             learner_.save(&path).unwrap();
             *learner_ = learner(strategy).resume(&path).unwrap();
         };
