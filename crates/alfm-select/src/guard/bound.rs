@@ -5,11 +5,12 @@ use alfm_kernels::CoDecision;
 use serde::{Deserialize, Serialize};
 use statrs::function::beta::beta_reg;
 
-use super::opinion::Opinion;
+use super::opinion_pool::LogOpinionPool;
+use super::tuning::TUNED;
 use super::{GuardConfig, share};
 
-/// Parts of the clean set that may be certified, the largest first.
-const CERTIFIED_SHARES: [f64; 3] = [1.0, 0.5, 0.25];
+/// Halvings of an interval of length 1, which leave less of it than double precision tells apart.
+const BISECTIONS: usize = 60;
 
 /// A one-sided upper bound on a share, from a count.
 ///
@@ -20,8 +21,9 @@ pub(crate) fn clopper_pearson(wrong: f64, of: f64, delta: f64) -> f64 {
         return 1.0;
     }
     // P(Bin(n, p) <= k) = 1 - I_p(k + 1, n - k) falls as p grows: bisection to double precision.
-    let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..60 {
+    let mut low = 0.0;
+    let mut high = 1.0;
+    for _ in 0..BISECTIONS {
         let middle = 0.5 * (low + high);
         if 1.0 - beta_reg(wrong + 1.0, of - wrong, middle) > delta {
             low = middle;
@@ -58,9 +60,10 @@ impl StatedError {
     ) -> Self {
         let contradictions = clopper_pearson(contradicted as f64, labels as f64, delta);
         let informative = 1.0 - noise * classes as f64 / (classes as f64 - 1.0);
-        let bound = match informative > 0.0 {
-            true => ((contradictions - noise) / informative).clamp(0.0, 1.0),
-            false => 1.0,
+        let bound = if informative > 0.0 {
+            ((contradictions - noise) / informative).clamp(0.0, 1.0)
+        } else {
+            1.0
         };
         Self { labels, contradicted, bound }
     }
@@ -68,19 +71,19 @@ impl StatedError {
 
 /// The labels asked at random, the surest items first, each with the free label that its item would get from those
 /// that have not seen it.
-pub(super) struct RandomLabels {
+pub(super) struct CalibrationSet {
     labels: Vec<(ClassId, u32)>,
 }
 
 /// What can be stated of a clean set.
-pub(super) struct Stated {
+pub(super) struct ErrorBounds {
     pub(super) all: StatedError,
     pub(super) by_class: Vec<StatedError>,
     /// How many of its surest labels are certified.
     pub(super) certified: usize,
 }
 
-impl RandomLabels {
+impl CalibrationSet {
     /// `random` are positions in `labels`, `rows` and `entropy`, which have one entry a labelled item.
     pub(super) fn new(
         random: impl Iterator<Item = usize>,
@@ -100,18 +103,18 @@ impl RandomLabels {
         clean: usize,
         candidates: usize,
         guard: &GuardConfig,
-        opinion: &Opinion,
-    ) -> Stated {
-        let classes = opinion.bias.len();
+        opinions: &LogOpinionPool,
+    ) -> ErrorBounds {
+        let classes = opinions.bias.len();
         let state = |size: usize, delta: f64, of: Option<usize>| {
             let (labels, wrong) = self.surest(size, candidates, of);
-            StatedError::new(labels, wrong, delta, opinion.least_noise, classes)
+            StatedError::new(labels, wrong, delta, opinions.least_noise, classes)
         };
         // Three sizes are tried, so each bound has a third of the allowed risk (Bonferroni).
-        let delta = guard.delta / CERTIFIED_SHARES.len() as f64;
-        let mut sizes = CERTIFIED_SHARES.map(|part| share(part, clean)).into_iter();
+        let delta = guard.delta / TUNED.certified_shares.len() as f64;
+        let mut sizes = TUNED.certified_shares.map(|part| share(part, clean)).into_iter();
         let certified = sizes.find(|size| state(*size, delta, None).bound <= guard.epsilon);
-        Stated {
+        ErrorBounds {
             all: state(clean, guard.delta, None),
             by_class: (0..classes).map(|class| state(clean, guard.delta, Some(class))).collect(),
             certified: certified.unwrap_or(0),

@@ -1,11 +1,13 @@
 //! Trust in the prior: optimistic at first, withdrawn by what the oracle's labels say.
 
 mod bound;
+mod confusion;
 mod experts;
 mod fit;
-mod names;
-mod opinion;
+mod likelihood;
+mod opinion_pool;
 mod sample;
+mod tuning;
 mod weigh;
 
 use alfm_core::ClassId;
@@ -13,10 +15,13 @@ use serde::{Deserialize, Serialize};
 
 pub use bound::StatedError;
 pub(crate) use bound::clopper_pearson;
-pub(crate) use experts::probabilities;
-pub(crate) use weigh::{Verdict, missing};
+pub(crate) use weigh::Assessment;
 
 use crate::SelectError;
+pub(crate) use crate::scoring::probabilities;
+
+/// The name that the selector still uses.
+pub(crate) type Verdict = Assessment;
 
 /// Options of the guard; every part of it can be switched off to see what it is worth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,7 +116,7 @@ pub struct Trust {
 
 /// The prior is given up if its exponent is at most this much of the small model's: free labels would only repeat
 /// what that one says.
-pub const LEAST_TRUST: f64 = 0.2;
+pub const LEAST_TRUST: f64 = tuning::TUNED.least_trust;
 
 impl GuardConfig {
     /// Validates the options.

@@ -1,181 +1,18 @@
 //! The co-decision engine of PriorAL (Zhang, Li, Zhang & Zhu, ICML 2026, arXiv 2606.07630).
 
-use alfm_acquire::{AcquireError, Acquisition, Input, Pick, Pool, Random, find};
-use alfm_core::{ClassId, CoreError, Matrix, Predictions, SeedTree};
-use alfm_kernels::{CoDecision, Joint, largest, split_largest};
+mod config;
+
+use alfm_acquire::{AcquireError, Acquisition, Input, Pick, Pool, Random};
+use alfm_core::{ClassId, Predictions, SeedTree};
+use alfm_kernels::{CoDecision, largest, split_largest};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use crate::guard::{GuardConfig, Verdict, missing, rounded};
-use crate::{ImbalanceWeight, LabelsOnly, SelectError};
+pub use config::{CleanRule, PriorAlConfig};
 
-/// Options of PriorAL; the defaults are the published rule.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct PriorAlConfig {
-    /// `rho` in `(0, 1]`: the share of the unlabelled items that becomes the noise set. Default 0.5; the
-    /// paper's value is not public.
-    #[serde(alias = "rho")]
-    pub noise_fraction: f64,
-    /// How the experts are joined.
-    pub joint: Joint,
-    /// How the joint entropy is scaled by class.
-    pub weight: ImbalanceWeight,
-    /// The acquisition function that asks within the noise set, by its name in the registry.
-    pub query: String,
-    /// Which free labels the clean set carries.
-    pub clean: CleanRule,
-    /// What keeps a bad prior from doing harm; none as published.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub guard: Option<GuardConfig>,
-}
-
-/// Which free labels the clean set carries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum CleanRule {
-    /// The prior's most probable class, as published.
-    #[default]
-    PriorLabel,
-    /// The joint distribution's most probable class.
-    JointLabel,
-    /// The joint distribution itself, as a soft target.
-    Soft,
-    /// None: only the oracle's labels train the small model.
-    Off,
-}
-
-impl Default for PriorAlConfig {
-    fn default() -> Self {
-        Self {
-            noise_fraction: 0.5,
-            joint: Joint::default(),
-            weight: ImbalanceWeight::default(),
-            query: ENTROPY.into(),
-            clean: CleanRule::default(),
-            guard: None,
-        }
-    }
-}
-
-/// The query rule whose scores the co-decision kernel has at hand.
-const ENTROPY: &str = "entropy";
-
-impl PriorAlConfig {
-    /// The guarded form with its default options: balanced margin in a noise set of a half, soft free labels.
-    pub fn guarded() -> Self {
-        Self {
-            query: "balanced-margin".into(),
-            clean: CleanRule::Soft,
-            guard: Some(GuardConfig::default()),
-            ..Self::default()
-        }
-    }
-
-    /// Sets the guard's options.
-    #[must_use]
-    pub fn with_guard(mut self, guard: GuardConfig) -> Self {
-        self.guard = Some(guard);
-        self
-    }
-
-    /// Sets `rho`.
-    #[must_use]
-    pub fn with_noise_fraction(mut self, noise_fraction: f64) -> Self {
-        self.noise_fraction = noise_fraction;
-        self
-    }
-
-    /// Sets how the experts are joined.
-    #[must_use]
-    pub fn with_joint(mut self, joint: Joint) -> Self {
-        self.joint = joint;
-        self
-    }
-
-    /// Sets how the joint entropy is scaled by class.
-    #[must_use]
-    pub fn with_weight(mut self, weight: ImbalanceWeight) -> Self {
-        self.weight = weight;
-        self
-    }
-
-    /// Sets the query rule within the noise set.
-    #[must_use]
-    pub fn with_query(mut self, query: impl Into<String>) -> Self {
-        self.query = query.into();
-        self
-    }
-
-    /// Sets which free labels the clean set carries.
-    #[must_use]
-    pub fn with_clean(mut self, clean: CleanRule) -> Self {
-        self.clean = clean;
-        self
-    }
-
-    /// Validates the options into an engine.
-    ///
-    /// # Errors
-    /// [`SelectError::NoiseFraction`], [`SelectError::MixtureWeight`], or an unknown query rule.
-    pub fn check(&self) -> Result<PriorAl, SelectError> {
-        let noise_fraction = self.noise_fraction;
-        if !(noise_fraction > 0.0 && noise_fraction <= 1.0) {
-            return Err(SelectError::NoiseFraction { value: noise_fraction });
-        }
-        if let Joint::Mixture(value) = self.joint
-            && !(0.0..=1.0).contains(&value)
-        {
-            return Err(SelectError::MixtureWeight { value });
-        }
-        if let Some(guard) = &self.guard {
-            guard.check()?;
-        }
-        let query = match self.query.as_str() {
-            ENTROPY => None,
-            name => Some(find(name)?),
-        };
-        Ok(PriorAl { config: self.clone(), query })
-    }
-
-    /// What both experts say of every row, and what scales their entropy by class.
-    pub(crate) fn score(
-        &self,
-        prior: Predictions<'_>,
-        model: Predictions<'_>,
-        joint: Joint,
-        pool: &Pool<'_>,
-    ) -> Result<Scores, SelectError> {
-        let rows = pool.device().co_decide(prior, model, joint)?;
-        let prior_label = |row: usize| rows[row].prior_label as usize;
-        let unlabelled = pool.candidates().iter().map(|row| prior_label(*row));
-        let labelled = pool.labelled().map(|(row, class)| (prior_label(row), class));
-        let weights = self.weight.of_classes(prior.classes(), unlabelled, labelled);
-        let mut scores = Scores { rows, weights, entropy: Vec::new() };
-        let entropy = |row: &usize| scores.weighted(&scores.rows[*row]);
-        scores.entropy = pool.candidates().par_iter().map(entropy).collect();
-        Ok(scores)
-    }
-}
-
-/// Both experts' joint word on a pool.
-pub(crate) struct Scores {
-    /// Of every row, labelled ones included.
-    pub(crate) rows: Vec<CoDecision>,
-    /// The weight of each class.
-    weights: Vec<f32>,
-    /// `H_b` of every candidate.
-    pub(crate) entropy: Vec<f32>,
-}
-
-impl Scores {
-    /// `H_b = weight(prior label) * H(pbar)`.
-    pub(crate) fn weighted(&self, row: &CoDecision) -> f32 {
-        self.weights[row.prior_label as usize] * row.joint_entropy
-    }
-}
+use crate::guard::{Assessment, GuardConfig, rounded};
+use crate::scoring::Scores;
+pub(crate) use crate::scoring::joint_probabilities;
+use crate::{LabelsOnly, SelectError};
 
 /// The engine: decides from two experts what to ask and what to label for free.
 #[derive(Debug)]
@@ -252,7 +89,7 @@ impl PriorAl {
         };
         let model = pool.model().ok_or_else(missing)?;
         let Scores { rows, entropy: weighted_entropy, .. } =
-            self.config.score(prior, model, self.config.joint, pool)?;
+            self.config.split_rule().score(prior, model, self.config.joint, pool)?;
         let candidates = pool.candidates().len();
         let noise_size = noise_size(self.config.noise_fraction, candidates, budget);
         let (noise, clean) = self.split(&weighted_entropy, noise_size, pool);
@@ -281,23 +118,27 @@ impl PriorAl {
         history: &dyn History,
         budget: usize,
         seed: &SeedTree,
-    ) -> Result<(Decision, Verdict), SelectError> {
-        let own = own.ok_or_else(missing)?;
+    ) -> Result<(Decision, Assessment), SelectError> {
+        let own = own.ok_or_else(|| AcquireError::MissingInput {
+            strategy: crate::PRIORAL_GUARDED.to_owned(),
+            input: Input::LabelsOnly,
+        })?;
         let random = |row| history.at_random(row);
-        let (verdict, scores) = guard.weigh(&self.config, prior, &own, pool, random)?;
+        let (assessment, scores) =
+            guard.weigh(self.config.split_rule(), prior, &own, pool, random)?;
         let Scores { rows, entropy: weighted_entropy, .. } = scores;
-        let doubtful = verdict.suspects().into_iter().map(|(row, ..)| row);
+        let doubtful = assessment.suspects().into_iter().map(|(row, ..)| row);
         let again: Vec<usize> = doubtful
             .filter(|row| !history.asked_again(*row))
             .take(rounded(guard.relabel, budget))
             .collect();
         let budget = budget - again.len();
         let candidates = pool.candidates().len();
-        let noise_size = (candidates - verdict.clean).max(budget).min(candidates);
+        let noise_size = (candidates - assessment.clean).max(budget).min(candidates);
         let (noise, clean) = self.split(&weighted_entropy, noise_size, pool);
 
         // Without free labels there is no error to state, and nothing to explore for.
-        let explored = match verdict.clean {
+        let explored = match assessment.clean {
             0 => 0,
             _ => rounded(guard.explore, budget),
         };
@@ -311,7 +152,10 @@ impl PriorAl {
         // What is asked is not given a free label in the same breath.
         let asked: Vec<usize> = queries.iter().map(|pick| pick.row).collect();
         let clean = clean.into_iter().filter(|row| !asked.contains(row)).collect();
-        Ok((Decision { queries, explored, again, noise, clean, weighted_entropy, rows }, verdict))
+        Ok((
+            Decision { queries, explored, again, noise, clean, weighted_entropy, rows },
+            assessment,
+        ))
     }
 
     /// The free labels of a decision's clean set and the joint probability of each.
@@ -384,46 +228,13 @@ fn noise_size(noise_fraction: f64, unlabelled: usize, budget: usize) -> usize {
     share.max(budget).min(unlabelled)
 }
 
-/// `pbar` of some rows under a joint rule, raised to the power `sharpen`, `rows.len() x K`.
-pub(crate) fn joint_probabilities(
-    prior: Predictions<'_>,
-    model: Predictions<'_>,
-    joint: Joint,
-    rows: &[usize],
-    sharpen: f32,
-) -> Result<Matrix, CoreError> {
-    let (mut prior_buffer, mut model_buffer) = (Vec::new(), Vec::new());
-    let mut values = Vec::with_capacity(rows.len() * prior.classes());
-    for row in rows {
-        let p_l = prior.row(*row, &mut prior_buffer);
-        let p_f = model.row(*row, &mut model_buffer);
-        let start = values.len();
-        values.extend(p_l.iter().zip(p_f).map(|(l, f)| joint.combine(*l, *f)));
-        let mass: f32 = values[start..].iter().sum();
-        // Experts with disjoint supports agree on nothing: the soft target says so.
-        let uniform = 1.0 / prior.classes() as f32;
-        for value in &mut values[start..] {
-            *value = if mass < f32::MIN_POSITIVE { uniform } else { *value / mass };
-        }
-        if sharpen != 1.0 {
-            raise(&mut values[start..], sharpen);
-        }
-    }
-    Matrix::new(values, rows.len(), prior.classes())
-}
-
-/// `p^power`, normalised.
-fn raise(p: &mut [f32], power: f32) {
-    // The largest becomes 1: a high power does not lose the mass.
-    let top = p.iter().copied().fold(0.0, f32::max);
-    p.iter_mut().for_each(|p| *p = (*p / top).powf(power));
-    let mass: f32 = p.iter().sum();
-    p.iter_mut().for_each(|p| *p /= mass);
-}
-
 #[cfg(test)]
 mod tests {
+    use alfm_acquire::find;
+
+    use super::config::ENTROPY;
     use super::*;
+    use crate::ImbalanceWeight;
 
     /// Fixture C6: 6 items, 3 classes, all unlabelled.
     const PRIOR: [f32; 18] = [
@@ -505,32 +316,5 @@ mod tests {
         assert_eq!(noise_size(0.1, 30, 9), 9);
         assert_eq!(noise_size(0.1, 30, 90), 30);
         assert_eq!(noise_size(1.0, 30, 0), 30);
-    }
-
-    #[test]
-    fn options_out_of_range_are_refused() {
-        for value in [0.0, -0.5, 1.5, f64::NAN] {
-            let config = PriorAlConfig::default().with_noise_fraction(value);
-            assert!(matches!(config.check(), Err(SelectError::NoiseFraction { .. })), "{value}");
-        }
-        let config = PriorAlConfig::default().with_joint(Joint::Mixture(1.5));
-        assert_eq!(config.check().unwrap_err(), SelectError::MixtureWeight { value: 1.5 });
-        assert!(PriorAlConfig::default().with_query("bdage").check().is_err());
-    }
-
-    #[test]
-    fn soft_targets_are_the_joint_distribution() {
-        let prior = Predictions::probabilities(&PRIOR, 6, 3).unwrap();
-        let model = Predictions::probabilities(&MODEL, 6, 3).unwrap();
-        let soft = |sharpen| {
-            let soft = joint_probabilities(prior, model, Joint::Product, &[3], sharpen).unwrap();
-            soft.into_values()
-        };
-        let joint: [f32; 3] = [0.40 * 0.50, 0.35 * 0.30, 0.25 * 0.20];
-        let mass: f32 = joint.iter().sum();
-        assert!((soft(1.0)[0] - 0.20 / mass).abs() < 1e-6);
-        let squares: f32 = joint.iter().map(|p| p * p).sum();
-        assert!((soft(2.0)[1] - 0.105_f32.powi(2) / squares).abs() < 1e-6);
-        assert_eq!(soft(1e30), [1.0, 0.0, 0.0]);
     }
 }

@@ -1,0 +1,163 @@
+//! Options of PriorAL.
+
+use alfm_acquire::find;
+use alfm_kernels::Joint;
+use serde::{Deserialize, Serialize};
+
+use super::PriorAl;
+use crate::guard::GuardConfig;
+use crate::scoring::SplitRule;
+use crate::{ImbalanceWeight, SelectError};
+
+/// Options of PriorAL; the defaults are the published rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PriorAlConfig {
+    /// `rho` in `(0, 1]`: the share of the unlabelled items that becomes the noise set. Default 0.5; the
+    /// paper's value is not public.
+    #[serde(alias = "rho")]
+    pub noise_fraction: f64,
+    /// How the experts are joined.
+    pub joint: Joint,
+    /// How the joint entropy is scaled by class.
+    pub weight: ImbalanceWeight,
+    /// The acquisition function that asks within the noise set, by its name in the registry.
+    pub query: String,
+    /// Which free labels the clean set carries.
+    pub clean: CleanRule,
+    /// What keeps a bad prior from doing harm; none as published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<GuardConfig>,
+}
+
+/// Which free labels the clean set carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum CleanRule {
+    /// The prior's most probable class, as published.
+    #[default]
+    PriorLabel,
+    /// The joint distribution's most probable class.
+    JointLabel,
+    /// The joint distribution itself, as a soft target.
+    Soft,
+    /// None: only the oracle's labels train the small model.
+    Off,
+}
+
+impl Default for PriorAlConfig {
+    fn default() -> Self {
+        Self {
+            noise_fraction: 0.5,
+            joint: Joint::default(),
+            weight: ImbalanceWeight::default(),
+            query: ENTROPY.into(),
+            clean: CleanRule::default(),
+            guard: None,
+        }
+    }
+}
+
+/// The query rule whose scores the co-decision kernel has at hand.
+pub(super) const ENTROPY: &str = "entropy";
+
+impl PriorAlConfig {
+    /// The guarded form with its default options: balanced margin in a noise set of a half, soft free labels.
+    pub fn guarded() -> Self {
+        Self {
+            query: "balanced-margin".into(),
+            clean: CleanRule::Soft,
+            guard: Some(GuardConfig::default()),
+            ..Self::default()
+        }
+    }
+
+    /// Sets the guard's options.
+    #[must_use]
+    pub fn with_guard(mut self, guard: GuardConfig) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+
+    /// Sets `rho`.
+    #[must_use]
+    pub fn with_noise_fraction(mut self, noise_fraction: f64) -> Self {
+        self.noise_fraction = noise_fraction;
+        self
+    }
+
+    /// Sets how the experts are joined.
+    #[must_use]
+    pub fn with_joint(mut self, joint: Joint) -> Self {
+        self.joint = joint;
+        self
+    }
+
+    /// Sets how the joint entropy is scaled by class.
+    #[must_use]
+    pub fn with_weight(mut self, weight: ImbalanceWeight) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// Sets the query rule within the noise set.
+    #[must_use]
+    pub fn with_query(mut self, query: impl Into<String>) -> Self {
+        self.query = query.into();
+        self
+    }
+
+    /// Sets which free labels the clean set carries.
+    #[must_use]
+    pub fn with_clean(mut self, clean: CleanRule) -> Self {
+        self.clean = clean;
+        self
+    }
+
+    /// Validates the options into an engine.
+    ///
+    /// # Errors
+    /// [`SelectError::NoiseFraction`], [`SelectError::MixtureWeight`], or an unknown query rule.
+    pub fn check(&self) -> Result<PriorAl, SelectError> {
+        let noise_fraction = self.noise_fraction;
+        if !(noise_fraction > 0.0 && noise_fraction <= 1.0) {
+            return Err(SelectError::NoiseFraction { value: noise_fraction });
+        }
+        if let Joint::Mixture(value) = self.joint
+            && !(0.0..=1.0).contains(&value)
+        {
+            return Err(SelectError::MixtureWeight { value });
+        }
+        if let Some(guard) = &self.guard {
+            guard.check()?;
+        }
+        let query = match self.query.as_str() {
+            ENTROPY => None,
+            name => Some(find(name)?),
+        };
+        Ok(PriorAl { config: self.clone(), query })
+    }
+
+    /// What decides which items are uncertain, beside the experts.
+    pub(crate) fn split_rule(&self) -> SplitRule {
+        SplitRule { weight: self.weight, noise_fraction: self.noise_fraction }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_out_of_range_are_refused() {
+        for value in [0.0, -0.5, 1.5, f64::NAN] {
+            let config = PriorAlConfig::default().with_noise_fraction(value);
+            assert!(matches!(config.check(), Err(SelectError::NoiseFraction { .. })), "{value}");
+        }
+        let config = PriorAlConfig::default().with_joint(Joint::Mixture(1.5));
+        assert_eq!(config.check().unwrap_err(), SelectError::MixtureWeight { value: 1.5 });
+        assert!(PriorAlConfig::default().with_query("bdage").check().is_err());
+    }
+}
