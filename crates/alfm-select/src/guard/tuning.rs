@@ -9,29 +9,32 @@ pub(super) struct Constants {
     ///
     /// Not tuned: an expert that is certain and wrong costs 13.8 nats, and no label can end its say alone.
     pub(super) least_probability: f32,
-    /// The least probability of a label under noise, so that its logarithm is finite.
-    ///
-    /// Not tuned: it is reached only without noise, far below what `least_probability` leaves a class.
-    pub(super) least_likelihood: f64,
     /// Parts of the labels, each judged by what the others say.
     ///
     /// Not tuned: as many as out-of-fold predictions have.
     pub(super) folds: usize,
 
-    /// Exponents that are tried; 0 removes an expert, above 1 sharpens it.
+    /// The largest exponent of an expert.
     ///
-    /// Not tuned.
-    pub(super) exponents: [f64; 14],
-    /// Coordinates are visited so often.
+    /// Not tuned: with `least_probability` an expert's odds are then 48 decimal places apart at the most.
+    pub(super) most_exponent: f64,
+    /// The smallest exponent of the small model; the prior's is 0.
     ///
-    /// The fit had settled after three visits in all experiments (comment of its first version).
-    pub(super) sweeps: usize,
-    /// Newton steps on the biases in each visit, and the part of a step that is taken: classes share their mass, so the
-    /// diagonal of the Hessian alone oversteps.
+    /// Not tuned: trust is read beside it, and would have no bound.
+    pub(super) least_model_exponent: f64,
+    /// Nats by which a step of the fit must lower the loss for another one to follow.
     ///
-    /// Not tuned.
-    pub(super) bias_steps: usize,
-    pub(super) bias_damping: f64,
+    /// Not tuned: a thousandth of what tells two noise rates apart would do.
+    pub(super) tolerance: f64,
+    /// The most steps of a fit.
+    ///
+    /// Not tuned: a guard against endless loops.
+    pub(super) newton_steps: usize,
+    /// How often a step is halved, and the part of what its slope promises that it must keep (Armijo 1966).
+    ///
+    /// Not tuned: customary.
+    pub(super) halvings: usize,
+    pub(super) armijo: f64,
     /// The pull of an exponent towards 1, in nats: what `n` labels must outweigh.
     ///
     /// 2 at first, 4 since the noise rate is profiled. A weaker pull of the small model's exponent made no difference
@@ -131,12 +134,13 @@ impl Constants {
     /// The guard's.
     pub(super) const DEFAULT: Self = Self {
         least_probability: 1e-6,
-        least_likelihood: 1e-12,
         folds: 5,
-        exponents: [0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0],
-        sweeps: 4,
-        bias_steps: 2,
-        bias_damping: 0.5,
+        most_exponent: 8.0,
+        least_model_exponent: 0.05,
+        tolerance: 1e-6,
+        newton_steps: 200,
+        halvings: 40,
+        armijo: 1e-4,
         exponent_pull: 4.0,
         bias_pull: 0.5,
         noise_pull: 10.0,
