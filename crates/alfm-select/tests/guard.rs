@@ -188,6 +188,29 @@ fn a_tenth_of_a_batch_is_drawn_at_random_and_nothing_is_asked_that_is_free() {
     assert_eq!(asked.len(), 20);
 }
 
+/// Of 840 items 100 are the hardest; of 100 that are drawn from all, 12 are among them, give or take 3.
+#[test]
+fn the_random_share_is_drawn_from_all_items_the_hardest_included() {
+    let world = world(90);
+    let rows = |round: &Round, explored: bool| {
+        let queries = round.queries.iter().filter(move |query| query.explored == explored);
+        queries.map(|query| query.row).collect::<Vec<_>>()
+    };
+    let hardest = world.round(guarded(|guard| guard.explore = 0.0), 60, 100);
+    let hardest = rows(&hardest, false);
+    assert_eq!(hardest.len(), 100);
+    let round = world.round(guarded(|guard| guard.explore = 0.5), 60, 200);
+    let random = rows(&round, true);
+    assert_eq!(random.len(), 100);
+    let both = random.iter().filter(|row| hardest.contains(row)).count();
+    assert!((3..=24).contains(&both), "{both} of the hardest were drawn at random");
+    let mut asked = rows(&round, false);
+    asked.extend(random);
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked.len(), 200, "an item is asked once");
+}
+
 /// A prior and a model that are never wrong: 300 random labels certify, 20 can't, chosen labels never do.
 #[test]
 fn free_labels_are_certified_by_random_labels_alone() {

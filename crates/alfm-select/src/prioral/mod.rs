@@ -137,25 +137,22 @@ impl PriorAl {
         let noise_size = (candidates - assessment.clean).max(budget).min(candidates);
         let (noise, clean) = self.split(&weighted_entropy, noise_size, pool);
 
-        // Without free labels there is no error to state, and nothing to explore for.
-        let explored = match assessment.clean {
-            0 => 0,
-            _ => rounded(guard.explore, budget),
-        };
-        let mut queries = self.query(&rows, &noise, pool, budget.saturating_sub(explored), seed)?;
-        let taken: Vec<usize> = queries.iter().map(|pick| pick.row).collect();
-        let others = pool.candidates().iter().copied().filter(|row| !taken.contains(row));
-        let random =
-            Random.select(&pool.restricted_to(others), explored, &seed.child("explore"))?;
+        // The stated error rests on the random share, so it is drawn before anything is chosen, from all that might be
+        // labelled for free. Without free labels there is no error to state, and nothing to explore for.
+        let explored =
+            if assessment.clean == 0 { 0 } else { rounded(guard.explore, budget).min(budget) };
+        let random = Random.select(pool, explored, &seed.child("explore"))?;
+        let drawn = sorted_rows(&random);
+        let others = noise.iter().copied().filter(|row| drawn.binary_search(row).is_err());
+        let others: Vec<usize> = others.collect();
+        let mut queries = self.query(&rows, &others, pool, budget - explored, seed)?;
         let explored = random.len();
         queries.extend(random);
         // What is asked is not given a free label in the same breath.
-        let asked: Vec<usize> = queries.iter().map(|pick| pick.row).collect();
-        let clean = clean.into_iter().filter(|row| !asked.contains(row)).collect();
-        Ok((
-            Decision { queries, explored, again, noise, clean, weighted_entropy, rows },
-            assessment,
-        ))
+        let asked = sorted_rows(&queries);
+        let clean = clean.into_iter().filter(|row| asked.binary_search(row).is_err()).collect();
+        let decision = Decision { queries, explored, again, noise, clean, weighted_entropy, rows };
+        Ok((decision, assessment))
     }
 
     /// The free labels of a decision's clean set and the joint probability of each.
@@ -176,11 +173,14 @@ impl PriorAl {
 
     /// Which of the clean rows are the `count` surest ones.
     pub(crate) fn surest(decision: &Decision, pool: &Pool<'_>, count: usize) -> Vec<bool> {
+        // Clean rows are some of the candidates, both ascending: one walk finds each.
+        let mut of_candidates = pool.candidates().iter().zip(&decision.weighted_entropy);
         let entropy = |row: &usize| {
-            let at = pool.candidates().binary_search(row).unwrap_or_default();
-            decision.weighted_entropy[at]
+            let of_row = of_candidates.find(|(candidate, _)| *candidate == row);
+            of_row.map(|(_, entropy)| *entropy)
         };
-        let entropies: Vec<f32> = decision.clean.iter().map(entropy).collect();
+        let entropies: Vec<f32> = decision.clean.iter().filter_map(entropy).collect();
+        debug_assert_eq!(entropies.len(), decision.clean.len(), "clean rows are candidates");
         let (_, surest) = split_largest(&entropies, entropies.len().saturating_sub(count));
         let mut certified = vec![false; entropies.len()];
         surest.into_iter().for_each(|at| certified[at] = true);
@@ -218,6 +218,13 @@ impl PriorAl {
             }
         }
     }
+}
+
+/// The rows of some picks, ascending.
+fn sorted_rows(picks: &[Pick]) -> Vec<usize> {
+    let mut rows: Vec<usize> = picks.iter().map(|pick| pick.row).collect();
+    rows.sort_unstable();
+    rows
 }
 
 /// `ceil(rho |U|)`, but never less than what can be asked.
