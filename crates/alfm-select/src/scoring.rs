@@ -69,17 +69,31 @@ pub(crate) fn joint_probabilities(
         let p_f = model.row(*row, &mut model_buffer);
         let start = values.len();
         values.extend(p_l.iter().zip(p_f).map(|(l, f)| joint.combine(*l, *f)));
+        settle_contradiction(p_l, p_f, &mut values[start..]);
         let mass: f32 = values[start..].iter().sum();
-        // Experts with disjoint supports agree on nothing: the soft target says so.
-        let uniform = 1.0 / prior.classes() as f32;
-        for value in &mut values[start..] {
-            *value = if mass < f32::MIN_POSITIVE { uniform } else { *value / mass };
-        }
+        values[start..].iter_mut().for_each(|value| *value /= mass);
         if sharpen != 1.0 {
             raise(&mut values[start..], sharpen);
         }
     }
     Matrix::new(values, rows.len(), prior.classes())
+}
+
+/// The least probability that counts where experts have disjoint supports, as in the co-decision kernel.
+const LEAST: f64 = 1e-30;
+
+/// Experts with disjoint supports leave their product `q` without mass: then it is that of floored probabilities, its
+/// largest value 1, by the rule of the co-decision kernel.
+#[expect(clippy::cast_possible_truncation, reason = "scaled to at most 1")]
+pub(crate) fn settle_contradiction(prior: &[f32], model: &[f32], q: &mut [f32]) {
+    let mass: f64 = q.iter().map(|q| f64::from(*q)).sum();
+    if mass >= f64::from(f32::MIN_POSITIVE) {
+        return;
+    }
+    let floored = |p: f32| f64::from(p).max(LEAST).ln();
+    let logs = || prior.iter().zip(model).map(|(l, f)| floored(*l) + floored(*f));
+    let top = logs().fold(f64::NEG_INFINITY, f64::max);
+    q.iter_mut().zip(logs()).for_each(|(q, log)| *q = (log - top).exp() as f32);
 }
 
 /// `p^power`, normalised.
@@ -113,5 +127,26 @@ mod tests {
         let squares: f32 = joint.iter().map(|p| p * p).sum();
         assert!((soft(2.0)[1] - 0.105_f32.powi(2) / squares).abs() < 1e-6);
         assert_eq!(soft(1e30), [1.0, 0.0, 0.0]);
+    }
+
+    /// Certain of different classes, of two each, and all but certain: free labels are what the kernel scored.
+    #[test]
+    fn disjoint_experts_have_the_soft_target_that_the_kernel_scores() {
+        let prior = [1.0, 0.0, 0.0, 0.5, 0.5, 0.0, 1.0, 1e-38, 0.0, 0.7, 0.2, 0.1];
+        let model = [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1e-39, 0.0, 1.0, 0.1, 0.2, 0.7];
+        let prior = Predictions::probabilities(&prior, 4, 3).unwrap();
+        let model = Predictions::probabilities(&model, 4, 3).unwrap();
+        let rows = alfm_kernels::co_decide(prior, model, Joint::Product).unwrap();
+        let soft = joint_probabilities(prior, model, Joint::Product, &[0, 1, 2, 3], 1.0).unwrap();
+        assert!((soft.view().row(0)[0] - 0.5).abs() < 1e-6, "{soft:?}");
+        for (row, target) in rows.iter().zip(soft.view().iter()) {
+            let best = target[row.joint_label as usize];
+            assert!((best - row.joint_label_confidence).abs() < 1e-6, "{row:?} {target:?}");
+            assert!(target.iter().all(|p| *p <= best), "{row:?} {target:?}");
+            let of_prior = target[row.prior_label as usize];
+            assert!((of_prior - row.prior_label_confidence).abs() < 1e-6, "{row:?} {target:?}");
+            let entropy: f32 = target.iter().filter(|p| **p > 0.0).map(|p| -p * p.ln()).sum();
+            assert!((entropy - row.joint_entropy).abs() < 1e-5, "{row:?} {target:?}");
+        }
     }
 }

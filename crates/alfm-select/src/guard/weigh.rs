@@ -11,7 +11,7 @@ use super::opinion_pool::{LogOpinionPool, label_posterior};
 use super::sample::{WeightedAccuracy, post_stratified};
 use super::tuning::TUNED;
 use super::{GuardConfig, Trust, share};
-use crate::scoring::{Scores, SplitRule};
+use crate::scoring::{Scores, SplitRule, settle_contradiction};
 use crate::{LabelsOnly, SelectError};
 
 /// Both experts, weighed by the labels.
@@ -66,8 +66,10 @@ impl Assessment {
 /// For each class, the probability that a label of that class is right, given both calibrated experts.
 #[expect(clippy::cast_possible_truncation, reason = "probabilities")]
 fn credence(prior: &[f32], model: &[f32], noise: f64) -> Vec<f32> {
-    let joint = || prior.iter().zip(model).map(|(l, f)| f64::from(l * f));
-    let mass = joint().sum::<f64>().max(f64::MIN_POSITIVE);
+    let mut joint: Vec<f32> = prior.iter().zip(model).map(|(l, f)| l * f).collect();
+    settle_contradiction(prior, model, &mut joint);
+    let joint = || joint.iter().map(|p| f64::from(*p));
+    let mass: f64 = joint().sum();
     joint().map(|p| label_posterior(p / mass, noise, prior.len()) as f32).collect()
 }
 
@@ -220,5 +222,15 @@ mod tests {
         // A prior that says nothing neither gains nor varies.
         assert_eq!(test(0.0, 0.0, [0, 1]), GainTest::Failed);
         assert_eq!(test(0.2, 0.5, [1, 1]), GainTest::Failed);
+    }
+
+    /// The prior is certain of class 0, the small model of class 1: both are as probable, and neither label is wrong for
+    /// certain.
+    #[test]
+    fn experts_that_rule_each_other_out_leave_both_labels_their_credence() {
+        let credence = credence(&[1.0, 0.0, 0.0], &[0.0, 1.0, 0.0], 0.2);
+        let half = 0.8 * 0.5 / (0.8 * 0.5 + 0.1 * 0.5);
+        assert!((f64::from(credence[0]) - half).abs() < 1e-6, "{credence:?}");
+        assert_eq!(credence[0], credence[1]);
     }
 }
