@@ -1,5 +1,6 @@
 use alfm_acquire::AcquireError;
 use alfm_core::CoreError;
+use alfm_kernels::Joint;
 use alfm_kernels::KernelError;
 
 /// What can be wrong with a request to a [`Selector`](crate::Selector).
@@ -72,6 +73,14 @@ pub enum SelectError {
         low: f64,
         /// The largest allowed.
         high: f64,
+    },
+    /// A guard with another joint than the product, which is what it fits.
+    #[error(
+        "joint is {joint:?}, but the guard fits the experts' product: leave `joint` out, or the guard"
+    )]
+    GuardedJoint {
+        /// The joint given.
+        joint: Joint,
     },
     /// Options of PriorAL for a strategy that has none.
     #[error(

@@ -18,7 +18,7 @@ pub struct PriorAlConfig {
     /// paper's value is not public.
     #[serde(alias = "rho")]
     pub noise_fraction: f64,
-    /// How the experts are joined.
+    /// How the experts are joined; under a guard, which fits their product, nothing but [`Joint::Product`].
     pub joint: Joint,
     /// How the joint entropy is scaled by class.
     pub weight: ImbalanceWeight,
@@ -119,7 +119,8 @@ impl PriorAlConfig {
     /// Validates the options into an engine.
     ///
     /// # Errors
-    /// [`SelectError::NoiseFraction`], [`SelectError::MixtureWeight`], or an unknown query rule.
+    /// [`SelectError::NoiseFraction`], [`SelectError::MixtureWeight`], [`SelectError::GuardedJoint`], an option of the
+    /// guard out of range, or an unknown query rule.
     pub fn check(&self) -> Result<PriorAl, SelectError> {
         let noise_fraction = self.noise_fraction;
         if !(noise_fraction > 0.0 && noise_fraction <= 1.0) {
@@ -132,6 +133,9 @@ impl PriorAlConfig {
         }
         if let Some(guard) = &self.guard {
             guard.check()?;
+            if self.joint != Joint::Product {
+                return Err(SelectError::GuardedJoint { joint: self.joint });
+            }
         }
         let query = match self.query.as_str() {
             ENTROPY => None,
@@ -159,5 +163,16 @@ mod tests {
         let config = PriorAlConfig::default().with_joint(Joint::Mixture(1.5));
         assert_eq!(config.check().unwrap_err(), SelectError::MixtureWeight { value: 1.5 });
         assert!(PriorAlConfig::default().with_query("bdage").check().is_err());
+    }
+
+    /// The guard would score by the product, and soft free labels would be something else.
+    #[test]
+    fn under_a_guard_the_experts_are_joined_by_their_product() {
+        for joint in [Joint::SmallOnly, Joint::PriorOnly, Joint::Mixture(0.5)] {
+            let error = PriorAlConfig::guarded().with_joint(joint).check().unwrap_err();
+            assert_eq!(error, SelectError::GuardedJoint { joint });
+            assert!(PriorAlConfig::default().with_joint(joint).check().is_ok());
+        }
+        assert!(PriorAlConfig::guarded().with_joint(Joint::Product).check().is_ok());
     }
 }
