@@ -129,25 +129,65 @@ fn a_prior_whose_classes_were_mixed_up_is_heard_under_the_names_that_labels_give
     assert!(round.clean.is_empty() && round.trust.unwrap().renamed.is_none());
 }
 
+/// The round of 60 random labels after which the student says `student`, the model of labels alone `own`.
+fn with_student(world: &World, own: &Matrix, student: &Matrix, heard: bool) -> Round {
+    let mut selector = world.selector(guarded(|guard| guard.student = heard));
+    selector.tell_random(&world.answers(0..60)).unwrap();
+    let held_out = own.view().gather(0..60);
+    let state = PoolState::default()
+        .with_prior(predictions(&world.prior))
+        .with_model(predictions(student))
+        .with_labels_only(LabelsOnly::new(predictions(own), predictions(&held_out)));
+    selector.suggest(&state, 20).unwrap()
+}
+
+/// An expert that is all but certain of what it says.
+fn certain(expert: &Matrix) -> Matrix {
+    let expert = predictions(expert);
+    let row = |item: usize| {
+        let mut row = [1e-5; CLASSES];
+        row[expert.argmax(item).index()] = 1.0 - 2e-5;
+        row
+    };
+    Matrix::from_rows(&(0..ITEMS).map(row).collect::<Vec<_>>()).unwrap()
+}
+
 /// The student knows more than the small model of labels alone: free labels are better, trust is what it was.
 #[test]
 fn the_student_speaks_on_free_labels_but_not_on_the_prior() {
-    let world = World { model: expert(&world(70).truth, 90, 5), ..world(70) };
+    let world = world(70);
     let own = expert(&world.truth, 50, 2);
-    let round = |student: bool| {
-        let mut selector = world.selector(guarded(|guard| guard.student = student));
-        selector.tell_random(&world.answers(0..60)).unwrap();
-        let held_out = own.view().gather(0..60);
-        let own = LabelsOnly::new(predictions(&own), predictions(&held_out));
-        let state = PoolState::default()
-            .with_prior(predictions(&world.prior))
-            .with_model(predictions(&world.model))
-            .with_labels_only(own);
-        selector.suggest(&state, 20).unwrap()
-    };
-    let (with, without) = (round(true), round(false));
+    let student = expert(&world.truth, 90, 5);
+    let with = with_student(&world, &own, &student, true);
+    let without = with_student(&world, &own, &student, false);
     assert!(wrong(&world, &with) + 0.05 < wrong(&world, &without));
-    assert_eq!(with.trust, without.trust);
+    let judged = |round: &Round| {
+        let trust = round.trust.as_ref().unwrap();
+        assert!(!trust.student_withdrawn, "{trust:?}");
+        [trust.prior_exponent, trust.model_exponent, trust.gain, trust.gain_error, trust.noise_rate]
+    };
+    assert_eq!(judged(&with), judged(&without));
+    let changed = |round: &Round| round.trust.as_ref().unwrap().stated.changed;
+    assert!(changed(&with) > 0.0 && changed(&without) == 0.0);
+}
+
+/// The student, wrong in four of five items and certain of all, would have most free labels wrong; no label tells, for it
+/// has seen them all.
+#[test]
+fn a_student_that_overrules_the_others_is_withdrawn_and_the_stated_error_holds() {
+    let world = world(80);
+    let own = expert(&world.truth, 60, 2);
+    let student = certain(&expert(&world.truth, 20, 5));
+    let round = with_student(&world, &own, &student, true);
+    let trust = round.trust.as_ref().unwrap();
+    assert!(trust.student_withdrawn && trust.stated.changed == 0.0, "{trust:?}");
+    let error = wrong(&world, &round);
+    assert!(error < 0.2 && trust.stated.bound >= error, "{trust:?}");
+    let without = with_student(&world, &own, &student, false);
+    let rows =
+        |round: &Round| round.clean.iter().map(|item| (item.row, item.class)).collect::<Vec<_>>();
+    assert_eq!(rows(&round), rows(&without));
+    assert!(!without.trust.unwrap().student_withdrawn, "nobody asked for it");
 }
 
 /// With nothing to gain the guard asks what margin asks, item by item.

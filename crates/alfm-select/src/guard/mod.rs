@@ -101,6 +101,10 @@ pub struct Trust {
     pub model_right: f64,
     /// What each free label weighs in training.
     pub weight: f32,
+    /// The model that has learned from free labels too has no say in this round: more than a tenth of the free labels
+    /// would be others with it. It has seen all labels, so that none can show whether it is right.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub student_withdrawn: bool,
     /// What can be stated of the error of all free labels; no bound without random labels.
     pub stated: StatedError,
     /// The same for the free labels of each class, each at the full confidence.

@@ -2,9 +2,10 @@
 
 use alfm_acquire::Pool;
 use alfm_core::{ClassId, Matrix, Predictions};
+use alfm_kernels::CoDecision;
 
-use super::bound::CalibrationSet;
-use super::experts::{Experts, HeldOut};
+use super::bound::{CalibrationSet, Candidates};
+use super::experts::{Experts, HeldOut, PoolScores};
 use super::fit::{ProfileFit, cross_fitted};
 use super::likelihood::FreeParameters;
 use super::opinion_pool::{LogOpinionPool, label_posterior};
@@ -29,6 +30,15 @@ enum GainTest {
     /// It gains too little, but within one standard error may gain enough.
     Inconclusive,
     Failed,
+}
+
+/// The labelled items as a sample of the pool.
+struct Sample<'a> {
+    labels: &'a [ClassId],
+    /// What each counts so that they stand for the pool.
+    weights: &'a [f64],
+    /// Those that were drawn at random.
+    random: Vec<usize>,
 }
 
 /// What the guard makes of both experts.
@@ -74,7 +84,8 @@ fn credence(prior: &[f32], model: &[f32], noise: f64) -> Vec<f32> {
 }
 
 impl GuardConfig {
-    /// Weighs both experts by the oracle's labels; `random[row]` says that a label was asked at random.
+    /// Weighs both experts by the oracle's labels; `random[row]` says that a label was asked at random, `free_label` is
+    /// what a row gets for free.
     pub(crate) fn weigh(
         &self,
         rule: SplitRule,
@@ -82,6 +93,7 @@ impl GuardConfig {
         own: &LabelsOnly<'_>,
         pool: &Pool<'_>,
         random: impl Fn(usize) -> bool,
+        free_label: impl Fn(&CoDecision) -> u32,
     ) -> Result<(Assessment, Scores), SelectError> {
         let labelled: Vec<(usize, ClassId)> = pool.labelled().collect();
         let labels: Vec<ClassId> = labelled.iter().map(|(_, class)| *class).collect();
@@ -103,25 +115,44 @@ impl GuardConfig {
         // What is given up has no say in anything else.
         let opinions = if trusted { &joint } else { &alone };
         let held_out = if trusted { held_out } else { experts.held_out(&alone, pool)? };
-        let student = pool.model().filter(|_| trusted && self.student);
         let free = trusted.then(|| opinions.of_free_labels());
-        let scored = experts.score(opinions, free.as_ref(), student, rule, pool)?;
         let clean = if trusted { largest_clean } else { 0 };
-
-        // Without free labels there is no error to state.
-        let of_folds = if trusted {
-            let evidence = experts.evidence(&labels, &weights);
-            cross_fitted(&evidence, self.free_parameters(), opinions.noise)
-        } else {
-            Vec::new()
+        let alone = experts.score(opinions, free.as_ref(), None, rule, pool)?;
+        let student = pool.model().filter(|_| trusted && self.student);
+        let heard = match student {
+            Some(_) => Some(experts.score(opinions, free.as_ref(), student, rule, pool)?),
+            None => None,
         };
-        let entropy = experts.in_turn(&of_folds, pool)?;
-        let entropy: Vec<f32> = entropy.iter().map(|row| scored.pool.weighted(row)).collect();
-        let of_folds: Vec<_> = of_folds.iter().map(LogOpinionPool::of_free_labels).collect();
-        let unseen = experts.in_turn(&of_folds, pool)?;
-        let random = (0..unseen.len()).filter(|at| random(labelled[*at].0));
-        let random = CalibrationSet::new(random, &labels, &unseen, &entropy);
-        let bounds = random.state(clean, candidates, self, opinions);
+        let free_labels = |scores: &Scores| -> Vec<u32> {
+            pool.candidates().iter().map(|row| free_label(&scores.rows[*row])).collect()
+        };
+        let candidates = |delivered: &PoolScores| {
+            let labels = free_labels(&delivered.pool);
+            Candidates::new(
+                clean,
+                &delivered.pool.entropy,
+                labels,
+                &alone.pool.entropy,
+                free_labels(&alone.pool),
+            )
+        };
+        // It has seen the labels, so that none can tell whether it is right; but one that overrules the others too often
+        // is not.
+        let with_student = heard.as_ref().map(&candidates);
+        let with_student = with_student.filter(|with| with.changed(clean) <= TUNED.most_changed);
+        let student_withdrawn = heard.is_some() && with_student.is_none();
+        // The error is stated of what is delivered, from what those say that have not seen the labels.
+        let candidates = with_student.unwrap_or_else(|| candidates(&alone));
+        // Without free labels there is no error to state.
+        let calibration = if trusted {
+            let random = (0..labels.len()).filter(|at| random(labelled[*at].0));
+            let sample = Sample { labels: &labels, weights: &weights, random: random.collect() };
+            self.calibration_set(&experts, &sample, opinions, &alone.pool, pool, &free_label)?
+        } else {
+            CalibrationSet::default()
+        };
+        let bounds = calibration.state(clean, &candidates, self, opinions);
+        let scored = heard.filter(|_| !student_withdrawn).unwrap_or(alone);
         let trust = Trust {
             prior_exponent: joint.prior,
             model_exponent: joint.model,
@@ -133,6 +164,7 @@ impl GuardConfig {
             model_right: accuracy.model,
             // As the prior loses its say, free labels turn into the small model's own opinion, and weigh less.
             weight: self.weight * (joint.trust() / TUNED.full_trust).min(1.0) as f32,
+            student_withdrawn,
             stated: bounds.all,
             stated_by_class: bounds.by_class,
             certified: bounds.certified,
@@ -152,6 +184,26 @@ impl GuardConfig {
             noise: opinions.noise,
         };
         Ok((assessment, scored.pool))
+    }
+
+    /// The random labels, each with what its item would get for free from an opinion pool that was fitted without it.
+    fn calibration_set(
+        &self,
+        experts: &Experts<'_>,
+        sample: &Sample<'_>,
+        opinions: &LogOpinionPool,
+        scores: &Scores,
+        pool: &Pool<'_>,
+        free_label: &impl Fn(&CoDecision) -> u32,
+    ) -> Result<CalibrationSet, SelectError> {
+        let evidence = experts.evidence(sample.labels, sample.weights);
+        let of_folds = cross_fitted(&evidence, self.free_parameters(), opinions.noise);
+        let sure = experts.in_turn(&of_folds, pool)?;
+        let entropy: Vec<f32> = sure.iter().map(|row| scores.weighted(row)).collect();
+        let of_folds: Vec<_> = of_folds.iter().map(LogOpinionPool::of_free_labels).collect();
+        let free: Vec<u32> = experts.in_turn(&of_folds, pool)?.iter().map(free_label).collect();
+        let random = sample.random.iter().copied();
+        Ok(CalibrationSet::new(random, sample.labels, &free, &entropy))
     }
 
     /// Both experts weighed, the prior under the names that labels give its columns if it passes only under these.

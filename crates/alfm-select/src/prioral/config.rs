@@ -1,7 +1,7 @@
 //! Options of PriorAL.
 
 use alfm_acquire::find;
-use alfm_kernels::Joint;
+use alfm_kernels::{CoDecision, Joint};
 use serde::{Deserialize, Serialize};
 
 use super::PriorAl;
@@ -45,6 +45,16 @@ pub enum CleanRule {
     Soft,
     /// None: only the oracle's labels train the small model.
     Off,
+}
+
+impl CleanRule {
+    /// The free label of a row, and its joint probability.
+    pub(super) fn label(self, row: &CoDecision) -> (u32, f32) {
+        match self {
+            Self::PriorLabel | Self::Off => (row.prior_label, row.prior_label_confidence),
+            Self::JointLabel | Self::Soft => (row.joint_label, row.joint_label_confidence),
+        }
+    }
 }
 
 impl Default for PriorAlConfig {

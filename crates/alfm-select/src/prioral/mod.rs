@@ -107,9 +107,9 @@ impl PriorAl {
 
     /// One guarded round; `history` knows which labels were asked at random, and which twice.
     ///
-    /// Time as [`decide`](PriorAl::decide) at most three times, and `O(n K)` some hundred times for each noise rate,
-    /// twice if the prior is heard again; `O(N K^2)` more if it is believed under other names. `12 N K` bytes for the
-    /// calibrated experts, up to `8 N K` more while a class has one label only.
+    /// Time as [`decide`](PriorAl::decide) at most five times, `O(N log N)` to rank the candidates, and some ten steps of
+    /// `O(n K^2 + K^3)` for each noise rate, twice if the prior is heard again; `O(N K^2)` more if it is believed under
+    /// other names. `20 N K` bytes for the calibrated experts, up to `8 N K` more while a class has one label only.
     pub(crate) fn decide_guarded(
         &self,
         guard: &GuardConfig,
@@ -124,8 +124,9 @@ impl PriorAl {
             input: Input::LabelsOnly,
         })?;
         let random = |row| history.at_random(row);
-        let (assessment, scores) =
-            guard.weigh(self.config.split_rule(), prior, &own, pool, random)?;
+        let free_label = |row: &CoDecision| self.config.clean.label(row).0;
+        let rule = self.config.split_rule();
+        let (assessment, scores) = guard.weigh(rule, prior, &own, pool, random, free_label)?;
         let Scores { rows, entropy: weighted_entropy, .. } = scores;
         let doubtful = assessment.suspects().into_iter().map(|(row, ..)| row);
         let again: Vec<usize> = doubtful
@@ -158,15 +159,8 @@ impl PriorAl {
     /// The free labels of a decision's clean set and the joint probability of each.
     pub(crate) fn free_labels(&self, decision: &Decision) -> (Vec<ClassId>, Vec<f32>) {
         let label = |row: &usize| {
-            let row = decision.rows[*row];
-            match self.config.clean {
-                CleanRule::PriorLabel | CleanRule::Off => {
-                    (ClassId::new(row.prior_label), row.prior_label_confidence)
-                }
-                CleanRule::JointLabel | CleanRule::Soft => {
-                    (ClassId::new(row.joint_label), row.joint_label_confidence)
-                }
-            }
+            let (class, confidence) = self.config.clean.label(&decision.rows[*row]);
+            (ClassId::new(class), confidence)
         };
         decision.clean.par_iter().map(label).unzip()
     }
