@@ -7,6 +7,7 @@ mod guard;
 mod imbalance;
 mod prioral;
 mod round;
+mod scoring;
 mod selector;
 mod stopping;
 mod strategy;

@@ -153,25 +153,65 @@ fn a_prior_whose_classes_were_mixed_up_is_heard_under_the_names_that_labels_give
     assert!(round.clean.is_empty() && round.trust.unwrap().renamed.is_none());
 }
 
+/// The round of 60 random labels after which the student says `student`, the model of labels alone `own`.
+fn with_student(world: &World, own: &Matrix, student: &Matrix, heard: bool) -> Round {
+    let mut campaign = world.campaign(guarded(|guard| guard.student = heard));
+    campaign.log.tell_random(&world.answers(0..60)).unwrap();
+    let held_out = own.view().gather(0..60);
+    let inputs = Inputs::default()
+        .with_prior(predictions(&world.prior))
+        .with_model(predictions(student))
+        .with_labels_only(LabelsOnly::new(predictions(own), predictions(&held_out)));
+    campaign.suggest(&inputs, 20).unwrap()
+}
+
+/// An expert that is all but certain of what it says.
+fn certain(expert: &Matrix) -> Matrix {
+    let expert = predictions(expert);
+    let row = |item: usize| {
+        let mut row = [1e-5; CLASSES];
+        row[expert.argmax(item).index()] = 1.0 - 2e-5;
+        row
+    };
+    Matrix::from_rows(&(0..ITEMS).map(row).collect::<Vec<_>>()).unwrap()
+}
+
 /// The student knows more than the small model of labels alone: free labels are better, trust is what it was.
 #[test]
 fn the_student_speaks_on_free_labels_but_not_on_the_prior() {
-    let world = World { model: expert(&world(70).truth, 90, 5), ..world(70) };
+    let world = world(70);
     let own = expert(&world.truth, 50, 2);
-    let round = |student: bool| {
-        let mut campaign = world.campaign(guarded(|guard| guard.student = student));
-        campaign.log.tell_random(&world.answers(0..60)).unwrap();
-        let held_out = own.view().gather(0..60);
-        let own = LabelsOnly::new(predictions(&own), predictions(&held_out));
-        let state = Inputs::default()
-            .with_prior(predictions(&world.prior))
-            .with_model(predictions(&world.model))
-            .with_labels_only(own);
-        campaign.suggest(&state, 20).unwrap()
-    };
-    let (with, without) = (round(true), round(false));
+    let student = expert(&world.truth, 90, 5);
+    let with = with_student(&world, &own, &student, true);
+    let without = with_student(&world, &own, &student, false);
     assert!(wrong(&world, &with) + 0.05 < wrong(&world, &without));
-    assert_eq!(with.trust, without.trust);
+    let judged = |round: &Round| {
+        let trust = round.trust.as_ref().unwrap();
+        assert!(!trust.student_withdrawn, "{trust:?}");
+        [trust.prior_exponent, trust.model_exponent, trust.gain, trust.gain_error, trust.noise_rate]
+    };
+    assert_eq!(judged(&with), judged(&without));
+    let changed = |round: &Round| round.trust.as_ref().unwrap().stated.changed;
+    assert!(changed(&with) > 0.0 && changed(&without) == 0.0);
+}
+
+/// The student, wrong in four of five items and certain of all, would have most free labels wrong; no label tells, for it
+/// has seen them all.
+#[test]
+fn a_student_that_overrules_the_others_is_withdrawn_and_the_stated_error_holds() {
+    let world = world(80);
+    let own = expert(&world.truth, 60, 2);
+    let student = certain(&expert(&world.truth, 20, 5));
+    let round = with_student(&world, &own, &student, true);
+    let trust = round.trust.as_ref().unwrap();
+    assert!(trust.student_withdrawn && trust.stated.changed == 0.0, "{trust:?}");
+    let error = wrong(&world, &round);
+    assert!(error < 0.2 && trust.stated.bound >= error, "{trust:?}");
+    let without = with_student(&world, &own, &student, false);
+    let labels =
+        |round: &Round| round.clean.iter().map(|item| (item.id, item.class)).collect::<Vec<_>>();
+    assert_eq!(labels(&round), labels(&without));
+    assert!(!without.trust.unwrap().student_withdrawn, "nobody asked for it");
 }
 
 /// With nothing to gain the guard asks what margin asks, item by item.
@@ -210,6 +250,29 @@ fn a_tenth_of_a_batch_is_drawn_at_random_and_nothing_is_asked_that_is_free() {
     asked.sort_unstable();
     asked.dedup();
     assert_eq!(asked.len(), 20);
+}
+
+/// Of 840 items 100 are the hardest; of 100 that are drawn from all, 12 are among them, give or take 3.
+#[test]
+fn the_random_share_is_drawn_from_all_items_the_hardest_included() {
+    let world = world(90);
+    let ids = |round: &Round, at_random: bool| {
+        let queries = round.queries.iter().filter(move |query| query.at_random == at_random);
+        queries.map(|query| query.id.clone()).collect::<Vec<_>>()
+    };
+    let hardest = world.round(guarded(|guard| guard.explore = 0.0), 60, 100);
+    let hardest = ids(&hardest, false);
+    assert_eq!(hardest.len(), 100);
+    let round = world.round(guarded(|guard| guard.explore = 0.5), 60, 200);
+    let random = ids(&round, true);
+    assert_eq!(random.len(), 100);
+    let both = random.iter().filter(|id| hardest.contains(id)).count();
+    assert!((3..=24).contains(&both), "{both} of the hardest were drawn at random");
+    let mut asked = ids(&round, false);
+    asked.extend(random);
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked.len(), 200, "an item is asked once");
 }
 
 /// A prior and a model that are never wrong: 300 random labels certify, 20 can't, chosen labels never do.

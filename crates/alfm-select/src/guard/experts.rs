@@ -1,22 +1,22 @@
 //! What both experts say, of the pool and of the labelled items.
 
 use alfm_acquire::Pool;
-use alfm_core::{ClassId, Matrix, Predictions, ScoreKind};
+use alfm_core::{ClassId, Matrix, Predictions};
 use alfm_kernels::{CoDecision, Joint};
 use rayon::prelude::*;
 
-use super::fit::Evidence;
-use super::names::{self, Names};
-use super::opinion::Opinion;
-use crate::prioral::Scores;
-use crate::{Error, LabelsOnly, PriorAlConfig};
+use super::confusion::{self, ColumnConfusion};
+use super::likelihood::Evidence;
+use super::opinion_pool::LogOpinionPool;
+use crate::scoring::{Scores, SplitRule, probabilities};
+use crate::{Error, LabelsOnly};
 
 /// What both experts say of the pool and, without having seen their labels, of the labelled items.
 #[derive(Clone)]
 pub(super) struct Experts<'a> {
     prior: Predictions<'a>,
-    /// The names of the prior's classes, if not its own.
-    names: Option<Names>,
+    /// Which classes the prior's columns stand for, if not their own.
+    confusion: Option<ColumnConfusion>,
     model: Predictions<'a>,
     /// What the small model says, with a share for classes that have no label yet, if there may be any.
     smoothed: Option<Matrix>,
@@ -25,7 +25,7 @@ pub(super) struct Experts<'a> {
 }
 
 /// The free labels of the pool, and how sure they are.
-pub(super) struct Scored {
+pub(super) struct PoolScores {
     /// The parts of both experts: their product is the free label.
     pub(super) prior: Matrix,
     pub(super) model: Matrix,
@@ -33,8 +33,8 @@ pub(super) struct Scored {
     pub(super) pool: Scores,
 }
 
-/// Both experts under one opinion, on the labelled items alone.
-pub(super) struct Labelled {
+/// Both experts under one opinion pool, on the labelled items alone.
+pub(super) struct HeldOut {
     pub(super) prior: Matrix,
     pub(super) model: Matrix,
     pub(super) rows: Vec<CoDecision>,
@@ -54,7 +54,7 @@ impl<'a> Experts<'a> {
         };
         Ok(Self {
             prior,
-            names: None,
+            confusion: None,
             model: own.pool,
             // With all classes seen, the pool's predictions need no copy.
             smoothed: (unseen > 0.0).then(|| map_rows(own.pool, smooth)).transpose()?,
@@ -65,8 +65,9 @@ impl<'a> Experts<'a> {
 
     /// The same, the prior's columns under the names that the labels give them.
     pub(super) fn renamed(&self, labels: &[ClassId], weights: &[f64]) -> Result<Self, Error> {
-        let (names, told) = names::cross_fitted(self.labelled_prior.view(), labels, weights)?;
-        Ok(Self { names: Some(names), labelled_prior: told, ..self.clone() })
+        let (confusion, labelled_prior) =
+            confusion::cross_fitted(self.labelled_prior.view(), labels, weights)?;
+        Ok(Self { confusion: Some(confusion), labelled_prior, ..self.clone() })
     }
 
     /// What they say of the labelled items, beside the labels.
@@ -75,93 +76,104 @@ impl<'a> Experts<'a> {
         labels: &'b [ClassId],
         weights: &'b [f64],
     ) -> Evidence<'b> {
-        let (prior, model) = (self.labelled_prior.view(), self.labelled_model.view());
-        Evidence { prior, model, labels, weights }
+        Evidence {
+            prior: self.labelled_prior.view(),
+            model: self.labelled_model.view(),
+            labels,
+            weights,
+        }
     }
 
     /// The class of each of the prior's columns, if it is not heard under its own names.
     pub(super) fn names(&self) -> Option<Vec<ClassId>> {
-        self.names.as_ref().map(Names::classes)
+        self.confusion.as_ref().map(ColumnConfusion::classes)
     }
 
-    /// How sure they are of the pool under one opinion, and its free labels under another, `free`, or the same.
+    /// How sure they are of the pool under one opinion pool, and its free labels under another, `free`, or the same.
     ///
     /// `student` is the small model that has learned from free labels. If it is heard, it alone decides beside the
     /// prior which items are sure, and with the small model of labels alone what they are: what it has not learned
     /// from the prior's other labels is the prior's mistake more often than not.
     pub(super) fn score(
         &self,
-        opinion: &Opinion,
-        free: Option<&Opinion>,
+        opinions: &LogOpinionPool,
+        free: Option<&LogOpinionPool>,
         student: Option<Predictions<'_>>,
-        engine: &PriorAlConfig,
+        rule: SplitRule,
         pool: &Pool<'_>,
-    ) -> Result<Scored, Error> {
-        let prior = self.prior_part(opinion)?;
+    ) -> Result<PoolScores, Error> {
+        let prior = self.prior_part(opinions)?;
         let score = |model: &Matrix| {
-            engine.score(probabilities(&prior)?, probabilities(model)?, Joint::Product, pool)
+            rule.score(probabilities(&prior)?, probabilities(model)?, Joint::Product, pool)
         };
         let judge = match student {
-            Some(student) => map_rows(student, |row, out| opinion.of_model(row, out))?,
-            None => self.model_part(opinion, None)?,
+            Some(student) => map_rows(student, |row, out| opinions.of_model(row, out))?,
+            None => self.model_part(opinions, None)?,
         };
         let sure = score(&judge)?;
-        let Some(free) = free else { return Ok(Scored { prior, model: judge, pool: sure }) };
+        let Some(free) = free else { return Ok(PoolScores { prior, model: judge, pool: sure }) };
         let model = self.model_part(free, student)?;
         let mut scores = score(&model)?;
         scores.entropy = sure.entropy;
-        Ok(Scored { prior, model, pool: scores })
+        Ok(PoolScores { prior, model, pool: scores })
     }
 
     /// The prior's part on the pool, under its names, `N x K`.
-    fn prior_part(&self, opinion: &Opinion) -> Result<Matrix, Error> {
-        Ok(map_rows(self.prior, |row, out| match &self.names {
-            None => opinion.of_prior(row, out),
-            Some(names) => opinion.of_prior(&names.rename(row), out),
+    fn prior_part(&self, opinions: &LogOpinionPool) -> Result<Matrix, Error> {
+        Ok(map_rows(self.prior, |row, out| match &self.confusion {
+            None => opinions.of_prior(row, out),
+            Some(confusion) => opinions.of_prior(&confusion.rename(row), out),
         })?)
     }
 
     /// The small model's part on the pool, `N x K`: half of it the student's if it is heard.
     fn model_part(
         &self,
-        opinion: &Opinion,
+        opinions: &LogOpinionPool,
         student: Option<Predictions<'_>>,
     ) -> Result<Matrix, Error> {
         let own = self.smoothed.as_ref().map(probabilities).transpose()?.unwrap_or(self.model);
         Ok(match student {
-            None => map_rows(own, |row, out| opinion.of_model(row, out))?,
+            None => map_rows(own, |row, out| opinions.of_model(row, out))?,
             Some(student) => {
-                zip_rows(own, student, |row, other, out| opinion.of_models(row, other, out))?
+                zip_rows(own, student, |row, other, out| opinions.of_models(row, other, out))?
             }
         })
     }
 
-    /// What they say of the labelled items, each under the opinion whose turn it is; nothing without opinions.
+    /// What they say of the labelled items, each under the opinion pool whose turn it is; nothing without pools.
     pub(super) fn in_turn(
         &self,
-        opinions: &[Opinion],
+        of_folds: &[LogOpinionPool],
         pool: &Pool<'_>,
     ) -> Result<Vec<CoDecision>, Error> {
-        let told = opinions.iter().map(|opinion| self.labelled(opinion, pool));
-        let told = told.collect::<Result<Vec<_>, _>>()?;
-        let rows = if told.is_empty() { 0 } else { self.labelled_prior.view().rows() };
-        Ok((0..rows).map(|at| told[at % told.len()].rows[at]).collect())
+        let folds = of_folds.iter().map(|opinions| self.held_out(opinions, pool));
+        let folds = folds.collect::<Result<Vec<_>, _>>()?;
+        let rows = if folds.is_empty() { 0 } else { self.labelled_prior.view().rows() };
+        Ok((0..rows).map(|at| folds[at % folds.len()].rows[at]).collect())
     }
 
-    /// What they say of the labelled items under one opinion.
-    pub(super) fn labelled(&self, opinion: &Opinion, pool: &Pool<'_>) -> Result<Labelled, Error> {
-        let (prior, model) =
-            (probabilities(&self.labelled_prior)?, probabilities(&self.labelled_model)?);
-        let prior = map_rows(prior, |row, out| opinion.of_prior(row, out))?;
-        let model = map_rows(model, |row, out| opinion.of_model(row, out))?;
-        let (p, f) = (probabilities(&prior)?, probabilities(&model)?);
-        let rows = pool.device().co_decide(p, f, Joint::Product)?;
-        Ok(Labelled { prior, model, rows })
+    /// What they say of the labelled items under one opinion pool.
+    pub(super) fn held_out(
+        &self,
+        opinions: &LogOpinionPool,
+        pool: &Pool<'_>,
+    ) -> Result<HeldOut, Error> {
+        let prior = probabilities(&self.labelled_prior)?;
+        let prior = map_rows(prior, |row, out| opinions.of_prior(row, out))?;
+        let model = probabilities(&self.labelled_model)?;
+        let model = map_rows(model, |row, out| opinions.of_model(row, out))?;
+        let rows = pool.device().co_decide(
+            probabilities(&prior)?,
+            probabilities(&model)?,
+            Joint::Product,
+        )?;
+        Ok(HeldOut { prior, model, rows })
     }
 }
 
-impl Labelled {
-    /// Which of the items would be among the `clean` surest ones of a pool that was scored under the same opinion.
+impl HeldOut {
+    /// Which of the items would be among the `clean` surest ones of a pool that was scored under the same opinions.
     pub(super) fn inside(&self, pool: &Scores, clean: usize) -> Vec<bool> {
         let limit = match clean {
             0 => f32::NEG_INFINITY,
@@ -184,12 +196,10 @@ fn unseen(labels: impl ExactSizeIterator<Item = ClassId>, classes: usize) -> f32
     single as f32 / total.max(1) as f32
 }
 
-pub(crate) fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, Error> {
-    Predictions::new(matrix.view(), ScoreKind::Probabilities)
-}
-
 fn gather(from: Predictions<'_>, rows: impl Iterator<Item = usize>) -> Result<Matrix, Error> {
-    let (mut values, mut buffer, mut count) = (Vec::new(), Vec::new(), 0);
+    let mut values = Vec::new();
+    let mut buffer = Vec::new();
+    let mut count = 0;
     for row in rows {
         values.extend_from_slice(from.row(row, &mut buffer));
         count += 1;

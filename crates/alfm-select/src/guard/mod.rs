@@ -1,11 +1,13 @@
 //! Trust in the prior: optimistic at first, withdrawn by what the oracle's labels say.
 
 mod bound;
+mod confusion;
 mod experts;
 mod fit;
-mod names;
-mod opinion;
+mod likelihood;
+mod opinion_pool;
 mod sample;
+mod tuning;
 mod weigh;
 
 use alfm_core::ClassId;
@@ -13,8 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bound::StatedError;
 pub(crate) use bound::clopper_pearson;
-pub(crate) use experts::probabilities;
-pub(crate) use weigh::{Verdict, missing};
+pub(crate) use weigh::Assessment;
 
 use crate::Error;
 use crate::error::setting;
@@ -97,6 +98,10 @@ pub struct Trust {
     pub model_right: f64,
     /// What each free label weighs in training.
     pub weight: f32,
+    /// The model that has learned from free labels too has no say in this round: more than a tenth of the free labels
+    /// would be others with it. It has seen all labels, so that none can show whether it is right.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub student_withdrawn: bool,
     /// What can be stated of the error of all free labels; no bound without random labels.
     pub stated: StatedError,
     /// The same for the free labels of each class, each at the full confidence.
@@ -112,7 +117,7 @@ pub struct Trust {
 
 /// The prior is given up if its exponent is at most this much of the small model's: free labels would only repeat
 /// what that one says.
-pub const LEAST_TRUST: f64 = 0.2;
+pub const LEAST_TRUST: f64 = tuning::TUNED.least_trust;
 
 impl GuardConfig {
     /// Validates the options.
@@ -130,8 +135,9 @@ impl GuardConfig {
             ("delta", self.delta, f64::MIN_POSITIVE, 0.5),
         ] {
             if !(low..=high).contains(&value) {
-                let rule = format!("it must be from {low} to {high}");
-                return Err(setting(format!("the guard's {name} is {value}: {rule}")));
+                return Err(setting(format!(
+                    "the guard's {name} is {value}: it must be from {low} to {high}"
+                )));
             }
         }
         Ok(())

@@ -3,17 +3,16 @@
 use alfm_core::ClassId;
 use alfm_kernels::CoDecision;
 
-/// No labelled item counts more than this, however rare its kind is among the labels.
-const LARGEST_WEIGHT: f64 = 4.0;
+use super::tuning::TUNED;
 
 /// Weighted shares of labelled items that each expert gets right.
-pub(super) struct Rights {
+pub(super) struct WeightedAccuracy {
     pub(super) prior: f64,
     pub(super) joint: f64,
     pub(super) model: f64,
 }
 
-impl Rights {
+impl WeightedAccuracy {
     pub(super) fn new(rows: &[CoDecision], labels: &[ClassId], weights: &[f64]) -> Self {
         let total: f64 = weights.iter().sum();
         let share = |label: fn(&CoDecision) -> u32| {
@@ -36,15 +35,14 @@ pub(super) fn post_stratified(inside: &[bool], clean: usize, unlabelled: usize) 
     let within = inside.iter().filter(|inside| **inside).count();
     let pool_share = clean as f64 / unlabelled.max(1) as f64;
     let label_share = within as f64 / inside.len().max(1) as f64;
-    let ratio = |wanted: f64, got: f64| match got > 0.0 {
-        true => (wanted / got).min(LARGEST_WEIGHT),
-        false => 1.0,
+    let ratio = |wanted: f64, got: f64| {
+        if got > 0.0 { (wanted / got).min(TUNED.largest_weight) } else { 1.0 }
     };
-    let (clean, noise) =
-        (ratio(pool_share, label_share), ratio(1.0 - pool_share, 1.0 - label_share));
+    let clean = ratio(pool_share, label_share);
+    let noise = ratio(1.0 - pool_share, 1.0 - label_share);
     let weights = inside.iter().map(|inside| if *inside { clean } else { noise });
-    let [total, squares] =
-        weights.clone().fold([0.0; 2], |[total, squares], w| [total + w, squares + w * w]);
+    let total: f64 = weights.clone().sum();
+    let squares: f64 = weights.clone().map(|weight| weight * weight).sum();
     weights.map(|weight| weight * total / squares).collect()
 }
 

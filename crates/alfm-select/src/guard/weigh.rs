@@ -1,45 +1,48 @@
 //! One round of weighing the prior against the oracle's labels.
 
-use alfm_acquire::{Input, Pool};
+use alfm_acquire::Pool;
 use alfm_core::{ClassId, Matrix, Predictions};
+use alfm_kernels::CoDecision;
 
-use super::bound::RandomLabels;
-use super::experts::{Experts, Labelled};
-use super::fit::{Free, Opinions, cross_fitted};
-use super::opinion::{self, Opinion};
-use super::sample::{Rights, post_stratified};
-use super::{GuardConfig, LEAST_TRUST, Trust, share};
-use crate::prioral::Scores;
-use crate::{Error, LabelsOnly, PriorAlConfig};
+use super::bound::{CalibrationSet, Candidates};
+use super::experts::{Experts, HeldOut, PoolScores};
+use super::fit::{ProfileFit, cross_fitted};
+use super::likelihood::FreeParameters;
+use super::opinion_pool::{LogOpinionPool, label_posterior};
+use super::sample::{WeightedAccuracy, post_stratified};
+use super::tuning::TUNED;
+use super::{GuardConfig, Trust, share};
+use crate::scoring::{Scores, SplitRule, settle_contradiction};
+use crate::{Error, LabelsOnly};
 
-/// [`Trust::gain`] below which the prior is given up: it has nothing to say that the small model does not know.
-const LEAST_GAIN: f64 = 0.003;
-/// [`Opinion::trust`] from which on free labels have their full weight.
-const FULL_TRUST: f64 = 0.5;
-
-/// Nats by which labels must be explained better for the prior's classes to be renamed.
-const RENAMED_BY: f64 = 3.0;
-
-/// What the labels made of both experts.
-struct Hearing<'a> {
+/// Both experts, weighed by the labels.
+struct Weighed<'a> {
     experts: Experts<'a>,
-    opinions: Opinions,
-    told: Labelled,
-    testimony: Testimony,
+    fit: ProfileFit,
+    held_out: HeldOut,
+    test: GainTest,
 }
 
-/// What labels say of the prior.
+/// Whether labels show that the prior gains more than it costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Testimony {
-    /// It gains more than it costs.
-    For,
+enum GainTest {
+    Passed,
     /// It gains too little, but within one standard error may gain enough.
-    Undecided,
-    Against,
+    Inconclusive,
+    Failed,
+}
+
+/// The labelled items as a sample of the pool.
+struct Sample<'a> {
+    labels: &'a [ClassId],
+    /// What each counts so that they stand for the pool.
+    weights: &'a [f64],
+    /// Those that were drawn at random.
+    random: Vec<usize>,
 }
 
 /// What the guard makes of both experts.
-pub(crate) struct Verdict {
+pub(crate) struct Assessment {
     /// The parts of both experts, `N x K`: their plain product is the free label.
     pub(crate) prior: Matrix,
     pub(crate) model: Matrix,
@@ -53,10 +56,10 @@ pub(crate) struct Verdict {
     pub(crate) labelled: Vec<(usize, ClassId, f32)>,
 }
 
-impl Verdict {
+impl Assessment {
     /// The labels that are more probably wrong than right, the least credible first.
     pub(crate) fn suspects(&self) -> Vec<(usize, ClassId, f32)> {
-        let doubtful = self.labelled.iter().filter(|(.., credence)| *credence < 0.5);
+        let doubtful = self.labelled.iter().filter(|(.., credence)| *credence < TUNED.suspect);
         let mut suspects: Vec<_> = doubtful.copied().collect();
         // Stable: ties stay in the order of rows.
         suspects.sort_by(|(.., a), (.., b)| a.total_cmp(b));
@@ -73,140 +76,186 @@ impl Verdict {
 /// For each class, the probability that a label of that class is right, given both calibrated experts.
 #[expect(clippy::cast_possible_truncation, reason = "probabilities")]
 fn credence(prior: &[f32], model: &[f32], noise: f64) -> Vec<f32> {
-    let joint = || prior.iter().zip(model).map(|(l, f)| f64::from(l * f));
-    let mass = joint().sum::<f64>().max(f64::MIN_POSITIVE);
-    joint().map(|p| opinion::right(p / mass, noise, prior.len()) as f32).collect()
+    let mut joint: Vec<f32> = prior.iter().zip(model).map(|(l, f)| l * f).collect();
+    settle_contradiction(prior, model, &mut joint);
+    let joint = || joint.iter().map(|p| f64::from(*p));
+    let mass: f64 = joint().sum();
+    joint().map(|p| label_posterior(p / mass, noise, prior.len()) as f32).collect()
 }
 
 impl GuardConfig {
-    /// Weighs both experts by the oracle's labels; `random[row]` says that a label was asked at random.
+    /// Weighs both experts by the oracle's labels; `random[row]` says that a label was asked at random, `free_label` is
+    /// what a row gets for free.
     pub(crate) fn weigh(
         &self,
-        engine: &PriorAlConfig,
+        rule: SplitRule,
         prior: Predictions<'_>,
         own: &LabelsOnly<'_>,
         pool: &Pool<'_>,
         random: impl Fn(usize) -> bool,
-    ) -> Result<(Verdict, Scores), Error> {
+        free_label: impl Fn(&CoDecision) -> u32,
+    ) -> Result<(Assessment, Scores), Error> {
         let labelled: Vec<(usize, ClassId)> = pool.labelled().collect();
         let labels: Vec<ClassId> = labelled.iter().map(|(_, class)| *class).collect();
         let experts = Experts::new(prior, own, &labelled)?;
         let candidates = pool.candidates().len();
-        let largest_clean = share(1.0 - engine.noise_fraction, candidates);
+        let largest_clean = share(1.0 - rule.noise_fraction, candidates);
 
         // The labels were asked where the experts are unsure. Weighted by kind they stand for the pool.
-        let published = Opinion::published(prior.classes());
-        let sure = experts.score(&published, None, None, engine, pool)?.pool;
-        let inside = experts.labelled(&published, pool)?.inside(&sure, largest_clean);
+        let published = LogOpinionPool::published(prior.classes());
+        let sure = experts.score(&published, None, None, rule, pool)?.pool;
+        let inside = experts.held_out(&published, pool)?.inside(&sure, largest_clean);
         let weights = post_stratified(&inside, largest_clean, candidates);
 
-        let mut heard = self.hear(experts, &labels, &weights, pool)?;
-        if self.rename && heard.testimony != Testimony::For {
-            let renamed = heard.experts.renamed(&labels, &weights)?;
-            let again = self.hear(renamed, &labels, &weights, pool)?;
-            let better = again.opinions.loss + RENAMED_BY < heard.opinions.loss;
-            if better && again.testimony == Testimony::For {
-                heard = again;
-            }
-        }
-        // It is withdrawn by evidence: what is left in doubt is left.
-        let trusted = heard.testimony != Testimony::Against;
-        let Hearing { experts, opinions: Opinions { pool: joint, alone, .. }, told, .. } = heard;
-        let rights = Rights::new(&told.rows, &labels, &weights);
+        let weighed = self.weigh_named(experts, &labels, &weights, pool)?;
+        // Trust is withdrawn by evidence: what is left in doubt is left.
+        let trusted = weighed.test != GainTest::Failed;
+        let Weighed { experts, fit: ProfileFit { pool: joint, alone, .. }, held_out, .. } = weighed;
+        let accuracy = WeightedAccuracy::new(&held_out.rows, &labels, &weights);
         // What is given up has no say in anything else.
-        let (opinion, told) = match trusted {
-            true => (&joint, told),
-            false => (&alone, experts.labelled(&alone, pool)?),
-        };
-        let student = pool.model().filter(|_| trusted && self.student);
-        let free = trusted.then(|| opinion.of_free_labels());
-        let scored = experts.score(opinion, free.as_ref(), student, engine, pool)?;
+        let opinions = if trusted { &joint } else { &alone };
+        let held_out = if trusted { held_out } else { experts.held_out(&alone, pool)? };
+        let free = trusted.then(|| opinions.of_free_labels());
         let clean = if trusted { largest_clean } else { 0 };
-
-        // Without free labels there is no error to state.
-        let opinions = match trusted {
-            true => {
-                let evidence = experts.evidence(&labels, &weights);
-                cross_fitted(&evidence, self.free(), opinion.noise)
-            }
-            false => Vec::new(),
+        let alone = experts.score(opinions, free.as_ref(), None, rule, pool)?;
+        let student = pool.model().filter(|_| trusted && self.student);
+        let heard = match student {
+            Some(_) => Some(experts.score(opinions, free.as_ref(), student, rule, pool)?),
+            None => None,
         };
-        let entropy = experts.in_turn(&opinions, pool)?;
-        let entropy: Vec<f32> = entropy.iter().map(|row| scored.pool.weighted(row)).collect();
-        let opinions: Vec<Opinion> = opinions.iter().map(Opinion::of_free_labels).collect();
-        let unseen = experts.in_turn(&opinions, pool)?;
-        let random = (0..unseen.len()).filter(|at| random(labelled[*at].0));
-        let random = RandomLabels::new(random, &labels, &unseen, &entropy);
-        let stated = random.state(clean, candidates, self, opinion);
+        let free_labels = |scores: &Scores| -> Vec<u32> {
+            pool.candidates().iter().map(|row| free_label(&scores.rows[*row])).collect()
+        };
+        let candidates = |delivered: &PoolScores| {
+            let labels = free_labels(&delivered.pool);
+            Candidates::new(
+                clean,
+                &delivered.pool.entropy,
+                labels,
+                &alone.pool.entropy,
+                free_labels(&alone.pool),
+            )
+        };
+        // It has seen the labels, so that none can tell whether it is right; but one that overrules the others too often
+        // is not.
+        let with_student = heard.as_ref().map(&candidates);
+        let with_student = with_student.filter(|with| with.changed(clean) <= TUNED.most_changed);
+        let student_withdrawn = heard.is_some() && with_student.is_none();
+        // The error is stated of what is delivered, from what those say that have not seen the labels.
+        let candidates = with_student.unwrap_or_else(|| candidates(&alone));
+        // Without free labels there is no error to state.
+        let calibration = if trusted {
+            let random = (0..labels.len()).filter(|at| random(labelled[*at].0));
+            let sample = Sample { labels: &labels, weights: &weights, random: random.collect() };
+            self.calibration_set(&experts, &sample, opinions, &alone.pool, pool, &free_label)?
+        } else {
+            CalibrationSet::default()
+        };
+        let bounds = calibration.state(clean, &candidates, self, opinions);
+        let scored = heard.filter(|_| !student_withdrawn).unwrap_or(alone);
         let trust = Trust {
             prior_exponent: joint.prior,
             model_exponent: joint.model,
             gain: joint.gain,
             gain_error: joint.gain_error,
-            noise_rate: opinion.noise,
-            prior_right: rights.prior,
-            joint_right: rights.joint,
-            model_right: rights.model,
+            noise_rate: opinions.noise,
+            prior_right: accuracy.prior,
+            joint_right: accuracy.joint,
+            model_right: accuracy.model,
             // As the prior loses its say, free labels turn into the small model's own opinion, and weigh less.
-            weight: self.weight * (joint.trust() / FULL_TRUST).min(1.0) as f32,
-            stated: stated.all,
-            stated_by_class: stated.by_class,
-            certified: stated.certified,
+            weight: self.weight * (joint.trust() / TUNED.full_trust).min(1.0) as f32,
+            student_withdrawn,
+            stated: bounds.all,
+            stated_by_class: bounds.by_class,
+            certified: bounds.certified,
             renamed: experts.names(),
         };
-        let experts = told.prior.view().iter().zip(told.model.view().iter());
+        let experts = held_out.prior.view().iter().zip(held_out.model.view().iter());
         let labelled = labelled.iter().zip(experts).map(|((row, class), (l, f))| {
-            (*row, *class, credence(l, f, opinion.noise)[class.index()])
+            (*row, *class, credence(l, f, opinions.noise)[class.index()])
         });
-        let verdict = Verdict {
+        let assessment = Assessment {
             labelled: labelled.collect(),
             trust,
             prior: scored.prior,
             model: scored.model,
             clean,
             robust: self.robust,
-            noise: opinion.noise,
+            noise: opinions.noise,
         };
-        Ok((verdict, scored.pool))
+        Ok((assessment, scored.pool))
     }
 
-    /// What labels say of both experts.
-    fn hear<'a>(
+    /// The random labels, each with what its item would get for free from an opinion pool that was fitted without it.
+    fn calibration_set(
+        &self,
+        experts: &Experts<'_>,
+        sample: &Sample<'_>,
+        opinions: &LogOpinionPool,
+        scores: &Scores,
+        pool: &Pool<'_>,
+        free_label: &impl Fn(&CoDecision) -> u32,
+    ) -> Result<CalibrationSet, Error> {
+        let evidence = experts.evidence(sample.labels, sample.weights);
+        let of_folds = cross_fitted(&evidence, self.free_parameters(), opinions.noise);
+        let sure = experts.in_turn(&of_folds, pool)?;
+        let entropy: Vec<f32> = sure.iter().map(|row| scores.weighted(row)).collect();
+        let of_folds: Vec<_> = of_folds.iter().map(LogOpinionPool::of_free_labels).collect();
+        let free: Vec<u32> = experts.in_turn(&of_folds, pool)?.iter().map(free_label).collect();
+        let random = sample.random.iter().copied();
+        Ok(CalibrationSet::new(random, sample.labels, &free, &entropy))
+    }
+
+    /// Both experts weighed, the prior under the names that labels give its columns if it passes only under these.
+    fn weigh_named<'a>(
         &self,
         experts: Experts<'a>,
         labels: &[ClassId],
         weights: &[f64],
         pool: &Pool<'_>,
-    ) -> Result<Hearing<'a>, Error> {
-        let opinions = Opinions::fit(&experts.evidence(labels, weights), self.free());
-        let told = experts.labelled(&opinions.pool, pool)?;
-        let testimony = self.testimony(&opinions.pool, labels);
-        Ok(Hearing { experts, opinions, told, testimony })
+    ) -> Result<Weighed<'a>, Error> {
+        let own = self.weigh_experts(experts, labels, weights, pool)?;
+        if !self.rename || own.test == GainTest::Passed {
+            return Ok(own);
+        }
+        let renamed = own.experts.renamed(labels, weights)?;
+        let renamed = self.weigh_experts(renamed, labels, weights, pool)?;
+        let better = renamed.fit.loss + TUNED.renamed_by < own.fit.loss;
+        Ok(if better && renamed.test == GainTest::Passed { renamed } else { own })
     }
 
-    fn free(&self) -> Free {
-        Free { prior: self.weigh, calibration: self.calibrate, noise: self.noise_aware }
+    /// What labels say of both experts.
+    fn weigh_experts<'a>(
+        &self,
+        experts: Experts<'a>,
+        labels: &[ClassId],
+        weights: &[f64],
+        pool: &Pool<'_>,
+    ) -> Result<Weighed<'a>, Error> {
+        let fit = ProfileFit::new(&experts.evidence(labels, weights), self.free_parameters());
+        let held_out = experts.held_out(&fit.pool, pool)?;
+        let test = self.gain_test(&fit.pool, labels);
+        Ok(Weighed { experts, fit, held_out, test })
+    }
+
+    fn free_parameters(&self) -> FreeParameters {
+        FreeParameters { prior: self.weigh, calibration: self.calibrate, noise: self.noise_aware }
     }
 
     /// Whether the prior keeps its say: it has enough weight, and gains more than it costs.
-    fn testimony(&self, opinion: &Opinion, labels: &[ClassId]) -> Testimony {
+    fn gain_test(&self, opinions: &LogOpinionPool, labels: &[ClassId]) -> GainTest {
         // Labels of one class can't tell an expert that knows from one that always names that class.
         let tested = labels.iter().any(|label| *label != labels[0]);
-        if opinion.trust() <= LEAST_TRUST || (self.champion && !tested) {
-            Testimony::Against
-        } else if !self.champion || opinion.gain >= LEAST_GAIN {
-            Testimony::For
-        } else if opinion.gain + opinion.gain_error >= LEAST_GAIN {
-            Testimony::Undecided
+        if opinions.trust() <= TUNED.least_trust || (self.champion && !tested) {
+            GainTest::Failed
+        } else if !self.champion || opinions.gain >= TUNED.least_gain {
+            GainTest::Passed
+        } else if opinions.gain + TUNED.gain_errors * opinions.gain_error >= TUNED.least_gain {
+            GainTest::Inconclusive
         } else {
-            Testimony::Against
+            GainTest::Failed
         }
     }
-}
-
-/// The error of a missing [`LabelsOnly`].
-pub(crate) fn missing() -> Error {
-    Input::LabelsOnly.missing_for(crate::PRIORAL_GUARDED)
 }
 
 #[cfg(test)]
@@ -215,15 +264,25 @@ mod tests {
 
     #[test]
     fn trust_is_withdrawn_by_evidence_and_not_by_doubt() {
-        let testimony = |gain: f64, gain_error: f64, labels: [u32; 2]| {
-            let opinion = Opinion { gain, gain_error, ..Opinion::published(2) };
-            GuardConfig::default().testimony(&opinion, &labels.map(ClassId::new))
+        let test = |gain: f64, gain_error: f64, labels: [u32; 2]| {
+            let opinions = LogOpinionPool { gain, gain_error, ..LogOpinionPool::published(2) };
+            GuardConfig::default().gain_test(&opinions, &labels.map(ClassId::new))
         };
-        assert_eq!(testimony(0.2, 0.5, [0, 1]), Testimony::For);
-        assert_eq!(testimony(-0.02, 0.05, [0, 1]), Testimony::Undecided);
-        assert_eq!(testimony(-0.2, 0.05, [0, 1]), Testimony::Against);
+        assert_eq!(test(0.2, 0.5, [0, 1]), GainTest::Passed);
+        assert_eq!(test(-0.02, 0.05, [0, 1]), GainTest::Inconclusive);
+        assert_eq!(test(-0.2, 0.05, [0, 1]), GainTest::Failed);
         // A prior that says nothing neither gains nor varies.
-        assert_eq!(testimony(0.0, 0.0, [0, 1]), Testimony::Against);
-        assert_eq!(testimony(0.2, 0.5, [1, 1]), Testimony::Against);
+        assert_eq!(test(0.0, 0.0, [0, 1]), GainTest::Failed);
+        assert_eq!(test(0.2, 0.5, [1, 1]), GainTest::Failed);
+    }
+
+    /// The prior is certain of class 0, the small model of class 1: both are as probable, and neither label is wrong for
+    /// certain.
+    #[test]
+    fn experts_that_rule_each_other_out_leave_both_labels_their_credence() {
+        let credence = credence(&[1.0, 0.0, 0.0], &[0.0, 1.0, 0.0], 0.2);
+        let half = 0.8 * 0.5 / (0.8 * 0.5 + 0.1 * 0.5);
+        assert!((f64::from(credence[0]) - half).abs() < 1e-6, "{credence:?}");
+        assert_eq!(credence[0], credence[1]);
     }
 }

@@ -8,8 +8,9 @@ use alfm_core::{Items, LabelLog, Predictions, SeedTree};
 
 use self::state::State;
 use crate::error::empty_pool;
-use crate::guard::{Verdict, probabilities};
-use crate::prioral::{Decision, joint_probabilities};
+use crate::guard::Assessment;
+use crate::prioral::Decision;
+use crate::scoring::{joint_probabilities, probabilities};
 use crate::strategy::Engine;
 use crate::{CleanRule, CleanSet, Error, ErrorKind, PriorAl, Query, Round, Strategy, Suspect};
 
@@ -129,13 +130,13 @@ impl Selector {
             ))
         })?;
         let pool = state.pool(*inputs)?;
-        let (decision, verdict) = match &engine.config().guard {
+        let (decision, assessment) = match &engine.config().guard {
             None => (engine.decide(prior, &pool, budget, seed)?, None),
             Some(guard) => {
                 let experts = (prior, inputs.labels_only);
-                let (decision, verdict) =
+                let (decision, assessment) =
                     engine.decide_guarded(guard, experts, &pool, state, budget, seed)?;
-                (decision, Some(verdict))
+                (decision, Some(assessment))
             }
         };
         let mut round = asking(&decision.queries, inputs, state, &pool);
@@ -153,16 +154,17 @@ impl Selector {
             ..query
         }));
         round.noise_size = decision.noise.len();
-        match verdict {
+        match assessment {
             None => round.clean = clean_set(engine, decision, (prior, model), state)?,
-            Some(verdict) => {
-                doubt(&mut round, &decision, &verdict, state);
-                let certified = PriorAl::surest(&decision, &pool, verdict.trust.certified);
-                let experts = (probabilities(&verdict.prior)?, probabilities(&verdict.model)?);
+            Some(assessment) => {
+                doubt(&mut round, &decision, &assessment, state);
+                let certified = PriorAl::surest(&decision, &pool, assessment.trust.certified);
+                let experts =
+                    (probabilities(&assessment.prior)?, probabilities(&assessment.model)?);
                 round.clean = clean_set(engine, decision, experts, state)?;
-                round.clean.weight = verdict.trust.weight;
+                round.clean.weight = assessment.trust.weight;
                 round.clean.certified = certified;
-                round.trust = Some(verdict.trust);
+                round.trust = Some(assessment.trust);
             }
         }
         Ok(round)
@@ -193,18 +195,18 @@ fn at_random(mut round: Round) -> Round {
 }
 
 /// What the oracle's labels may weigh: those that are there, and those that this round asks for.
-fn doubt(round: &mut Round, decision: &Decision, verdict: &Verdict, state: &State<'_>) {
-    let suspects = verdict.suspects().into_iter();
+fn doubt(round: &mut Round, decision: &Decision, assessment: &Assessment, state: &State<'_>) {
+    let suspects = assessment.suspects().into_iter();
     round.suspects = suspects
         .map(|(row, label, credence)| Suspect { id: state.items.id(row), label, credence })
         .collect();
-    if !verdict.robust {
+    if !assessment.robust {
         return;
     }
     let asked = decision.queries.iter().map(|pick| pick.row).chain(decision.again.iter().copied());
     let mut weights: BTreeMap<_, _> =
-        asked.map(|row| (state.items.id(row), verdict.credence(row))).collect();
-    for (row, class, credence) in &verdict.labelled {
+        asked.map(|row| (state.items.id(row), assessment.credence(row))).collect();
+    for (row, class, credence) in &assessment.labelled {
         let mut of_class = vec![1.0; state.log.schema().len()];
         of_class[class.index()] = *credence;
         weights.insert(state.items.id(*row), of_class);

@@ -2,14 +2,8 @@
 
 use alfm_core::{ClassId, Error, Matrix, MatrixView};
 
-use super::fit::{FOLDS, without};
-
-/// How many labels count for nothing known of a column: they are spread evenly over the classes.
-const SMOOTHING: f64 = 1.0;
-/// Steps of expectation-maximisation.
-const STEPS: usize = 10;
-/// Steps of balancing after each of them.
-const BALANCING: usize = 20;
+use super::likelihood::without;
+use super::tuning::TUNED;
 
 /// For each column of the prior, how its items are spread over the oracle's classes: `p_L'(k) = sum_j p_L(j) M(j, k)`.
 ///
@@ -17,23 +11,24 @@ const BALANCING: usize = 20;
 /// annotator (Dawid & Skene 1979), here of one who gives probabilities, and balanced (Sinkhorn & Knopp 1967): every
 /// class has one column's worth, so that a class with few labels gets what the others leave.
 #[derive(Clone, Debug)]
-pub(super) struct Names {
+pub(super) struct ColumnConfusion {
     /// `M`, row by row.
     spread: Vec<f64>,
     classes: usize,
 }
 
-impl Names {
+impl ColumnConfusion {
     /// The most probable names under weighted labels, by expectation-maximisation from equal rows: `O(n K + K^2)` a step.
     pub(super) fn fit(prior: MatrixView<'_>, labels: &[ClassId], weights: &[f64]) -> Self {
         let classes = prior.columns();
-        let mut names = Self { spread: vec![1.0; classes * classes], classes };
+        let mut confusion = Self { spread: vec![1.0; classes * classes], classes };
         let mut column = vec![0.0; classes];
-        for _ in 0..STEPS {
-            let mut counts = vec![SMOOTHING / classes as f64; classes * classes];
+        for _ in 0..TUNED.confusion_steps {
+            let mut counts = vec![TUNED.confusion_smoothing / classes as f64; classes * classes];
             for ((row, label), weight) in prior.iter().zip(labels).zip(weights) {
                 for (j, (column, p)) in column.iter_mut().zip(row).enumerate() {
-                    *column = f64::from(p.max(f32::MIN_POSITIVE)) * names.share(j, label.index());
+                    *column =
+                        f64::from(p.max(f32::MIN_POSITIVE)) * confusion.share(j, label.index());
                 }
                 let mass: f64 = column.iter().sum();
                 for (j, column) in column.iter().enumerate() {
@@ -41,9 +36,9 @@ impl Names {
                 }
             }
             balance(&mut counts, classes);
-            names.spread = counts;
+            confusion.spread = counts;
         }
-        names
+        confusion
     }
 
     fn share(&self, of: usize, class: usize) -> f64 {
@@ -72,7 +67,7 @@ impl Names {
 
 /// Scales rows and columns in turn until both sum to 1; the rows do exactly.
 fn balance(counts: &mut [f64], classes: usize) {
-    for _ in 0..BALANCING {
+    for _ in 0..TUNED.balancing_steps {
         let mut sums = vec![0.0; classes];
         for row in counts.chunks_exact(classes) {
             sums.iter_mut().zip(row).for_each(|(sum, count)| *sum += count);
@@ -90,13 +85,13 @@ pub(super) fn cross_fitted(
     prior: MatrixView<'_>,
     labels: &[ClassId],
     weights: &[f64],
-) -> Result<(Names, Matrix), Error> {
-    let judge = |fold: usize| Names::fit(prior, labels, &without(weights, fold));
-    let in_turn: Vec<Names> = (0..FOLDS).map(judge).collect();
+) -> Result<(ColumnConfusion, Matrix), Error> {
+    let judge = |fold: usize| ColumnConfusion::fit(prior, labels, &without(weights, fold));
+    let in_turn: Vec<ColumnConfusion> = (0..TUNED.folds).map(judge).collect();
     let rows = prior.iter().enumerate();
-    let values = rows.flat_map(|(at, row)| in_turn[at % FOLDS].rename(row)).collect();
+    let values = rows.flat_map(|(at, row)| in_turn[at % TUNED.folds].rename(row)).collect();
     let told = Matrix::new(values, labels.len(), prior.columns())?;
-    Ok((Names::fit(prior, labels, weights), told))
+    Ok((ColumnConfusion::fit(prior, labels, weights), told))
 }
 
 #[cfg(test)]
@@ -118,7 +113,7 @@ mod tests {
     #[test]
     fn classes_that_were_mixed_up_get_their_names_back() {
         let (prior, labels) = mixed_up();
-        let names = Names::fit(prior.view(), &labels, &[1.0; 30]);
+        let names = ColumnConfusion::fit(prior.view(), &labels, &[1.0; 30]);
         assert_eq!(names.classes(), [2, 0, 1].map(ClassId::new));
         let told = names.rename(prior.view().row(0));
         assert!(told[0] > 0.7 && (told.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{told:?}");
@@ -128,7 +123,7 @@ mod tests {
     fn a_class_without_labels_gets_the_column_that_the_others_leave() {
         let (prior, labels) = mixed_up();
         let without = labels.iter().map(|label| f64::from(u8::from(label.index() != 2)));
-        let names = Names::fit(prior.view(), &labels, &without.collect::<Vec<_>>());
+        let names = ColumnConfusion::fit(prior.view(), &labels, &without.collect::<Vec<_>>());
         assert_eq!(names.classes(), [2, 0, 1].map(ClassId::new));
     }
 
