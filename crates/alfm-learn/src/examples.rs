@@ -87,11 +87,10 @@ impl<'a> Examples<'a> {
     /// As [`check`](Examples::check).
     pub fn reduced(&self, capabilities: Capabilities) -> Result<Reduced<'a>, Error> {
         self.check()?;
-        let all = capabilities == Capabilities::default();
-        let weighted = self.weights.iter().any(|weight| *weight != self.weights[0]);
-        if all
-            || !((weighted && !capabilities.weights) || (self.soft.is_some() && !capabilities.soft))
-        {
+        let weighted = || self.weights.iter().any(|weight| *weight != self.weights[0]);
+        let takes_weights = capabilities.weights || !weighted();
+        let takes_targets = capabilities.soft || self.soft.is_none();
+        if takes_weights && takes_targets {
             return Ok(Reduced::Same(*self));
         }
         let mut labels = self.labels.to_vec();

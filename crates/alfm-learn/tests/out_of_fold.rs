@@ -6,8 +6,7 @@ use std::sync::Mutex;
 
 use alfm_core::{ClassId, Matrix, MatrixView, SeedTree};
 use alfm_learn::{
-    Classifier, Error, ErrorKind, Examples, Fit, Learner, LearnerConfig, LinearLayer, MlpConfig,
-    out_of_fold,
+    Classifier, Error, ErrorKind, Examples, Learner, LearnerConfig, MlpConfig, out_of_fold,
 };
 use rand::RngExt;
 
@@ -48,7 +47,7 @@ impl Classifier for Seen {
         let items = embeddings.values();
         assert!(items.iter().all(|item| !self.items.contains(&(*item as usize))));
         let rows: Vec<_> = items.iter().map(|item| [*item, self.items.len() as f32]).collect();
-        Ok(Matrix::from_rows(&rows)?)
+        Matrix::from_rows(&rows)
     }
 }
 

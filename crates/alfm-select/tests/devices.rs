@@ -8,7 +8,7 @@ use alfm_kernels::device::open_device;
 use alfm_select::core::{Matrix, ScoreKind, SeedTree};
 use alfm_select::{
     ClassId, ClassSchema, Inputs, Items, LabelLog, LabelsOnly, MatrixView, Predictions, Round,
-    Selector, Strategy,
+    SampleId, Selector, Strategy,
 };
 use rand::RngExt;
 
@@ -59,11 +59,11 @@ fn every_strategy_with_a_path_of_its_own_chooses_the_same() {
             let expected = round(strategy, &state);
             let got = round(strategy, &state.with_device(&*device));
             let case = format!("{strategy} on {name}");
-            let asked = |round: &Round| -> Vec<(usize, Option<ClassId>)> {
+            let asked = |round: &Round| -> Vec<(SampleId, Option<ClassId>)> {
                 round.queries.iter().map(|query| (query.id.clone(), query.prior_label)).collect()
             };
             assert_eq!(asked(&got), asked(&expected), "{case}");
-            let free = |round: &Round| -> Vec<(usize, ClassId)> {
+            let free = |round: &Round| -> Vec<(SampleId, ClassId)> {
                 round.clean.iter().map(|item| (item.id, item.class)).collect()
             };
             assert_eq!(free(&got), free(&expected), "{case}");

@@ -328,7 +328,7 @@ fn labels_that_both_experts_contradict_weigh_less_and_are_listed() {
     let wrong = mean(&mut (0..200).step_by(5));
     let right = mean(&mut (0..200).filter(|item| item % 5 != 0));
     assert!(wrong < 0.4 && right > 0.9, "{wrong} {right}");
-    let truly_wrong = round.suspects.iter().filter(|suspect| row(&suspect.id) % 5 == 0);
+    let truly_wrong = round.suspects.iter().filter(|suspect| row(&suspect.id).is_multiple_of(5));
     assert!(truly_wrong.count() * 10 > round.suspects.len() * 8, "{:?}", round.suspects);
     assert!(round.suspects.is_sorted_by(|a, b| a.credence <= b.credence));
     // A row that is neither labelled nor asked is not known, and asked rows are.

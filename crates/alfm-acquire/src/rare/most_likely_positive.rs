@@ -147,9 +147,9 @@ mod tests {
             MostLikelyPositive { majority }.select(&pool, 1, &SeedTree::new(0)).unwrap_err()
         };
         let expected = Error::unknown_class(ClassId::new(3), 3);
-        assert_eq!(refused(Some(ClassId::new(3)), [None; 6]), expected.clone().into());
+        assert_eq!(refused(Some(ClassId::new(3)), [None; 6]), expected);
         let mut observed = [None; 6];
         observed[1] = Some(ClassId::new(3));
-        assert_eq!(refused(None, observed), expected.into());
+        assert_eq!(refused(None, observed), expected);
     }
 }

@@ -81,7 +81,7 @@ fn from_prompts(
     let texts: Vec<&str> = prompts.iter().map(String::as_str).collect();
     let embedded = encoder.embed_texts(&texts)?;
     let prompts = ClassPrompts::new(embedded.view(), &class_of_prompt, classes.len())?;
-    Ok(zero_shot_by(items.view()?, &prompts, args.temperature, encoder.head()?)?)
+    zero_shot_by(items.view()?, &prompts, args.temperature, encoder.head()?)
 }
 
 fn from_votes(votes: &ArraySpec, generative: bool, classes: usize) -> Result<Matrix, Error> {

@@ -120,10 +120,10 @@ impl<'a> Experts<'a> {
 
     /// The prior's part on the pool, under its names, `N x K`.
     fn prior_part(&self, opinions: &LogOpinionPool) -> Result<Matrix, Error> {
-        Ok(map_rows(self.prior, |row, out| match &self.confusion {
+        map_rows(self.prior, |row, out| match &self.confusion {
             None => opinions.of_prior(row, out),
             Some(confusion) => opinions.of_prior(&confusion.rename(row), out),
-        })?)
+        })
     }
 
     /// The small model's part on the pool, `N x K`: half of it the student's if it is heard.
