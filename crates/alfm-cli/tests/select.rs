@@ -116,7 +116,7 @@ fn the_guarded_form_weighs_held_out_predictions() {
     assert_eq!(first["certified"], false);
     let picks = std::fs::read_to_string(at("picks.jsonl")).unwrap();
     assert_eq!(picks.lines().count(), 10);
-    assert_eq!(picks.matches("\"explored\":true").count(), 1);
+    assert_eq!(picks.matches("\"at_random\":true").count(), 1);
 
     let output = run(folder.path(), base);
     assert_eq!(output.status.code(), Some(2));
