@@ -159,7 +159,7 @@ impl<'a> Inputs<'a> {
     /// Without a number of classes, those of the model or the prior are it. `O(1)`, or `O(M)` for `M` passes.
     ///
     /// # Errors
-    /// [`Error::Input`] for the first input of another shape, [`no_passes`] for an empty list.
+    /// For the first input of another shape, and for an empty list of passes.
     pub fn check(
         &self,
         items: usize,
