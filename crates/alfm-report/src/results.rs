@@ -90,7 +90,7 @@ mod tests {
     fn the_same_records_give_the_same_bytes() {
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let config = ExperimentConfig::from_toml(
-            "strategies = [\"random\"]\n[[dataset]]\nname = \"support-inbox\"\npool = { split = \"pool\" }\n\
+            "seeds = 1\ninitial = 4\nbatch = 2\nrounds = 3\nstrategies = [\"random\"]\n[[dataset]]\nname = \"support-inbox\"\npool = { split = \"pool\" }\n\
              test = { split = \"test\" }\n",
         )
         .unwrap();

@@ -320,7 +320,7 @@ mod tests {
             (MINIMAL.replace("{ from = 3, count = 2 }", "[4, 1, 4]"), "`seeds` is 4 twice"),
         ];
         for (text, expected) in cases {
-            let error = ExperimentConfig::from_toml(&text).unwrap_err().to_string();
+            let error = ExperimentConfig::from_toml(&text).unwrap_err().report();
             assert!(error.contains(expected), "{expected}: {error}");
         }
     }
