@@ -9,9 +9,9 @@ const FEATURES: [(&str, bool); 8] = [
     ("images", cfg!(feature = "images")),
     ("llm", cfg!(feature = "llm")),
     ("models", cfg!(feature = "models")),
-    ("npy", cfg!(feature = "npy")),
     ("npz", cfg!(feature = "npz")),
     ("parquet", cfg!(feature = "parquet")),
+    ("png", cfg!(feature = "png")),
 ];
 
 /// What `alfm --help` ends with: what is missing, and how to get it.
@@ -32,7 +32,7 @@ pub(crate) fn note() -> String {
 #[allow(dead_code, reason = "a full build lacks nothing")]
 pub(crate) fn missing(what: &str, feature: &str) -> Error {
     let message = format!(
-        "{what} needs the feature `{feature}`, which this build is without: build with `--features {feature}`, or with          `--features full` for everything"
+        "{what} needs the feature `{feature}`, which this build is without: build with `--features {feature}`, or with `--features full` for everything"
     );
     Error::new(ErrorKind::Missing, message)
 }

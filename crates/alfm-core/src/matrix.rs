@@ -79,6 +79,12 @@ impl Matrix {
         Ok(Self { values, rows, columns })
     }
 
+    /// Takes what a caller has checked, more strictly than [`Matrix::new`] would.
+    pub(crate) fn of_finite(values: Vec<f32>, rows: usize, columns: usize) -> Self {
+        debug_assert_eq!(values.len(), rows * columns);
+        Self { values, rows, columns }
+    }
+
     /// A matrix from rows of equal length.
     ///
     /// # Errors

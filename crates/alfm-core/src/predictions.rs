@@ -101,13 +101,18 @@ impl<'a> Predictions<'a> {
     /// # Errors
     /// As [`Predictions::probabilities`] and [`Predictions::logits`].
     pub fn new(matrix: MatrixView<'a>, kind: ScoreKind) -> Result<Self, Error> {
-        let values = Elements::Single(matrix.values());
-        let given = Self { values, rows: matrix.rows(), classes: matrix.columns(), kind };
+        let given = Self::of_checked(matrix, kind);
         match kind {
             ScoreKind::Logits => given.check_classes()?,
             ScoreKind::Probabilities => given.check_values()?,
         }
         Ok(given)
+    }
+
+    /// The rows of a matrix that were checked before.
+    pub(crate) fn of_checked(matrix: MatrixView<'a>, kind: ScoreKind) -> Self {
+        let values = Elements::Single(matrix.values());
+        Self { values, rows: matrix.rows(), classes: matrix.columns(), kind }
     }
 
     fn checked(

@@ -6,7 +6,7 @@
 //! * [`Hub`] finds files in a hub cache and, unless it is offline, downloads what is missing.
 //! * [`arrays`] reads matrices, labels and ids that other tools wrote, by memory map where possible.
 //!
-//! CSV, JSONL and safetensors files are always read; the features `parquet`, `npy`, `npz` and `images` read the others,
+//! CSV, JSONL, safetensors and `.npy` files are always read; the features `parquet`, `npz` and `images` read the others,
 //! and `hub` downloads. All are on by default; without one, its files are an error that names it.
 //!
 //! Rules for unclean input: an empty text is kept (it is an item like any other, and row counts stay the

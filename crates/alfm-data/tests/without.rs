@@ -1,6 +1,6 @@
 //! A build without a format says which feature reads it: `cargo test -p alfm-data --no-default-features`.
 
-#![cfg(not(any(feature = "images", feature = "npy", feature = "parquet")))]
+#![cfg(not(any(feature = "images", feature = "npz", feature = "parquet")))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
@@ -17,9 +17,7 @@ fn refused<T: std::fmt::Debug>(read: Result<T, Error>, file: &str, feature: &str
 
 #[test]
 fn arrays_name_the_feature_that_reads_them() {
-    for (file, key, feature) in
-        [("a.npy", "", "npy"), ("a.npz", ":k", "npz"), ("a.parquet", ":c", "parquet")]
-    {
+    for (file, key, feature) in [("a.npz", ":k", "npz"), ("a.parquet", ":c", "parquet")] {
         let spec: ArraySpec = format!("{file}{key}").parse().unwrap();
         refused(read_matrix(&spec), file, feature);
         refused(read_labels(&spec), file, feature);

@@ -1,4 +1,4 @@
-use alfm_core::{ClassId, MatrixView, Predictions, ScoreKind};
+use alfm_core::{ClassId, Probabilities};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -18,14 +18,14 @@ const HALF_EVIDENCE: f64 = 5.0;
 /// labels has no threshold either.
 ///
 /// ```
-/// use alfm_core::{ClassId, Matrix};
+/// use alfm_core::{ClassId, Probabilities};
 /// use alfm_learn::LabelQuality;
 ///
 /// // Thresholds (0.9 + 0.7 + 0.2) / 3 = 0.6 and (0.8 + 0.6) / 2 = 0.7: the third item is confidently of class 1.
 /// let rows = [[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.2, 0.8], [0.4, 0.6]];
-/// let probabilities = Matrix::from_rows(&rows)?;
+/// let probabilities = Probabilities::from_rows(&rows)?;
 /// let labels = [0, 0, 0, 1, 1].map(ClassId::new);
-/// let quality = LabelQuality::measure(probabilities.view(), &labels)?;
+/// let quality = LabelQuality::measure(&probabilities, &labels)?;
 /// assert_eq!(quality.confident_joint, [[2, 1], [0, 1]]);
 /// // A third of three labels in five.
 /// assert!((quality.noise_rate - 0.2).abs() < 1e-6);
@@ -88,9 +88,8 @@ impl LabelQuality {
     /// # Errors
     /// For predictions that are no probabilities, another number of labels than rows, or an unknown class; without
     /// labels.
-    pub fn measure(out_of_fold: MatrixView<'_>, labels: &[ClassId]) -> Result<Self, Error> {
-        Predictions::new(out_of_fold, ScoreKind::Probabilities)?;
-        let (rows, classes) = (out_of_fold.rows(), out_of_fold.columns());
+    pub fn measure(out_of_fold: &Probabilities, labels: &[ClassId]) -> Result<Self, Error> {
+        let (rows, classes) = (out_of_fold.rows(), out_of_fold.classes());
         if labels.len() != rows {
             return Err(Error::row_count("labels", rows, labels.len()));
         }
@@ -101,7 +100,7 @@ impl LabelQuality {
             return Err(nothing_to_learn(rows));
         }
         let scores: Vec<f32> =
-            out_of_fold.iter().zip(labels).map(|(p, label)| p[label.index()]).collect();
+            out_of_fold.view().iter().zip(labels).map(|(p, label)| p[label.index()]).collect();
         let mut counts = vec![0_usize; classes];
         let mut sums = vec![0.0; classes];
         for (label, score) in labels.iter().zip(&scores) {
@@ -113,7 +112,7 @@ impl LabelQuality {
 
         let mut confident_joint = vec![vec![0_usize; classes]; classes];
         let mut suspects = Vec::new();
-        for (row, (p, &label)) in out_of_fold.iter().zip(labels).enumerate() {
+        for (row, (p, &label)) in out_of_fold.view().iter().zip(labels).enumerate() {
             let Some(class) = confident_class(p, &thresholds) else { continue };
             if counts[label.index()] < 2 {
                 continue;

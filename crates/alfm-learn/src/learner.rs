@@ -1,6 +1,6 @@
 use std::cmp::Ordering;
 
-use alfm_core::{Matrix, MatrixView, SeedTree};
+use alfm_core::{Matrix, MatrixView, Probabilities, SeedTree};
 use rand::RngExt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ pub trait Classifier: Send + Sync {
     ///
     /// # Errors
     /// If the embeddings are not as wide as the examples were.
-    fn predict(&self, embeddings: MatrixView<'_>) -> Result<Matrix, Error>;
+    fn predict(&self, embeddings: MatrixView<'_>) -> Result<Probabilities, Error>;
 
     /// As [`predict`](Classifier::predict), with dropout on the input features: one stochastic pass.
     ///
@@ -59,7 +59,7 @@ pub trait Classifier: Send + Sync {
         embeddings: MatrixView<'_>,
         rate: f64,
         seed: &SeedTree,
-    ) -> Result<Matrix, Error> {
+    ) -> Result<Probabilities, Error> {
         self.predict(dropped(embeddings, rate, seed)?.view())
     }
 

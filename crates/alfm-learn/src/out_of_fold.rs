@@ -1,4 +1,4 @@
-use alfm_core::{ClassId, Matrix, MatrixView, SeedTree};
+use alfm_core::{ClassId, MatrixView, Probabilities, SeedTree};
 use rayon::prelude::*;
 
 use crate::by_class::shuffled_by_class;
@@ -30,7 +30,7 @@ use crate::{Error, ErrorKind, Examples, Learner};
 /// let examples = Examples::new(embeddings.view(), &labels, &[1.0; 7], 2);
 /// let learner = LearnerConfig::default().build()?;
 /// let probabilities = out_of_fold(&*learner, &examples, 7, &SeedTree::new(0))?;
-/// assert!(probabilities.view().row(6)[1] > 0.5);
+/// assert!(probabilities.row(6)[1] > 0.5);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -41,7 +41,7 @@ pub fn out_of_fold(
     examples: &Examples<'_>,
     folds: usize,
     seed: &SeedTree,
-) -> Result<Matrix, Error> {
+) -> Result<Probabilities, Error> {
     out_of_fold_by(examples, folds, seed, |kept, held, seed| {
         let reduced = kept.reduced(learner.capabilities())?;
         learner.fit(&reduced.examples(), seed)?.predict(held)
@@ -57,8 +57,9 @@ pub fn out_of_fold_by(
     examples: &Examples<'_>,
     folds: usize,
     seed: &SeedTree,
-    fit_and_predict: impl Fn(&Examples<'_>, MatrixView<'_>, &SeedTree) -> Result<Matrix, Error> + Sync,
-) -> Result<Matrix, Error> {
+    fit_and_predict: impl Fn(&Examples<'_>, MatrixView<'_>, &SeedTree) -> Result<Probabilities, Error>
+    + Sync,
+) -> Result<Probabilities, Error> {
     examples.check()?;
     if folds < 2 {
         let rule = "an item is predicted by the other folds, so there must be at least two";
@@ -82,9 +83,9 @@ pub fn out_of_fold_by(
             let predicted = with_folds(examples, &kept, &held, |kept, held| {
                 fit_and_predict(kept, held, &fold_seed)
             })?;
-            if (predicted.rows(), predicted.columns()) != (held.len(), examples.classes) {
+            if (predicted.rows(), predicted.classes()) != (held.len(), examples.classes) {
                 let (rows, columns) = (held.len(), examples.classes);
-                return Err(Error::shape(rows, columns, predicted.rows() * predicted.columns()));
+                return Err(Error::shape(rows, columns, predicted.rows() * predicted.classes()));
             }
             Ok((predicted, held))
         })
@@ -97,7 +98,7 @@ pub fn out_of_fold_by(
             values[row * classes..][..classes].copy_from_slice(probabilities);
         }
     }
-    Matrix::new(values, rows, classes)
+    Probabilities::new(values, rows, classes)
 }
 
 /// The fold of each item.
@@ -115,8 +116,8 @@ fn with_folds(
     examples: &Examples<'_>,
     kept: &[usize],
     held: &[usize],
-    act: impl FnOnce(&Examples<'_>, MatrixView<'_>) -> Result<Matrix, Error>,
-) -> Result<Matrix, Error> {
+    act: impl FnOnce(&Examples<'_>, MatrixView<'_>) -> Result<Probabilities, Error>,
+) -> Result<Probabilities, Error> {
     let labels: Vec<ClassId> = kept.iter().map(|row| examples.labels[*row]).collect();
     let soft = examples.labels.len()..examples.embeddings.rows();
     let rows = || kept.iter().copied().chain(soft.clone());

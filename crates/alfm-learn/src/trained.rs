@@ -1,4 +1,4 @@
-use alfm_core::{ClassId, Matrix, MatrixView};
+use alfm_core::{ClassId, Matrix, MatrixView, Probabilities};
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
@@ -89,7 +89,7 @@ impl Trained {
 }
 
 impl Classifier for Trained {
-    fn predict(&self, embeddings: MatrixView<'_>) -> Result<Matrix, Error> {
+    fn predict(&self, embeddings: MatrixView<'_>) -> Result<Probabilities, Error> {
         if embeddings.columns() != self.dimension {
             let (expected, got) = (self.dimension, embeddings.columns());
             return Err(Error::input(format!(
@@ -101,7 +101,7 @@ impl Classifier for Trained {
             .par_chunks_mut(BLOCK * self.classes)
             .zip(embeddings.values().par_chunks(BLOCK * self.dimension))
             .for_each(|(output, inputs)| self.predict_block(inputs, output));
-        Matrix::new(output, embeddings.rows(), self.classes)
+        Probabilities::new(output, embeddings.rows(), self.classes)
     }
 
     fn linear_layer(&self) -> Option<LinearLayer> {

@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use alfm_core::{ClassId, Matrix};
+use alfm_core::{ClassId, Probabilities};
 use alfm_learn::{Error, ErrorKind, LabelQuality};
 use proptest::prelude::*;
 use serde::Deserialize;
 
 fn measure(rows: &[Vec<f32>], labels: &[u32]) -> Result<LabelQuality, Error> {
     let labels: Vec<ClassId> = labels.iter().copied().map(ClassId::new).collect();
-    LabelQuality::measure(Matrix::from_rows(rows)?.view(), &labels)
+    LabelQuality::measure(&Probabilities::from_rows(rows)?, &labels)
 }
 
 fn close(found: f64, expected: f64) {
@@ -163,8 +163,8 @@ fn bad_input_is_named() {
     assert_eq!(error(&[row, row], &[0]), Error::row_count("labels", 2, 1));
     assert_eq!(error(&[row], &[2]), Error::unknown_class(ClassId::new(2), 2));
     assert!(error(&[[0.5, 0.7]], &[0]).to_string().starts_with("row 0 sums to 1.2"));
-    let empty = Matrix::new(Vec::new(), 0, 2).unwrap();
-    let nothing = LabelQuality::measure(empty.view(), &[]).unwrap_err();
+    let empty = Probabilities::new(Vec::new(), 0, 2).unwrap();
+    let nothing = LabelQuality::measure(&empty, &[]).unwrap_err();
     assert_eq!(nothing.kind(), ErrorKind::Missing);
     assert!(nothing.to_string().starts_with("none of the 0 examples has a weight"), "{nothing}");
 }

@@ -4,7 +4,7 @@
 
 use std::sync::Mutex;
 
-use alfm_core::{ClassId, Matrix, MatrixView, SeedTree};
+use alfm_core::{ClassId, Matrix, MatrixView, Probabilities, SeedTree};
 use alfm_learn::{
     Classifier, Error, ErrorKind, Examples, Learner, LearnerConfig, MlpConfig, out_of_fold,
 };
@@ -43,11 +43,11 @@ impl Learner for Witness {
 }
 
 impl Classifier for Seen {
-    fn predict(&self, embeddings: MatrixView<'_>) -> Result<Matrix, Error> {
+    fn predict(&self, embeddings: MatrixView<'_>) -> Result<Probabilities, Error> {
         let items = embeddings.values();
         assert!(items.iter().all(|item| !self.items.contains(&(*item as usize))));
         let rows: Vec<_> = items.iter().map(|item| [*item, self.items.len() as f32]).collect();
-        Matrix::from_rows(&rows)
+        Probabilities::from_rows(&rows)
     }
 }
 

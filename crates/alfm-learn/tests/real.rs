@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alfm_core::{ClassId, Matrix, SeedTree};
+use alfm_core::{ClassId, Matrix, Probabilities, SeedTree};
 use alfm_fixtures::beside_hub;
 use alfm_learn::{Examples, LabelQuality, Learner, LogisticRegressionConfig, out_of_fold};
 use half::f16;
@@ -55,8 +55,8 @@ fn noise_on_cifar10_is_found() {
     for (name, rate, flagged, precision, recall) in cases {
         let given = labels(&folder.join(format!("cifar10_train_fz00_{name}_given_labels.npy")));
         let path = folder.join(format!("cifar10_train_resnet50_cv_fz00_{name}_pyx.npy"));
-        let predicted = half_rows(&path, 50_000, 10);
-        let quality = LabelQuality::measure(predicted.view(), &given).unwrap();
+        let predicted = Probabilities::try_from(half_rows(&path, 50_000, 10)).unwrap();
+        let quality = LabelQuality::measure(&predicted, &given).unwrap();
         let found = flags(&quality, &given, &truth);
         println!(
             "{name}: rate {}, {} flags, {found:?}",
@@ -116,7 +116,7 @@ fn weights_gain_accuracy_under_heavy_noise_and_cost_little_under_less() {
             let ones = [1.0; 250];
             let predicted =
                 out_of_fold(&learner, &examples(&train, &given, &ones), 5, &seed).unwrap();
-            let quality = LabelQuality::measure(predicted.view(), &given).unwrap();
+            let quality = LabelQuality::measure(&predicted, &given).unwrap();
             plain += accuracy(&ones) / 10.0;
             weighted += accuracy(&quality.weights) / 10.0;
             rate += quality.noise_rate / 10.0;

@@ -1,6 +1,6 @@
 //! What a fitted model says, as far as the strategy needs it.
 
-use alfm_core::{Error, Matrix, Predictions, ScoreKind, SeedTree};
+use alfm_core::{Error, Matrix, Probabilities, SeedTree};
 use alfm_learn::{Classifier, LinearLayer};
 use alfm_select::acquire::{Input, Needs};
 
@@ -14,19 +14,19 @@ pub(crate) struct Fitted {
     pub(crate) pool_features: Option<Matrix>,
     pub(crate) other_features: Option<Matrix>,
     /// Its predictions of the pool, `N x K`.
-    pub(crate) pool: Matrix,
+    pub(crate) pool: Probabilities,
     /// Only for strategies that ask for it.
     pub(crate) labels_only: Option<LabelsOnlyModel>,
     pub(crate) head: Option<LinearLayer>,
-    pub(crate) passes: Vec<Matrix>,
+    pub(crate) passes: Vec<Probabilities>,
 }
 
 /// What the small model says when it has learned from the oracle alone.
 pub(crate) struct LabelsOnlyModel {
     /// `N x K`.
-    pub(crate) pool: Matrix,
+    pub(crate) pool: Probabilities,
     /// `n x K`, by ascending row.
-    pub(crate) out_of_fold: Matrix,
+    pub(crate) out_of_fold: Probabilities,
 }
 
 impl Fitted {
@@ -49,8 +49,4 @@ impl Fitted {
         }
         Ok(())
     }
-}
-
-pub(crate) fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, Error> {
-    Predictions::new(matrix.view(), ScoreKind::Probabilities)
 }

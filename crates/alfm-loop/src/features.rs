@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use alfm_core::{Error, Matrix, MatrixView, Predictions, ScoreKind};
+use alfm_core::{Error, Matrix, MatrixView, Predictions, Probabilities};
 
 /// Embeddings of a pool, `N x D`.
 pub trait Features: Send + Sync {
@@ -32,9 +32,9 @@ pub trait Prior: Send + Sync {
     fn predictions(&self) -> Result<Predictions<'_>, Error>;
 }
 
-impl Prior for Matrix {
+impl Prior for Probabilities {
     fn predictions(&self) -> Result<Predictions<'_>, Error> {
-        Predictions::new(self.view(), ScoreKind::Probabilities)
+        Ok(self.predictions())
     }
 }
 

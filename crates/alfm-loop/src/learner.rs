@@ -2,8 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use alfm_core::{
-    Answer, ClassId, ClassSchema, Error, Items, LabelLog, Matrix, MatrixView, SampleId, SeedTree,
-    Source,
+    Answer, ClassId, ClassSchema, Error, Items, LabelLog, Matrix, MatrixView, Probabilities,
+    SampleId, SeedTree, Source,
 };
 use alfm_learn::{Classifier, Learner, LearnerConfig, out_of_fold};
 use alfm_select::acquire::{Input, LinearHead, Needs, one_answer_each};
@@ -14,9 +14,9 @@ use alfm_select::{
 };
 
 use crate::config::LoopConfig;
-use crate::evidence::{Fitted, LabelsOnlyModel, probabilities};
+use crate::evidence::{Fitted, LabelsOnlyModel};
 use crate::features::{Features, Prior};
-use crate::training::{Training, labelled_rows};
+use crate::training::Training;
 use crate::tuner::{Tuned, Tuner};
 
 /// Asks, is told, and learns, round after round.
@@ -254,12 +254,12 @@ impl ActiveLearner {
         let noise = noise.map_or(0.0, |trust| trust.noise_rate);
         let accuracy = match &fitted.labels_only {
             Some(own) => {
-                let held_out = probabilities(&own.out_of_fold)?;
+                let held_out = own.out_of_fold.predictions();
                 AccuracyEstimate::of(&self.items, &self.log, held_out, noise)?
             }
             None => None,
         };
-        self.advice = self.advisor.observe(probabilities(&fitted.pool)?)?.with_accuracy(accuracy);
+        self.advice = self.advisor.observe(fitted.pool.predictions())?.with_accuracy(accuracy);
         let (entries, round) = (self.log.entries().len(), self.round.clone());
         self.fit = Some(LastFit { fitted, entries, round });
         Ok(&self.advice)
@@ -284,16 +284,15 @@ impl ActiveLearner {
             }
             None => (self.learn(&all, &learner_seed)?, None, None),
         };
-        let labels_only = match self.needs.contains(Input::LabelsOnly) {
-            false => None,
-            true => {
-                let told = training(&CleanSet::default())?;
-                let own = self.learn(&told, &learner_seed)?;
-                let folds = learner_seed.child("folds");
-                let out_of_fold =
-                    out_of_fold(&*self.learner, &told.examples(), self.config.folds, &folds)?;
-                Some(LabelsOnlyModel { pool: own.predict(embeddings)?, out_of_fold })
-            }
+        let labels_only = if self.needs.contains(Input::LabelsOnly) {
+            let told = training(&CleanSet::default())?;
+            let own = self.learn(&told, &learner_seed)?;
+            let folds = learner_seed.child("folds");
+            let out_of_fold =
+                out_of_fold(&*self.learner, &told.examples(), self.config.folds, &folds)?;
+            Some(LabelsOnlyModel { pool: own.predict(embeddings)?, out_of_fold })
+        } else {
+            None
         };
         let pool = model.predict(features.as_ref().map_or(embeddings, Matrix::view))?;
         let mut fitted = Fitted {
@@ -320,7 +319,7 @@ impl ActiveLearner {
     ///
     /// # Errors
     /// Before the first fit, and embeddings of another width.
-    pub fn predict(&self, embeddings: MatrixView<'_>) -> Result<Matrix, Error> {
+    pub fn predict(&self, embeddings: MatrixView<'_>) -> Result<Probabilities, Error> {
         self.model()?.predict(embeddings)
     }
 
@@ -336,7 +335,7 @@ impl ActiveLearner {
     ///
     /// # Errors
     /// Before the first fit.
-    pub fn pool_predictions(&self) -> Result<&Matrix, Error> {
+    pub fn pool_predictions(&self) -> Result<&Probabilities, Error> {
         Ok(&self.fitted()?.pool)
     }
 
@@ -345,7 +344,9 @@ impl ActiveLearner {
     ///
     /// # Errors
     /// Before the first fit.
-    pub fn labels_only_predictions(&self) -> Result<Option<(&Matrix, &Matrix)>, Error> {
+    pub fn labels_only_predictions(
+        &self,
+    ) -> Result<Option<(&Probabilities, &Probabilities)>, Error> {
         let own = self.fitted()?.labels_only.as_ref();
         Ok(own.map(|own| (&own.pool, &own.out_of_fold)))
     }
@@ -381,8 +382,8 @@ impl ActiveLearner {
     /// # Errors
     /// A labelled item that the pool does not hold.
     pub fn labelled(&self) -> Result<Vec<(SampleId, ClassId)>, Error> {
-        let rows = labelled_rows(&self.items, &self.log)?;
-        Ok(rows.into_iter().map(|(row, class)| (self.items.id(row), class)).collect())
+        let labels = self.log.labels_by_row(&self.items)?;
+        Ok(labels.into_iter().map(|(_, label)| (label.id.clone(), label.class)).collect())
     }
 
     /// The items.
@@ -439,13 +440,12 @@ impl ActiveLearner {
         inputs.embeddings = Some(self.embeddings.view());
         let fitted = self.fit.as_ref().map(|fit| &fit.fitted);
         let passes = fitted.map_or(&[][..], |fitted| &fitted.passes);
-        let passes = passes.iter().map(probabilities).collect::<Result<Vec<_>, _>>()?;
+        let passes: Vec<_> = passes.iter().map(Probabilities::predictions).collect();
         if let Some(Fitted { pool, pool_features, labels_only, head, .. }) = fitted {
-            inputs.model = Some(probabilities(pool)?);
+            inputs.model = Some(pool.predictions());
             inputs.embeddings = pool_features.as_ref().map(Matrix::view).or(inputs.embeddings);
             if let Some(own) = labels_only {
-                let (pool, held_out) =
-                    (probabilities(&own.pool)?, probabilities(&own.out_of_fold)?);
+                let (pool, held_out) = (own.pool.predictions(), own.out_of_fold.predictions());
                 inputs.labels_only = Some(LabelsOnly::new(pool, held_out));
             }
             if let Some(head) = head {

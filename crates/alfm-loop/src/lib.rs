@@ -10,7 +10,7 @@ mod tuner;
 
 pub use alfm_core::{
     Answer, ClassId, ClassSchema, Error, ErrorKind, ItemState, Items, LabelLog, Matrix, MatrixView,
-    SampleId, SeedTree, Source,
+    Probabilities, SampleId, SeedTree, Source,
 };
 pub use alfm_learn::{Capabilities, Classifier, Learner, LearnerConfig};
 pub use alfm_select::{

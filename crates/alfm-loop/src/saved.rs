@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alfm_core::files::write_atomically;
-use alfm_core::{ClassId, Digest, Error, ErrorKind, LabelLog, Matrix};
+use alfm_core::{ClassId, Digest, Error, ErrorKind, LabelLog, Probabilities};
 use alfm_select::{Advice, Advisor, CleanParts, CleanSet, Round};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
@@ -191,7 +191,7 @@ impl Arrays {
         ];
         if let Some(soft) = &parts.soft {
             let values = bytes(&mut soft.view().values().iter().map(|p| p.to_le_bytes()));
-            arrays.push((key("soft"), Dtype::F32, vec![soft.rows(), soft.columns()], values));
+            arrays.push((key("soft"), Dtype::F32, vec![soft.rows(), soft.classes()], values));
         }
         Self(arrays)
     }
@@ -217,7 +217,7 @@ fn read_parts(tensors: &SafeTensors<'_>, name: &str, weight: f32) -> Option<Clea
         Some(tensor) => {
             let [rows, columns] = *tensor.shape() else { return None };
             let values = tensor.data().as_chunks::<4>().0.iter().map(|p| f32::from_le_bytes(*p));
-            Some(Matrix::new(values.collect(), rows, columns).ok()?)
+            Some(Probabilities::new(values.collect(), rows, columns).ok()?)
         }
     };
     Some(CleanParts {

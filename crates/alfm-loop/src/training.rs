@@ -29,12 +29,11 @@ impl Training {
         clean: &CleanSet,
         free_weight: f32,
     ) -> Result<Self, Error> {
-        let labelled = labelled_rows(items, log)?;
-        let mut weights: Vec<f32> = labelled
-            .iter()
-            .map(|(row, class)| round.label_weight(&items.id(*row), *class))
-            .collect();
-        let (mut rows, mut labels): (Vec<usize>, Vec<ClassId>) = labelled.into_iter().unzip();
+        let labelled = log.labels_by_row(items)?;
+        let mut weights: Vec<f32> =
+            labelled.iter().map(|(_, label)| round.label_weight(label.id, label.class)).collect();
+        let (mut rows, mut labels): (Vec<usize>, Vec<ClassId>) =
+            labelled.into_iter().map(|(row, label)| (row, label.class)).unzip();
         let free = clean.iter().enumerate();
         let free: Vec<(usize, usize)> = free
             .filter(|(_, item)| log.is_free(&item.id))
@@ -67,12 +66,4 @@ impl Training {
             soft: self.soft.as_ref().map(Matrix::view),
         }
     }
-}
-
-/// The labelled rows, ascending, with their classes.
-pub(crate) fn labelled_rows(items: &Items, log: &LabelLog) -> Result<Vec<(usize, ClassId)>, Error> {
-    let rows = log.labels().map(|label| Ok((items.row(label.id)?, label.class)));
-    let mut rows = rows.collect::<Result<Vec<_>, Error>>()?;
-    rows.sort_unstable_by_key(|(row, _)| *row);
-    Ok(rows)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use alfm_learn::{Examples, out_of_fold_by};
 use alfm_loop::{
     ActiveLearner, Answer, Capabilities, ClassId, ClassSchema, Classifier, Error, ItemState, Items,
-    Learner, LoopConfig, Matrix, MatrixView, SampleId, SeedTree, Source, Strategy,
+    Learner, LoopConfig, Matrix, MatrixView, Probabilities, SampleId, SeedTree, Source, Strategy,
 };
 use rand::RngExt;
 
@@ -21,7 +21,7 @@ fn truth(id: &SampleId) -> ClassId {
 }
 
 /// Items lie around the corner of their class; the prior leans to it.
-fn world() -> (Arc<Matrix>, Arc<Matrix>) {
+fn world() -> (Arc<Matrix>, Arc<Probabilities>) {
     let mut rng = SeedTree::new(3).rng();
     let mut draw = |low: f32, high: f32| rng.random_range(low..high);
     let (mut embeddings, mut prior) = (Vec::new(), Vec::new());
@@ -34,8 +34,8 @@ fn world() -> (Arc<Matrix>, Arc<Matrix>) {
         let mass: f32 = p.iter().sum();
         prior.push(p.into_iter().map(|p| p / mass).collect::<Vec<f32>>());
     }
-    let matrix = |rows: &[Vec<f32>]| Arc::new(Matrix::from_rows(rows).unwrap());
-    (matrix(&embeddings), matrix(&prior))
+    let (embeddings, prior) = (Matrix::from_rows(&embeddings), Probabilities::from_rows(&prior));
+    (Arc::new(embeddings.unwrap()), Arc::new(prior.unwrap()))
 }
 
 fn learner(strategy: &str) -> ActiveLearner {
@@ -250,7 +250,7 @@ impl Learner for NearestMean {
 }
 
 impl Classifier for Means {
-    fn predict(&self, embeddings: MatrixView<'_>) -> Result<Matrix, Error> {
+    fn predict(&self, embeddings: MatrixView<'_>) -> Result<Probabilities, Error> {
         let rows: Vec<Vec<f32>> = embeddings
             .iter()
             .map(|x| {
@@ -263,7 +263,7 @@ impl Classifier for Means {
                 all.into_iter().map(|p| p / mass).collect()
             })
             .collect();
-        Matrix::from_rows(&rows)
+        Probabilities::from_rows(&rows)
     }
 }
 
@@ -296,8 +296,9 @@ fn held_out_predictions_are_made_for_any_closure() {
         NearestMean.fit(kept, seed)?.predict(held)
     };
     let held_out = out_of_fold_by(&examples, 5, &SeedTree::new(0), fit_and_predict).unwrap();
-    assert_eq!((held_out.rows(), held_out.columns()), (ITEMS, CLASSES));
-    let wrong =
-        |_: &Examples<'_>, _: MatrixView<'_>, _: &SeedTree| Matrix::from_rows(&[[1.0, 0.0, 0.0]]);
+    assert_eq!((held_out.rows(), held_out.classes()), (ITEMS, CLASSES));
+    let wrong = |_: &Examples<'_>, _: MatrixView<'_>, _: &SeedTree| {
+        Probabilities::from_rows(&[[1.0, 0.0, 0.0]])
+    };
     assert!(out_of_fold_by(&examples, 5, &SeedTree::new(0), wrong).is_err());
 }

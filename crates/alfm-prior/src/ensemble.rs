@@ -1,6 +1,6 @@
 //! Several priors to one.
 
-use alfm_core::{Matrix, MatrixView, Predictions, ScoreKind};
+use alfm_core::{Matrix, Probabilities};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -14,7 +14,7 @@ use crate::zero_shot::softmax_rows;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Pool {
+pub enum Pooling {
     /// The weighted arithmetic mean: as sure as its members are on average, and never where they disagree.
     #[default]
     Linear,
@@ -32,18 +32,22 @@ pub enum Pool {
 /// priors and at least one, for a weight that is not finite and at least 0, or if all are 0.
 ///
 /// ```
-/// use alfm_core::Matrix;
-/// use alfm_prior::{Pool, ensemble};
-/// let sure = Matrix::from_rows(&[[0.9, 0.1]])?;
-/// let unsure = Matrix::from_rows(&[[0.5, 0.5]])?;
-/// let priors = [sure.view(), unsure.view()];
-/// let linear = ensemble(&priors, &[1.0, 1.0], Pool::Linear)?;
-/// assert_eq!(linear.view().row(0), [0.7, 0.3]);
-/// let logarithmic = ensemble(&priors, &[1.0, 1.0], Pool::Logarithmic)?; // odds: sqrt(9 : 1)
-/// assert!((logarithmic.view().row(0)[0] - 0.75).abs() < 1e-6);
+/// use alfm_core::Probabilities;
+/// use alfm_prior::{Pooling, ensemble};
+/// let sure = Probabilities::from_rows(&[[0.9, 0.1]])?;
+/// let unsure = Probabilities::from_rows(&[[0.5, 0.5]])?;
+/// let priors = [&sure, &unsure];
+/// let linear = ensemble(&priors, &[1.0, 1.0], Pooling::Linear)?;
+/// assert_eq!(linear.row(0), [0.7, 0.3]);
+/// let logarithmic = ensemble(&priors, &[1.0, 1.0], Pooling::Logarithmic)?; // odds: sqrt(9 : 1)
+/// assert!((logarithmic.row(0)[0] - 0.75).abs() < 1e-6);
 /// # Ok::<(), alfm_prior::Error>(())
 /// ```
-pub fn ensemble(priors: &[MatrixView<'_>], weights: &[f64], pool: Pool) -> Result<Matrix, Error> {
+pub fn ensemble(
+    priors: &[&Probabilities],
+    weights: &[f64],
+    pool: Pooling,
+) -> Result<Probabilities, Error> {
     let first = match priors {
         [first, ..] if priors.len() == weights.len() => first,
         _ => {
@@ -53,32 +57,33 @@ pub fn ensemble(priors: &[MatrixView<'_>], weights: &[f64], pool: Pool) -> Resul
             )));
         }
     };
-    let (rows, classes) = (first.rows(), first.columns());
+    let (rows, classes) = (first.rows(), first.classes());
     for prior in priors {
         if prior.rows() != rows {
             return Err(Error::row_count("prior", rows, prior.rows()));
         }
-        if prior.columns() != classes {
-            return Err(Error::column_count("prior", classes, prior.columns()));
+        if prior.classes() != classes {
+            return Err(Error::column_count("prior", classes, prior.classes()));
         }
-        Predictions::new(*prior, ScoreKind::Probabilities)?;
     }
     let total = total_weight(weights)?;
     let mut sums = vec![0.0f64; rows * classes];
     for (prior, weight) in priors.iter().zip(weights.iter().map(|weight| weight / total)) {
         let add = |(sum, value): (&mut f64, f64)| *sum += weight * value;
         match pool {
-            Pool::Linear => {
-                let values = prior.values().iter().copied().map(f64::from);
+            Pooling::Linear => {
+                let values = prior.view().values().iter().copied().map(f64::from);
                 sums.iter_mut().zip(values).for_each(add);
             }
-            Pool::Logarithmic => sums.iter_mut().zip(log_row(prior.values())).for_each(add),
+            Pooling::Logarithmic => {
+                sums.iter_mut().zip(log_row(prior.view().values())).for_each(add)
+            }
         }
     }
     let pooled = Matrix::new(sums.into_iter().map(|sum| sum as f32).collect(), rows, classes)?;
     match pool {
-        Pool::Linear => Ok(pooled),
-        Pool::Logarithmic => softmax_rows(pooled.view()),
+        Pooling::Linear => pooled.try_into(),
+        Pooling::Logarithmic => softmax_rows(pooled.view()),
     }
 }
 

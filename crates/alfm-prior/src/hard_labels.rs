@@ -1,4 +1,4 @@
-use alfm_core::{ClassId, Matrix};
+use alfm_core::{ClassId, Matrix, Probabilities};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -122,15 +122,15 @@ impl Reliability {
 /// use alfm_prior::{Reliability, from_hard_labels};
 /// let labels = [Some(ClassId::new(1)), None];
 /// let prior = from_hard_labels(&labels, 4, &Reliability::Scalar { probability: 0.7 })?;
-/// assert_eq!(prior.view().row(0), [0.1, 0.7, 0.1, 0.1]);
-/// assert_eq!(prior.view().row(1), [0.25; 4]);
+/// assert_eq!(prior.row(0), [0.1, 0.7, 0.1, 0.1]);
+/// assert_eq!(prior.row(1), [0.25; 4]);
 /// # Ok::<(), alfm_prior::Error>(())
 /// ```
 pub fn from_hard_labels(
     labels: &[Option<ClassId>],
     classes: usize,
     reliability: &Reliability,
-) -> Result<Matrix, Error> {
+) -> Result<Probabilities, Error> {
     if classes < 2 {
         return Err(Error::too_few_classes(classes));
     }
@@ -144,7 +144,7 @@ pub fn from_hard_labels(
         };
         values.extend_from_slice(row);
     }
-    Matrix::new(values, labels.len(), classes)
+    Probabilities::new(values, labels.len(), classes)
 }
 
 /// The column of a class below `classes`.

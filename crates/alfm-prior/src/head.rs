@@ -1,4 +1,4 @@
-use alfm_core::{Matrix, MatrixView};
+use alfm_core::{MatrixView, Probabilities};
 use serde::{Deserialize, Serialize};
 
 use crate::zero_shot::{logits, softmax_rows};
@@ -64,10 +64,14 @@ impl Head {
     /// let images = Matrix::from_rows(&[[1.0, 0.0]])?; // cosines 1 and 0
     /// let prior = Head::siglip(0.0, 0.0).apply(images.view(), &prompts)?;
     /// // sigmoid(1) = 0.731059, sigmoid(0) = 0.5
-    /// assert!((prior.view().row(0)[0] - 0.731059 / 1.231059).abs() < 1e-6);
+    /// assert!((prior.row(0)[0] - 0.731059 / 1.231059).abs() < 1e-6);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn apply(self, items: MatrixView<'_>, prompts: &ClassPrompts) -> Result<Matrix, Error> {
+    pub fn apply(
+        self,
+        items: MatrixView<'_>,
+        prompts: &ClassPrompts,
+    ) -> Result<Probabilities, Error> {
         let (Self::Softmax { scale } | Self::Sigmoid { scale, .. }) = self;
         if !(scale.is_finite() && scale > 0.0) {
             let rule = "a scale must be finite and above 0";

@@ -26,7 +26,7 @@ mod zero_shot;
 
 pub use alfm_core::{Error, ErrorKind};
 pub use calibrate::{Calibrator, LabelShift, Temperature, VectorScaling};
-pub use ensemble::{Pool, ensemble};
+pub use ensemble::{Pooling, ensemble};
 pub use hard_labels::{Reliability, from_hard_labels};
 pub use head::Head;
 pub use quality::PriorQuality;

@@ -1,4 +1,4 @@
-use alfm_core::{ClassId, MatrixView, Predictions, ScoreKind};
+use alfm_core::{ClassId, Probabilities};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -31,18 +31,18 @@ impl PriorQuality {
     /// Without labels, for a row or class that the prior does not have, or a prior that is no matrix of probabilities.
     ///
     /// ```
-    /// use alfm_core::{ClassId, Matrix};
-    /// let prior = Matrix::from_rows(&[[0.9, 0.1], [0.6, 0.4]])?;
+    /// use alfm_core::{ClassId, Probabilities};
+    /// let prior = Probabilities::from_rows(&[[0.9, 0.1], [0.6, 0.4]])?;
     /// let labels = [(0, ClassId::new(0)), (1, ClassId::new(1))];
-    /// let quality = alfm_prior::PriorQuality::measure(prior.view(), &labels)?;
+    /// let quality = alfm_prior::PriorQuality::measure(&prior, &labels)?;
     /// assert_eq!(quality.accuracy, 0.5);
     /// assert!((quality.calibration_error - (0.1 + 0.6) / 2.0).abs() < 1e-6);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn measure(prior: MatrixView<'_>, labels: &[(usize, ClassId)]) -> Result<Self, Error> {
-        let predictions = Predictions::new(prior, ScoreKind::Probabilities)?;
+    pub fn measure(prior: &Probabilities, labels: &[(usize, ClassId)]) -> Result<Self, Error> {
+        let predictions = prior.predictions();
         check_labels(prior, labels, "measure a prior")?;
-        let mut classes = vec![(0usize, 0usize); prior.columns()];
+        let mut classes = vec![(0usize, 0usize); prior.classes()];
         let mut gaps = [0.0f64; BINS];
         let mut surprise = 0.0;
         for &(row, class) in labels {

@@ -1,4 +1,4 @@
-use alfm_core::{Matrix, MatrixView, Predictions, ScoreKind};
+use alfm_core::{MatrixView, Probabilities, ScoreKind};
 
 use crate::Error;
 use crate::zero_shot::softmax_rows;
@@ -7,22 +7,21 @@ use crate::zero_shot::softmax_rows;
 ///
 /// # Errors
 /// For fewer than two classes.
-pub fn uniform(rows: usize, classes: usize) -> Result<Matrix, Error> {
+pub fn uniform(rows: usize, classes: usize) -> Result<Probabilities, Error> {
     if classes < 2 {
         return Err(Error::too_few_classes(classes));
     }
-    Matrix::new(vec![1.0 / classes as f32; rows * classes], rows, classes)
+    Probabilities::new(vec![1.0 / classes as f32; rows * classes], rows, classes)
 }
 
 /// A prior that is wrong on purpose: what `prior` gave class `k` goes to class `k + 1`, the last to the first.
 ///
 /// # Errors
 /// If `prior` is not a matrix of probabilities.
-pub fn rotated(prior: MatrixView<'_>) -> Result<Matrix, Error> {
-    Predictions::new(prior, ScoreKind::Probabilities)?;
-    let mut values = prior.values().to_vec();
-    values.chunks_exact_mut(prior.columns()).for_each(|row| row.rotate_right(1));
-    Matrix::new(values, prior.rows(), prior.columns())
+pub fn rotated(prior: &Probabilities) -> Result<Probabilities, Error> {
+    let mut values = prior.view().values().to_vec();
+    values.chunks_exact_mut(prior.classes()).for_each(|row| row.rotate_right(1));
+    Probabilities::new(values, prior.rows(), prior.classes())
 }
 
 /// A prior computed elsewhere, for `rows` items and `classes` classes.
@@ -37,7 +36,7 @@ pub fn rotated(prior: MatrixView<'_>) -> Result<Matrix, Error> {
 /// use alfm_core::{Matrix, ScoreKind};
 /// let read = Matrix::from_rows(&[[0.7495, 0.25], [0.0, 1.0]])?;
 /// let prior = alfm_prior::from_matrix(read.view(), ScoreKind::Probabilities, 2, 2)?;
-/// assert!((prior.view().row(0)[0] - 0.7495 / 0.9995).abs() < 1e-6);
+/// assert!((prior.row(0)[0] - 0.7495 / 0.9995).abs() < 1e-6);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn from_matrix(
@@ -45,7 +44,7 @@ pub fn from_matrix(
     kind: ScoreKind,
     rows: usize,
     classes: usize,
-) -> Result<Matrix, Error> {
+) -> Result<Probabilities, Error> {
     if matrix.rows() != rows {
         return Err(Error::row_count("prior", rows, matrix.rows()));
     }
@@ -53,10 +52,7 @@ pub fn from_matrix(
         return Err(Error::column_count("prior", classes, matrix.columns()));
     }
     match kind {
-        ScoreKind::Logits => {
-            Predictions::new(matrix, kind)?;
-            softmax_rows(matrix)
-        }
+        ScoreKind::Logits => softmax_rows(matrix),
         ScoreKind::Probabilities => {
             let mut values = matrix.values().to_vec();
             for row in values.chunks_exact_mut(classes) {
@@ -65,9 +61,7 @@ pub fn from_matrix(
                     normalise(row);
                 }
             }
-            let normalised = Matrix::new(values, rows, classes)?;
-            Predictions::new(normalised.view(), kind)?;
-            Ok(normalised)
+            Probabilities::new(values, rows, classes)
         }
     }
 }

@@ -1,4 +1,4 @@
-use alfm_core::{ClassId, Matrix, MatrixView, Predictions, ScoreKind};
+use alfm_core::{ClassId, Matrix, MatrixView, Predictions, Probabilities, ScoreKind};
 use rayon::prelude::*;
 
 use crate::{Error, ErrorKind, Head};
@@ -93,14 +93,14 @@ impl ClassPrompts {
 /// let prompts = ClassPrompts::new(prompts.view(), &[0, 1].map(ClassId::new), 2)?;
 /// let items = Matrix::from_rows(&[[3.0, 4.0]])?; // cosines 0.6 and 0.8
 /// let prior = zero_shot(items.view(), &prompts, 10.0)?;
-/// assert!((prior.view().row(0)[1] - 1.0 / (1.0 + (-2.0f32).exp())).abs() < 1e-6);
+/// assert!((prior.row(0)[1] - 1.0 / (1.0 + (-2.0f32).exp())).abs() < 1e-6);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn zero_shot(
     items: MatrixView<'_>,
     prompts: &ClassPrompts,
     temperature: f64,
-) -> Result<Matrix, Error> {
+) -> Result<Probabilities, Error> {
     if !(temperature.is_finite() && temperature > 0.0) {
         let rule = "a temperature must be finite and above 0";
         return Err(Error::setting("temperature", temperature, rule));
@@ -118,7 +118,7 @@ pub fn zero_shot_by(
     prompts: &ClassPrompts,
     temperature: Option<f64>,
     own: Option<Head>,
-) -> Result<Matrix, Error> {
+) -> Result<Probabilities, Error> {
     match temperature {
         Some(temperature) => zero_shot(items, prompts, temperature),
         None => own.unwrap_or_default().apply(items, prompts),
@@ -165,11 +165,11 @@ fn similarities(
 }
 
 /// The softmax of each row.
-pub(crate) fn softmax_rows(logits: MatrixView<'_>) -> Result<Matrix, Error> {
+pub(crate) fn softmax_rows(logits: MatrixView<'_>) -> Result<Probabilities, Error> {
     let predictions = Predictions::new(logits, ScoreKind::Logits)?;
     let mut values = Vec::new();
     predictions.read(0..logits.rows(), &mut values);
-    Matrix::new(values, logits.rows(), logits.columns())
+    Probabilities::new(values, logits.rows(), logits.columns())
 }
 
 fn no_direction(what: &str, row: usize) -> Error {

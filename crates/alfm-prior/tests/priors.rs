@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use alfm_core::{ClassId, Matrix, ScoreKind};
+use alfm_core::{ClassId, Matrix, Probabilities, ScoreKind};
 use alfm_prior::{
     CLIP_TEMPLATES, Calibrator, ClassPrompts, Error, ErrorKind, Head, PriorQuality, Reliability,
     Temperature, fill_templates, from_hard_labels, from_matrix, rotated, uniform, zero_shot,
@@ -11,6 +11,10 @@ use proptest::prelude::*;
 
 fn classes<const N: usize>(classes: [u32; N]) -> [ClassId; N] {
     classes.map(ClassId::new)
+}
+
+fn probabilities<const C: usize>(rows: &[[f32; C]]) -> Probabilities {
+    Probabilities::from_rows(rows).unwrap()
 }
 
 fn matrix<const C: usize>(rows: &[[f32; C]]) -> Matrix {
@@ -124,11 +128,10 @@ fn bad_prompts_and_items_are_named() {
 
 #[test]
 fn uniform_and_rotated() {
-    assert_eq!(uniform(2, 4).unwrap(), matrix(&[[0.25; 4]; 2]));
+    assert_eq!(uniform(2, 4).unwrap(), probabilities(&[[0.25; 4]; 2]));
     assert!(uniform(2, 1).is_err());
-    let prior = matrix(&[[0.5, 0.3, 0.2], [0.0, 0.0, 1.0]]);
-    assert_eq!(rotated(prior.view()).unwrap(), matrix(&[[0.2, 0.5, 0.3], [1.0, 0.0, 0.0]]));
-    assert!(rotated(matrix(&[[0.5, 0.3]]).view()).is_err());
+    let prior = probabilities(&[[0.5, 0.3, 0.2], [0.0, 0.0, 1.0]]);
+    assert_eq!(rotated(&prior).unwrap(), probabilities(&[[0.2, 0.5, 0.3], [1.0, 0.0, 0.0]]));
 }
 
 #[test]
@@ -195,8 +198,8 @@ fn bad_hard_labels_are_refused() {
 /// T = 1/2 squares the odds: 0.8 : 0.2 becomes 16 : 1.
 #[test]
 fn a_temperature_scales_log_odds() {
-    let prior = matrix(&[[0.8, 0.2], [1.0, 0.0]]);
-    let sharp = Temperature::new(0.5).unwrap().apply(prior.view()).unwrap();
+    let prior = probabilities(&[[0.8, 0.2], [1.0, 0.0]]);
+    let sharp = Temperature::new(0.5).unwrap().apply(&prior).unwrap();
     close(sharp.view().row(0), &[16.0 / 17.0, 1.0 / 17.0]);
     assert!((sharp.view().row(1)[0] - 1.0).abs() < 1e-6);
     assert!(Temperature::new(0.0).is_err() && Temperature::new(f64::NAN).is_err());
@@ -206,12 +209,12 @@ fn a_temperature_scales_log_odds() {
 /// so `1 / T = ln(7/3) / ln 9` and `T = 2.593214`.
 #[test]
 fn the_fitted_temperature_has_its_closed_form() {
-    let prior = matrix(&[[0.9, 0.1]; 10]);
+    let prior = probabilities(&[[0.9, 0.1]; 10]);
     let labels: Vec<_> = (0..10).map(|row| (row, ClassId::new(u32::from(row >= 7)))).collect();
-    let fitted = Temperature::fit(prior.view(), &labels).unwrap();
+    let fitted = Temperature::fit(&prior, &labels).unwrap();
     assert!((fitted.get() - 9f64.ln() / (7f64 / 3.0).ln()).abs() < 1e-4, "{fitted:?}");
     // All right: sharpened until the surprise of every label rounds to 0.
-    let fitted = Temperature::fit(prior.view(), &labels[..7]).unwrap();
+    let fitted = Temperature::fit(&prior, &labels[..7]).unwrap();
     assert!(fitted.get() >= Temperature::RANGE.0 && fitted.get() < 0.1, "{fitted:?}");
 }
 
@@ -219,19 +222,19 @@ fn the_fitted_temperature_has_its_closed_form() {
 fn labelled_rows_are_checked() {
     let prior = uniform(3, 2).unwrap();
     let [a, c] = classes([0, 2]);
-    assert!(Temperature::fit(prior.view(), &[]).is_err());
-    let outside = PriorQuality::measure(prior.view(), &[(3, a)]).unwrap_err();
+    assert!(Temperature::fit(&prior, &[]).is_err());
+    let outside = PriorQuality::measure(&prior, &[(3, a)]).unwrap_err();
     assert_eq!(outside.to_string(), "labelled row 3 is outside the prior, which has 3 rows");
-    assert!(PriorQuality::measure(prior.view(), &[(0, c)]).is_err());
-    assert!(PriorQuality::measure(prior.view(), &[]).is_err());
+    assert!(PriorQuality::measure(&prior, &[(0, c)]).is_err());
+    assert!(PriorQuality::measure(&prior, &[]).is_err());
 }
 
 /// Three rows of class 0 (two right), one of class 1 (wrong): recalls 2/3 and 0.
 #[test]
 fn quality_by_hand() {
-    let prior = matrix(&[[0.9, 0.1], [0.7, 0.3], [0.4, 0.6], [0.5, 0.5]]);
+    let prior = probabilities(&[[0.9, 0.1], [0.7, 0.3], [0.4, 0.6], [0.5, 0.5]]);
     let labels: Vec<_> = classes([0, 0, 0, 1]).into_iter().enumerate().collect();
-    let quality = PriorQuality::measure(prior.view(), &labels).unwrap();
+    let quality = PriorQuality::measure(&prior, &labels).unwrap();
     assert_eq!((quality.labels, quality.accuracy), (4, 0.5));
     assert!((quality.balanced_accuracy - 1.0 / 3.0).abs() < 1e-12);
     let surprise = -(0.9f64.ln() + 0.7f64.ln() + 0.4f64.ln() + 0.5f64.ln()) / 4.0;
@@ -247,10 +250,10 @@ proptest! {
         let logits = Matrix::new(logits, 8, 3).unwrap();
         let prior = from_matrix(logits.view(), ScoreKind::Logits, 8, 3).unwrap();
         let labels: Vec<_> = truth.into_iter().map(ClassId::new).enumerate().collect();
-        let fitted = Temperature::fit(prior.view(), &labels).unwrap();
-        let after = fitted.apply(prior.view()).unwrap();
-        let loss = |prior: &Matrix| {
-            PriorQuality::measure(prior.view(), &labels).unwrap().negative_log_likelihood
+        let fitted = Temperature::fit(&prior, &labels).unwrap();
+        let after = fitted.apply(&prior).unwrap();
+        let loss = |prior: &Probabilities| {
+            PriorQuality::measure(prior, &labels).unwrap().negative_log_likelihood
         };
         prop_assert!(loss(&after) <= loss(&prior) + 1e-4);
         for (before, after) in prior.view().iter().zip(after.view().iter()) {
@@ -265,7 +268,7 @@ proptest! {
         let prior = from_matrix(logits.view(), ScoreKind::Logits, 5, 4).unwrap();
         let mut turned = prior.clone();
         for _ in 0..4 {
-            turned = rotated(turned.view()).unwrap();
+            turned = rotated(&turned).unwrap();
         }
         prop_assert_eq!(turned, prior);
     }

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alfm_core::{ClassId, Matrix, ScoreKind};
+use alfm_core::{ClassId, Matrix, Probabilities, ScoreKind};
 use alfm_fixtures::{beside_hub, hub};
 use alfm_prior::weak_labels::{GenerativeModel, MajorityVote, Votes};
 use alfm_prior::{
@@ -58,17 +58,17 @@ fn clip_zero_shot_on_cifar10() {
     let pairs = prior.view().values().iter().zip(read.view().values());
     assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-4));
 
-    let quality = PriorQuality::measure(prior.view(), &labels).unwrap();
+    let quality = PriorQuality::measure(&prior, &labels).unwrap();
     assert_eq!(quality.labels, 500);
     close(quality.accuracy, 0.904, 1e-9);
     close(quality.balanced_accuracy, 0.900_808, 1e-6);
     close(quality.calibration_error, 0.099_418, 1e-4);
     close(quality.negative_log_likelihood, 0.354_162, 1e-4);
 
-    let temperature = Temperature::fit(prior.view(), &labels).unwrap();
+    let temperature = Temperature::fit(&prior, &labels).unwrap();
     close(temperature.get(), 0.577_798, 1e-3);
-    let calibrated = temperature.apply(prior.view()).unwrap();
-    let after = PriorQuality::measure(calibrated.view(), &labels).unwrap();
+    let calibrated = temperature.apply(&prior).unwrap();
+    let after = PriorQuality::measure(&calibrated, &labels).unwrap();
     assert_eq!(after.accuracy, quality.accuracy);
     close(after.negative_log_likelihood, 0.279_842, 1e-4);
     assert!(after.calibration_error < quality.calibration_error);
@@ -98,7 +98,7 @@ fn an_llm_s_labels_of_banking77() {
         let measured = Reliability::estimate(&pairs).unwrap();
         let loss = |reliability: &Reliability| {
             let prior = from_hard_labels(&answers, 77, reliability).unwrap();
-            PriorQuality::measure(prior.view(), &truth).unwrap().negative_log_likelihood
+            PriorQuality::measure(&prior, &truth).unwrap().negative_log_likelihood
         };
         let guessed = loss(&Reliability::Scalar { probability: 0.5 });
         assert!(loss(&measured) < guessed, "{name}: {measured:?}");
@@ -125,18 +125,20 @@ fn a_label_shift_is_found_without_labels() {
         })
         .collect();
     let truth = labelled(&kept.iter().map(|row| labels[*row]).collect::<Vec<_>>());
-    let prior = matrix(&file("test_first500_zeroshot_probs")).view().gather(kept);
-    let prior = Temperature::new(0.577_798).unwrap().apply(prior.view()).unwrap();
-    let before = PriorQuality::measure(prior.view(), &truth).unwrap();
+    let prior = Probabilities::try_from(matrix(&file("test_first500_zeroshot_probs")))
+        .unwrap()
+        .gather(kept);
+    let prior = Temperature::new(0.577_798).unwrap().apply(&prior).unwrap();
+    let before = PriorQuality::measure(&prior, &truth).unwrap();
     assert_eq!(before.labels, 258);
     close(before.accuracy, 0.879_845, 1e-6);
     close(before.negative_log_likelihood, 0.370_202, 1e-4);
 
-    let shift = LabelShift::fit(prior.view(), None).unwrap();
+    let shift = LabelShift::fit(&prior, None).unwrap();
     close(shift.target()[0], 0.2046, 1e-4);
     close(shift.target()[6], 0.0075, 1e-4);
-    let after = shift.apply(prior.view()).unwrap();
-    let after = PriorQuality::measure(after.view(), &truth).unwrap();
+    let after = shift.apply(&prior).unwrap();
+    let after = PriorQuality::measure(&after, &truth).unwrap();
     close(after.accuracy, 0.903_101, 1e-6);
     close(after.negative_log_likelihood, 0.265_267, 1e-4);
 }
@@ -168,8 +170,8 @@ fn rules_of_trec() {
         let votes = Votes::new(&given, items, columns, 6).unwrap();
         close(votes.coverage(), coverage, 1e-6);
         let truth = labelled(&trec(&hub, split));
-        let measure = |prior: &Matrix, expected: [f64; 3]| {
-            let found = PriorQuality::measure(prior.view(), &truth).unwrap();
+        let measure = |prior: &Probabilities, expected: [f64; 3]| {
+            let found = PriorQuality::measure(prior, &truth).unwrap();
             close(found.accuracy, expected[0], 1e-6);
             close(found.negative_log_likelihood, expected[1], 1e-4);
             close(found.calibration_error, expected[2], 1e-3);
@@ -181,7 +183,7 @@ fn rules_of_trec() {
         // Weaker pulls, as the documentation of the model has them.
         for (strength, accuracy) in [(10.0, [0.483, 0.642]), (1.0, [0.423, 0.582])] {
             let weaker = GenerativeModel::default().with_strength(strength).fit(&votes).unwrap();
-            let found = PriorQuality::measure(weaker.prior.view(), &truth).unwrap().accuracy;
+            let found = PriorQuality::measure(&weaker.prior, &truth).unwrap().accuracy;
             close(found, accuracy[usize::from(split == "test")], 5e-4);
         }
     }
@@ -210,12 +212,12 @@ fn an_llm_s_labels_of_trec_and_sst2() {
         let probability = (f64::from(right) + 1.0) / (f64::from(items) + 2.0);
         assert_eq!(measured, Reliability::Scalar { probability });
         let prior = from_hard_labels(&answers, classes, &measured).unwrap();
-        let quality = PriorQuality::measure(prior.view(), &truth).unwrap();
+        let quality = PriorQuality::measure(&prior, &truth).unwrap();
         close(quality.accuracy, f64::from(right) / f64::from(items), 1e-9);
         // What each label means, measured, tells more than how often labels are right.
         let per_class = Reliability::estimate_per_class(&pairs, classes, 2.0).unwrap();
         let prior = from_hard_labels(&answers, classes, &per_class).unwrap();
-        let better = PriorQuality::measure(prior.view(), &truth).unwrap();
+        let better = PriorQuality::measure(&prior, &truth).unwrap();
         assert!(better.negative_log_likelihood < quality.negative_log_likelihood - 0.01, "{name}");
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use alfm_core::{ClassId, Matrix, SeedTree};
+use alfm_core::{ClassId, Probabilities, SeedTree};
 use alfm_prior::weak_labels::{GenerativeModel, MajorityVote, Votes};
 use alfm_prior::{Error, PriorQuality};
 use proptest::prelude::*;
@@ -72,7 +72,7 @@ fn planted_accuracies_are_found_and_beat_the_majority() {
     for (found, planted) in fitted.accuracies.iter().zip(PLANTED) {
         assert!((found - planted).abs() < 0.03, "{:?}", fitted.accuracies);
     }
-    let right = |prior: &Matrix| PriorQuality::measure(prior.view(), &truth).unwrap();
+    let right = |prior: &Probabilities| PriorQuality::measure(prior, &truth).unwrap();
     let majority = right(&MajorityVote::default().apply(&votes).unwrap());
     let generative = right(&fitted.prior);
     assert!(generative.accuracy > majority.accuracy + 0.05, "{generative:?} {majority:?}");
@@ -160,7 +160,7 @@ proptest! {
         let (one, other) = (votes(&numbers, 4, 3), votes(&reversed, 4, 3));
         let majority = |votes: &Votes| MajorityVote::default().apply(votes).unwrap();
         let generative = |votes: &Votes| GenerativeModel::default().with_strength(2.0).fit(votes).unwrap().prior;
-        for model in [&majority as &dyn Fn(&Votes) -> Matrix, &generative] {
+        for model in [&majority as &dyn Fn(&Votes) -> Probabilities, &generative] {
             let (one, other) = (model(&one), model(&other));
             for (a, b) in one.view().iter().zip(other.view().iter().rev()) {
                 prop_assert!((a.iter().sum::<f32>() - 1.0).abs() < 1e-5);

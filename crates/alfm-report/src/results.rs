@@ -1,20 +1,17 @@
 //! The output folder of an experiment.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use alfm_core::{Digest, Error};
 use alfm_lab::experiment::ExperimentConfig;
 use alfm_lab::record::{FinishedRun, RunRecord, curve_rows, write_curves, write_runs};
 
-use crate::figures::{LearningCurves, TrustPlot, png};
+use crate::figures::{LearningCurves, TrustPlot};
 use crate::summary::{Metric, groups};
 use crate::{report, save};
 
-/// Pixels of a PNG for each unit of the SVG.
-const PNG_SCALE: f32 = 2.0;
-
 /// Writes `config.toml`, `runs.jsonl`, `curves.csv`, `report.html`, `summary.md` and, for every setting and headline metric, the
-/// learning curves as SVG and PNG (`SETTING-test.svg`); for several priors, `trust.svg` and `trust.png` too.
+/// learning curves as SVG (`SETTING-test.svg`) and, with the feature `png`, as PNG; for several priors, the same of `trust`.
 ///
 /// # Errors
 /// [`ErrorKind::System`](alfm_core::ErrorKind) and what drawing returns; each file is whole or not there.
@@ -38,15 +35,25 @@ pub fn write_results(
                 1 => metric.slug().to_owned(),
                 _ => format!("{}-{}", slug(group.setting), metric.slug()),
             };
-            save(&folder.join(format!("{name}.svg")), svg.as_bytes())?;
-            save(&folder.join(format!("{name}.png")), &png(&svg, PNG_SCALE)?)?;
+            save_figure(&folder.join(name), &svg)?;
         }
     }
     if let Some(figure) = TrustPlot::new(&groups)? {
-        let svg = figure.svg()?;
-        save(&folder.join("trust.svg"), svg.as_bytes())?;
-        save(&folder.join("trust.png"), &png(&svg, PNG_SCALE)?)?;
+        save_figure(&folder.join("trust"), &figure.svg()?)?;
     }
+    Ok(())
+}
+
+/// Writes a figure as `NAME.svg` and, with the feature `png`, as `NAME.png` with two pixels for each unit.
+fn save_figure(name: &Path, svg: &str) -> Result<(), Error> {
+    let beside = |extension: &str| {
+        let mut file = name.as_os_str().to_owned();
+        file.push(extension);
+        PathBuf::from(file)
+    };
+    save(&beside(".svg"), svg.as_bytes())?;
+    #[cfg(feature = "png")]
+    save(&beside(".png"), &crate::figures::png(svg, 2.0)?)?;
     Ok(())
 }
 

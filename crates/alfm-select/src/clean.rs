@@ -1,4 +1,4 @@
-use alfm_core::{ClassId, Items, Matrix, MatrixView, SampleId};
+use alfm_core::{ClassId, Items, Matrix, MatrixView, Probabilities, SampleId};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -15,7 +15,7 @@ pub struct CleanSet {
     pub(crate) rows: Vec<u32>,
     pub(crate) classes: Vec<ClassId>,
     pub(crate) confidences: Vec<f32>,
-    pub(crate) soft: Option<Matrix>,
+    pub(crate) soft: Option<Probabilities>,
     pub(crate) weight: f32,
     pub(crate) certified: Vec<bool>,
 }
@@ -80,7 +80,7 @@ impl CleanSet {
 
     /// Class probabilities of the items, one row an item, if the clean set is
     /// [`Soft`](crate::CleanRule::Soft).
-    pub fn soft(&self) -> Option<&Matrix> {
+    pub fn soft(&self) -> Option<&Probabilities> {
         self.soft.as_ref()
     }
 
@@ -109,7 +109,7 @@ pub struct CleanParts {
     /// Whether it is certified; empty where none is.
     pub certified: Vec<bool>,
     /// Class probabilities, one row a free label, if they are soft.
-    pub soft: Option<Matrix>,
+    pub soft: Option<Probabilities>,
     /// What each weighs.
     pub weight: f32,
 }
@@ -145,7 +145,7 @@ impl CleanSet {
             ("classes", classes.len()),
             ("confidences", confidences.len()),
             ("certified", marked),
-            ("soft", soft.as_ref().map_or(count, Matrix::rows)),
+            ("soft", soft.as_ref().map_or(count, Probabilities::rows)),
         ] {
             if got != count {
                 return Err(Error::row_count(what, count, got));
@@ -198,7 +198,7 @@ impl TryFrom<Saved> for CleanSet {
             classes: saved.classes,
             confidences: saved.confidences,
             certified: saved.certified,
-            soft: saved.soft.map(|rows| Matrix::from_rows(&rows)).transpose()?,
+            soft: saved.soft.map(|rows| Probabilities::from_rows(&rows)).transpose()?,
             weight: saved.weight,
         };
         Self::from_parts(&Items::named(saved.ids.iter().map(SampleId::as_str))?, parts)

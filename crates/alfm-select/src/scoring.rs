@@ -1,7 +1,7 @@
 //! What both experts say of a pool: read by the engine and by its guard.
 
 use alfm_acquire::Pool;
-use alfm_core::{Matrix, Predictions, ScoreKind};
+use alfm_core::{Predictions, Probabilities};
 use alfm_kernels::{CoDecision, Joint};
 use rayon::prelude::*;
 
@@ -61,7 +61,7 @@ pub(crate) fn joint_probabilities(
     joint: Joint,
     rows: &[usize],
     sharpen: f32,
-) -> Result<Matrix, Error> {
+) -> Result<Probabilities, Error> {
     let (mut prior_buffer, mut model_buffer) = (Vec::new(), Vec::new());
     let mut values = Vec::with_capacity(rows.len() * prior.classes());
     for row in rows {
@@ -76,7 +76,7 @@ pub(crate) fn joint_probabilities(
             raise(&mut values[start..], sharpen);
         }
     }
-    Matrix::new(values, rows.len(), prior.classes())
+    Probabilities::new(values, rows.len(), prior.classes())
 }
 
 /// The least probability that counts where experts have disjoint supports, as in the co-decision kernel.
@@ -103,10 +103,6 @@ fn raise(p: &mut [f32], power: f32) {
     p.iter_mut().for_each(|p| *p = (*p / top).powf(power));
     let mass: f32 = p.iter().sum();
     p.iter_mut().for_each(|p| *p /= mass);
-}
-
-pub(crate) fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, Error> {
-    Predictions::new(matrix.view(), ScoreKind::Probabilities)
 }
 
 #[cfg(test)]

@@ -159,11 +159,9 @@ impl AccuracyEstimate {
         if got != expected {
             return Err(Error::column_count("out-of-fold predictions", expected, got));
         }
-        let labelled = log.labels().map(|label| Ok((items.row(label.id)?, label)));
-        let mut labelled = labelled.collect::<Result<Vec<_>, Error>>()?;
-        labelled.sort_by_key(|(row, _)| *row);
-        let named: Vec<bool> = labelled
-            .iter()
+        let named: Vec<bool> = log
+            .labels_by_row(items)?
+            .into_iter()
             .enumerate()
             .filter(|(_, (_, label))| label.at_random)
             .map(|(at, (_, label))| out_of_fold.argmax(at) == label.class)

@@ -126,7 +126,7 @@ fn a_good_prior_labels_half_of_the_pool_for_free() {
     assert!(round.clean.len() > 400, "{}", round.clean.len());
     assert!(wrong(&world, &round) < 0.1);
     let soft = round.clean.soft().unwrap();
-    assert_eq!((soft.rows(), soft.columns()), (round.clean.len(), CLASSES));
+    assert_eq!((soft.rows(), soft.classes()), (round.clean.len(), CLASSES));
     for (item, target) in round.clean.iter().zip(soft.view().iter()) {
         assert!(target[item.class.index()] >= item.confidence, "sharpened");
     }

@@ -11,8 +11,8 @@ pub use alfm_lab as lab;
 pub use alfm_learn as learn;
 pub use alfm_loop::{
     ActiveLearner, Advice, Answer, ClassId, ClassSchema, CleanSet, Error, ErrorKind, Inputs,
-    ItemState, Items, LabelLog, LoopConfig, Matrix, Query, Round, SampleId, Selector, Source,
-    Strategy, Trust,
+    ItemState, Items, LabelLog, LoopConfig, Matrix, Probabilities, Query, Round, SampleId,
+    Selector, Source, Strategy, Trust,
 };
 #[cfg(feature = "models")]
 pub use alfm_models as models;

@@ -1,4 +1,4 @@
-use alfm_core::{Error, Matrix};
+use alfm_core::{Error, Probabilities};
 use alfm_data::arrays::{ArraySpec, Precision, read_label_matrix, write_safetensors};
 use alfm_data::{ClassEntry, read_classes};
 use alfm_prior::weak_labels::{RuleModel, Votes};
@@ -34,9 +34,9 @@ pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Error> {
         };
     let precision = if args.f16 { Precision::F16 } else { Precision::F32 };
     write_safetensors(&args.out, &[("prior", prior.view())], precision, model)?;
-    say(&format!("{} x {} probabilities in {}", prior.rows(), prior.columns(), args.out.display()));
+    say(&format!("{} x {} probabilities in {}", prior.rows(), prior.classes(), args.out.display()));
     if context.json {
-        let (rows, classes) = (prior.rows(), prior.columns());
+        let (rows, classes) = (prior.rows(), prior.classes());
         result(&json!({ "file": args.out, "rows": rows, "classes": classes, "answers": report }))?;
     }
     Ok(())
@@ -48,7 +48,7 @@ fn from_prompts(
     _: &ArraySpec,
     _: &[ClassEntry],
     _: &Context,
-) -> Result<Matrix, Error> {
+) -> Result<Probabilities, Error> {
     Err(crate::features::missing(
         "`alfm prior --embeddings`, whose prompts are embedded,",
         "models",
@@ -61,7 +61,7 @@ fn from_prompts(
     items: &ArraySpec,
     classes: &[ClassEntry],
     context: &Context,
-) -> Result<Matrix, Error> {
+) -> Result<Probabilities, Error> {
     use alfm_core::ClassId;
     use alfm_models::Encoder;
     use alfm_prior::{ClassPrompts, zero_shot_by};
@@ -84,7 +84,7 @@ fn from_prompts(
     zero_shot_by(items.view()?, &prompts, args.temperature, encoder.head()?)
 }
 
-fn from_votes(votes: &ArraySpec, generative: bool, classes: usize) -> Result<Matrix, Error> {
+fn from_votes(votes: &ArraySpec, generative: bool, classes: usize) -> Result<Probabilities, Error> {
     let read = read_label_matrix(votes)?;
     let votes = Votes::new(&read.labels, read.rows, read.columns, classes)?;
     say(&format!(

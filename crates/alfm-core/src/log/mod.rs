@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use entry::{Answer, Entry, Event, Provenance, Source};
 use record::{Outcome, Record};
 
-use crate::{ClassId, ClassSchema, Error, ErrorKind, SampleId};
+use crate::{ClassId, ClassSchema, Error, ErrorKind, Items, SampleId};
 
 /// Where an item stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -351,6 +351,18 @@ impl LabelLog {
         };
         let (provenance, round, at_random) = (*provenance, *round, record.at_random);
         Some(Label { id, class, provenance, round, at_random, source })
+    }
+
+    /// The labels that hold now with the rows of their items, in the order of the pool: as out-of-fold predictions and
+    /// training examples are ordered. `O(n log n)`.
+    ///
+    /// # Errors
+    /// A labelled item that the pool does not hold.
+    pub fn labels_by_row(&self, items: &Items) -> Result<Vec<(usize, Label<'_>)>, Error> {
+        let labels = self.labels().map(|label| Ok((items.row(label.id)?, label)));
+        let mut labels = labels.collect::<Result<Vec<_>, Error>>()?;
+        labels.sort_unstable_by_key(|(row, _)| *row);
+        Ok(labels)
     }
 
     /// The labels that hold now, in the order in which they were given.

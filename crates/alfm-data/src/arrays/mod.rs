@@ -5,12 +5,11 @@
 //! used where it lies, by memory map, and so are f16 and bf16 where class predictions are read; everything else
 //! is converted to f32 in memory.
 //!
-//! Safetensors are always read; `.npy`, `.npz` and parquet with the features `npy`, `npz` and `parquet`.
+//! Safetensors and `.npy` are always read; `.npz` and parquet with the features of these names.
 
 mod element;
 mod ids;
 mod matrix;
-#[cfg(feature = "npy")]
 mod npy;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -69,10 +68,7 @@ pub fn read_matrix(spec: &ArraySpec) -> Result<FloatMatrix, Error> {
 fn raw(spec: &ArraySpec) -> Result<RawArray, Error> {
     match spec {
         ArraySpec::Safetensors { path, key } => safetensors::read(path, key),
-        #[cfg(feature = "npy")]
         ArraySpec::Npy { path } => npy::read_npy(path),
-        #[cfg(not(feature = "npy"))]
-        ArraySpec::Npy { path } => Err(not_built("npy", path)),
         #[cfg(feature = "npz")]
         ArraySpec::Npz { path, key } => npy::read_npz(path, key),
         #[cfg(not(feature = "npz"))]

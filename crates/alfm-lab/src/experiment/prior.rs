@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use alfm_data::arrays::ArraySpec;
 use alfm_prior::weak_labels::RuleModel;
-use alfm_prior::{DEFAULT_TEMPERATURE, Head, Pool};
+use alfm_prior::{DEFAULT_TEMPERATURE, Head, Pooling};
 use serde::{Deserialize, Serialize};
 
 use super::one_or_many::one_or_many;
@@ -62,7 +62,7 @@ pub enum PriorConfig {
         weights: Vec<f64>,
         /// How they are combined.
         #[serde(default)]
-        pool: Pool,
+        pool: Pooling,
     },
     /// One of these, corrected for the class shares of the pool, which are found without labels. It is taken to
     /// assume equal ones.
@@ -124,7 +124,7 @@ impl PriorConfig {
                         .map(|(of, w)| format!("{w} {}", of.label(own)))
                         .collect(),
                 };
-                let joint = if *pool == Pool::Logarithmic { " x " } else { " + " };
+                let joint = if *pool == Pooling::Logarithmic { " x " } else { " + " };
                 format!("ensemble({})", members.join(joint))
             }
             Self::LabelShift { of } => format!("label-shift({})", of.label(own)),

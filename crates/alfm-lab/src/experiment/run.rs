@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use alfm_core::{ClassId, Matrix, Predictions, SampleId, ScoreKind};
+use alfm_core::{ClassId, Label, Probabilities, SampleId};
 use alfm_kernels::device::Device;
 use alfm_learn::{Learner, LearnerConfig};
 use alfm_loop::{ActiveLearner, LoopConfig};
@@ -145,34 +145,34 @@ impl<'a> Run<'a> {
             return Ok(None);
         };
         let clean = &self.task.clean;
-        let (pool, held_out) = (probabilities(pool)?, probabilities(held_out)?);
+        let (pool, held_out) = (pool.predictions(), held_out.predictions());
         let mut right: Vec<bool> =
             clean.iter().enumerate().map(|(row, class)| pool.argmax(row) == *class).collect();
         let share = |right: &[bool]| {
             right.iter().filter(|right| **right).count() as f64 / right.len() as f64
         };
         let seen = share(&right);
-        for (at, (row, _)) in self.labelled_rows()?.into_iter().enumerate() {
+        for (at, (row, _)) in self.labels()?.into_iter().enumerate() {
             right[row] = held_out.argmax(at) == clean[row];
         }
         Ok(Some(LabelsOnlyAccuracy { seen, unseen: share(&right) }))
     }
 
-    fn measure(&self, number: usize, test: &Matrix) -> Result<RoundRecord, Error> {
+    fn measure(&self, number: usize, test: &Probabilities) -> Result<RoundRecord, Error> {
         let nothing = Round::default();
         let suggested = self.learner.round().unwrap_or(&nothing);
         let classes = self.classes();
-        let scores = |predicted: &Matrix, clean: &[ClassId]| {
-            Scores::measure(&probabilities(predicted)?, clean, self.majority)
+        let scores = |predicted: &Probabilities, clean: &[ClassId]| {
+            Scores::measure(&predicted.predictions(), clean, self.majority)
         };
-        let rows = self.labelled_rows()?;
-        let clean: Vec<ClassId> = rows.iter().map(|(row, _)| self.task.clean[*row]).collect();
-        let answered: Vec<ClassId> = rows.iter().map(|(_, class)| *class).collect();
+        let labels = self.labels()?;
+        let clean: Vec<ClassId> = labels.iter().map(|(row, _)| self.task.clean[*row]).collect();
+        let answered: Vec<ClassId> = labels.iter().map(|(_, label)| label.class).collect();
         let labelled = class_counts(&clean, classes)?;
         let pool = scores(self.learner.pool_predictions()?, &self.task.clean)?;
         Ok(RoundRecord {
             round: number,
-            labels: rows.len(),
+            labels: labels.len(),
             minority_labels: minority_labels(&labelled, self.majority),
             diverged: diverged(pool.balanced_accuracy, classes),
             pool,
@@ -206,10 +206,9 @@ impl<'a> Run<'a> {
         Ok(free)
     }
 
-    /// The labelled rows, ascending, with what the oracle answered.
-    fn labelled_rows(&self) -> Result<Vec<(usize, ClassId)>, Error> {
-        let labelled = self.learner.labelled()?.into_iter();
-        labelled.map(|(id, class)| Ok((self.task.items.row(&id)?, class))).collect()
+    /// What the oracle answered, by ascending row.
+    fn labels(&self) -> Result<Vec<(usize, Label<'_>)>, Error> {
+        self.learner.log().labels_by_row(&self.task.items)
     }
 
     fn classes(&self) -> usize {
@@ -221,8 +220,4 @@ impl<'a> Run<'a> {
 fn of_embeddings(config: &LearnerConfig) -> Result<Arc<dyn Learner>, Error> {
     let LearnerConfig::FineTune(config) = config else { return Ok(Arc::from(config.build()?)) };
     Ok(Arc::from(LearnerConfig::Linear(config.head()).build()?))
-}
-
-fn probabilities(matrix: &Matrix) -> Result<Predictions<'_>, Error> {
-    Predictions::new(matrix.view(), ScoreKind::Probabilities)
 }

@@ -1,4 +1,4 @@
-use alfm_core::Matrix;
+use alfm_core::Probabilities;
 use alfm_embed::{Prepared, Progress, Trunk};
 use ndarray::Array1;
 
@@ -75,7 +75,7 @@ impl FineTuned {
         items: &Prepared<'_>,
         rows: &[usize],
         progress: Progress<'_>,
-    ) -> Result<Matrix, Error> {
+    ) -> Result<Probabilities, Error> {
         let features = self.trunk.encode(items, rows, progress)?;
         self.classifier.predict(features.view())
     }

@@ -10,7 +10,7 @@ mod weights;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use alfm_core::{ClassId, Matrix, SeedTree};
+use alfm_core::{ClassId, Probabilities, SeedTree};
 use alfm_embed::{Prepared, Trunk};
 use alfm_learn::{FineTuneConfig, FineTuned, ItemExamples};
 use image::{Rgb, RgbImage};
@@ -63,12 +63,12 @@ fn bits(model: &FineTuned, items: &Prepared<'_>) -> Vec<u32> {
     values.chain(predicted.view().values()).map(|value| value.to_bits()).collect()
 }
 
-fn probabilities(model: &FineTuned, items: &Prepared<'_>) -> Matrix {
+fn probabilities(model: &FineTuned, items: &Prepared<'_>) -> Probabilities {
     let rows: Vec<usize> = (0..items.count()).collect();
     model.predict(items, &rows, &mut |_, _| {}).unwrap()
 }
 
-fn apart(left: &Matrix, right: &Matrix) -> f32 {
+fn apart(left: &Probabilities, right: &Probabilities) -> f32 {
     let pairs = left.view().values().iter().zip(right.view().values());
     pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }

@@ -1,4 +1,4 @@
-use alfm_core::{Matrix, MatrixView, Predictions, ScoreKind};
+use alfm_core::{Predictions, Probabilities};
 use serde::{Deserialize, Serialize};
 
 use super::Calibrator;
@@ -58,18 +58,17 @@ impl LabelShift {
     /// If `prior` is not a matrix of probabilities, and as [`LabelShift::new`].
     ///
     /// ```
-    /// use alfm_core::Matrix;
+    /// use alfm_core::Probabilities;
     /// use alfm_prior::{Calibrator, LabelShift};
     /// // Two of three items are surely of class 0: the third, at even odds, is more likely so, too.
-    /// let prior = Matrix::from_rows(&[[1.0, 0.0], [1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])?;
-    /// let shift = LabelShift::fit(prior.view(), None)?;
+    /// let prior = Probabilities::from_rows(&[[1.0, 0.0], [1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])?;
+    /// let shift = LabelShift::fit(&prior, None)?;
     /// assert!((shift.target()[0] - 2.0 / 3.0).abs() < 1e-6);
-    /// assert!((shift.apply(prior.view())?.view().row(2)[0] - 2.0 / 3.0).abs() < 1e-6);
+    /// assert!((shift.apply(&prior)?.row(2)[0] - 2.0 / 3.0).abs() < 1e-6);
     /// # Ok::<(), alfm_prior::Error>(())
     /// ```
-    pub fn fit(prior: MatrixView<'_>, source: Option<&[f64]>) -> Result<Self, Error> {
-        Predictions::new(prior, ScoreKind::Probabilities)?;
-        let classes = prior.columns();
+    pub fn fit(prior: &Probabilities, source: Option<&[f64]>) -> Result<Self, Error> {
+        let classes = prior.classes();
         let source = source.map_or_else(|| vec![1.0 / classes as f64; classes], <[f64]>::to_vec);
         let mut shift = Self::new(source.clone(), source)?;
         let (expected, got) = (classes, shift.source().len());
@@ -78,7 +77,7 @@ impl LabelShift {
         }
         for _ in 0..MAX_STEPS {
             let mut next = vec![0.0; classes];
-            for row in prior.iter() {
+            for row in prior.view().iter() {
                 next.iter_mut().zip(shift.corrected(row)).for_each(|(sum, p)| *sum += p);
             }
             next.iter_mut().for_each(|share| *share /= prior.rows().max(1) as f64);
@@ -136,13 +135,13 @@ impl From<LabelShift> for Shares {
 }
 
 impl Calibrator for LabelShift {
-    fn apply(&self, prior: MatrixView<'_>) -> Result<Matrix, Error> {
-        Predictions::new(prior, ScoreKind::Probabilities)?;
-        let (expected, got) = (self.source().len(), prior.columns());
+    fn apply(&self, prior: &Probabilities) -> Result<Probabilities, Error> {
+        let (expected, got) = (self.source().len(), prior.classes());
         if expected != got {
             return Err(Error::column_count("prior", expected, got));
         }
-        let values = prior.iter().flat_map(|row| self.corrected(row)).map(|p| p as f32).collect();
-        Matrix::new(values, prior.rows(), got)
+        let values =
+            prior.view().iter().flat_map(|row| self.corrected(row)).map(|p| p as f32).collect();
+        Probabilities::new(values, prior.rows(), got)
     }
 }

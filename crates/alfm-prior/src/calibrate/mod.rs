@@ -8,7 +8,7 @@ pub use label_shift::LabelShift;
 pub use temperature::Temperature;
 pub use vector::VectorScaling;
 
-use alfm_core::{ClassId, Matrix, MatrixView};
+use alfm_core::{ClassId, Probabilities};
 
 use crate::{Error, ErrorKind};
 
@@ -21,19 +21,19 @@ pub trait Calibrator: Send + Sync {
     ///
     /// # Errors
     /// If `prior` is not a matrix of probabilities.
-    fn apply(&self, prior: MatrixView<'_>) -> Result<Matrix, Error>;
+    fn apply(&self, prior: &Probabilities) -> Result<Probabilities, Error>;
 }
 
 /// Checks that labelled rows exist and their classes are known.
 pub(crate) fn check_labels(
-    prior: MatrixView<'_>,
+    prior: &Probabilities,
     labels: &[(usize, ClassId)],
     purpose: &'static str,
 ) -> Result<(), Error> {
     if labels.is_empty() {
         return Err(no_labels(purpose));
     }
-    let (rows, classes) = (prior.rows(), prior.columns());
+    let (rows, classes) = (prior.rows(), prior.classes());
     for &(row, class) in labels {
         if row >= rows {
             let message = format!("labelled row {row} is outside the prior, which has {rows} rows");

@@ -1,4 +1,4 @@
-use alfm_core::{ClassId, Matrix, MatrixView, Predictions, ScoreKind};
+use alfm_core::{ClassId, MatrixView, Probabilities};
 use serde::{Deserialize, Serialize};
 
 use super::{Calibrator, check_labels, log_row};
@@ -35,8 +35,7 @@ impl Temperature {
     ///
     /// # Errors
     /// Without labels, for a row or class that the prior does not have, or a prior that is no matrix of probabilities.
-    pub fn fit(prior: MatrixView<'_>, labels: &[(usize, ClassId)]) -> Result<Self, Error> {
-        Predictions::new(prior, ScoreKind::Probabilities)?;
+    pub fn fit(prior: &Probabilities, labels: &[(usize, ClassId)]) -> Result<Self, Error> {
         check_labels(prior, labels, "fit a temperature")?;
         let rows: Vec<(Vec<f64>, usize)> = labels
             .iter()
@@ -69,11 +68,10 @@ impl From<Temperature> for f64 {
 }
 
 impl Calibrator for Temperature {
-    fn apply(&self, prior: MatrixView<'_>) -> Result<Matrix, Error> {
-        Predictions::new(prior, ScoreKind::Probabilities)?;
+    fn apply(&self, prior: &Probabilities) -> Result<Probabilities, Error> {
         let scaled = |row| log_row(row).map(|log| (log / self.0) as f32);
-        let logits: Vec<f32> = prior.iter().flat_map(scaled).collect();
-        softmax_rows(MatrixView::new(&logits, prior.rows(), prior.columns())?)
+        let logits: Vec<f32> = prior.view().iter().flat_map(scaled).collect();
+        softmax_rows(MatrixView::new(&logits, prior.rows(), prior.classes())?)
     }
 }
 

@@ -1,4 +1,4 @@
-use alfm_core::{ClassId, Matrix, MatrixView, Predictions, ScoreKind};
+use alfm_core::{ClassId, MatrixView, Probabilities};
 use serde::{Deserialize, Serialize};
 
 use super::{Calibrator, check_labels, log_row};
@@ -57,17 +57,16 @@ impl VectorScaling {
     /// # Errors
     /// As [`Temperature::fit`](super::Temperature::fit), and for the strength.
     pub fn fit(
-        prior: MatrixView<'_>,
+        prior: &Probabilities,
         labels: &[(usize, ClassId)],
         strength: f64,
     ) -> Result<Self, Error> {
-        Predictions::new(prior, ScoreKind::Probabilities)?;
         check_labels(prior, labels, "fit a vector scaling")?;
         if !(strength.is_finite() && strength > 0.0) {
             let rule = "a penalty must be finite and above 0";
             return Err(Error::setting("strength", strength, rule));
         }
-        let classes = prior.columns();
+        let classes = prior.classes();
         let rows: Vec<(Vec<f64>, usize)> = labels
             .iter()
             .map(|(row, class)| (log_row(prior.row(*row)).collect(), class.index()))
@@ -121,9 +120,8 @@ impl From<VectorScaling> for Parameters {
 }
 
 impl Calibrator for VectorScaling {
-    fn apply(&self, prior: MatrixView<'_>) -> Result<Matrix, Error> {
-        Predictions::new(prior, ScoreKind::Probabilities)?;
-        let (expected, got) = (self.slopes().len(), prior.columns());
+    fn apply(&self, prior: &Probabilities) -> Result<Probabilities, Error> {
+        let (expected, got) = (self.slopes().len(), prior.classes());
         if expected != got {
             return Err(Error::column_count("prior", expected, got));
         }
@@ -131,7 +129,7 @@ impl Calibrator for VectorScaling {
             let parameters = self.slopes().iter().zip(self.offsets());
             log_row(row).zip(parameters).map(|(log, (w, b))| (w * log + b) as f32)
         };
-        let logits: Vec<f32> = prior.iter().flat_map(scaled).collect();
+        let logits: Vec<f32> = prior.view().iter().flat_map(scaled).collect();
         softmax_rows(MatrixView::new(&logits, prior.rows(), got)?)
     }
 }

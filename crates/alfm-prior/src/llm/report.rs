@@ -1,4 +1,4 @@
-use alfm_core::Matrix;
+use alfm_core::Probabilities;
 use serde::Serialize;
 
 use super::Fault;
@@ -8,7 +8,7 @@ use super::Fault;
 #[non_exhaustive]
 pub struct LlmAnswers {
     /// The class probabilities `N x K`: a function of the answers in the cache.
-    pub prior: Matrix,
+    pub prior: Probabilities,
     /// How they came about.
     pub report: LlmReport,
 }

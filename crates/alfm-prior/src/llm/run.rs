@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use alfm_core::Matrix;
+use alfm_core::Probabilities;
 
 use super::answer::{self, Reading};
 use super::client::{self, Client, Sent};
@@ -161,7 +161,7 @@ impl LlmPrior {
     fn collect<'o>(
         &self,
         outcomes: impl Iterator<Item = &'o Option<Outcome>>,
-    ) -> Result<(Matrix, LlmReport), Error> {
+    ) -> Result<(Probabilities, LlmReport), Error> {
         let classes = self.question.answers.codes().len();
         let uniform = vec![1.0 / classes as f32; classes];
         let mut report = LlmReport::default();
@@ -190,7 +190,7 @@ impl LlmPrior {
             }
             values.extend_from_slice(given);
         }
-        let prior = Matrix::new(values, report.items, classes)?;
+        let prior = Probabilities::new(values, report.items, classes)?;
         Ok((prior, report))
     }
 }

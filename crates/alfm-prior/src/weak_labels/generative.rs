@@ -1,4 +1,4 @@
-use alfm_core::Matrix;
+use alfm_core::Probabilities;
 use serde::{Deserialize, Serialize};
 
 use super::{MajorityVote, Votes, check_pull, shares};
@@ -54,7 +54,7 @@ impl Default for GenerativeModel {
 #[non_exhaustive]
 pub struct FittedRules {
     /// The class probabilities `N x K`; items without a vote have the class marginal.
-    pub prior: Matrix,
+    pub prior: Probabilities,
     /// The estimated accuracy of each rule where it votes.
     pub accuracies: Vec<f64>,
     /// Steps of EM.
@@ -126,7 +126,7 @@ impl GenerativeModel {
             }
         }
         let values = posterior.into_iter().map(|p| p as f32).collect();
-        let prior = Matrix::new(values, votes.items(), votes.classes)?;
+        let prior = Probabilities::new(values, votes.items(), votes.classes)?;
         Ok(FittedRules { prior, accuracies, iterations: fitted.0, converged: fitted.1 })
     }
 }

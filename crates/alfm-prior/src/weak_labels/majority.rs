@@ -1,4 +1,4 @@
-use alfm_core::Matrix;
+use alfm_core::Probabilities;
 use serde::{Deserialize, Serialize};
 
 use super::{Votes, check_pull, shares};
@@ -54,7 +54,7 @@ impl MajorityVote {
     /// assert_eq!(prior.view().values(), [2.5 / 4.0, 1.5 / 4.0, 0.5, 0.5]);
     /// # Ok::<(), alfm_prior::Error>(())
     /// ```
-    pub fn apply(&self, votes: &Votes) -> Result<Matrix, Error> {
+    pub fn apply(&self, votes: &Votes) -> Result<Probabilities, Error> {
         check_pull("smoothing", self.smoothing)?;
         let marginal = shares(self.marginal.as_deref(), votes.classes)?;
         let mut values = Vec::with_capacity(votes.items() * votes.classes);
@@ -66,6 +66,6 @@ impl MajorityVote {
             let smooth = |(count, share)| ((count + self.smoothing * share) / total) as f32;
             values.extend(counts.iter().zip(&marginal).map(smooth));
         }
-        Matrix::new(values, votes.items(), votes.classes)
+        Probabilities::new(values, votes.items(), votes.classes)
     }
 }

@@ -6,7 +6,7 @@ mod majority;
 pub use generative::{FittedRules, GenerativeModel};
 pub use majority::MajorityVote;
 
-use alfm_core::{ClassId, Matrix, ScoreKind};
+use alfm_core::{ClassId, Matrix, Probabilities, ScoreKind};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -28,7 +28,7 @@ impl RuleModel {
     ///
     /// # Errors
     /// None that the checks of [`Votes`] leave; as [`MajorityVote::apply`] and [`GenerativeModel::fit`].
-    pub fn prior(self, votes: &Votes) -> Result<Matrix, Error> {
+    pub fn prior(self, votes: &Votes) -> Result<Probabilities, Error> {
         match self {
             Self::Majority => MajorityVote::default().apply(votes),
             Self::Generative => Ok(GenerativeModel::default().fit(votes)?.prior),

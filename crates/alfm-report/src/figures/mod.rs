@@ -4,10 +4,12 @@
 //! that both look the same on every machine.
 
 mod draw;
+#[cfg(feature = "png")]
 mod png;
 mod style;
 mod trust;
 
+#[cfg(feature = "png")]
 pub use png::png;
 pub use style::display_name;
 pub(crate) use style::{colour_of, is_co_decision, ordered};
@@ -135,6 +137,7 @@ mod tests {
         assert!(figure(2).svg().unwrap().contains("<polygon"));
     }
 
+    #[cfg(feature = "png")]
     #[test]
     fn the_png_has_the_size_asked_for() {
         let bytes = png(&figure(2).svg().unwrap(), 0.5).unwrap();

@@ -1,6 +1,6 @@
 //! Which of the oracle's classes each of the prior's columns stands for.
 
-use alfm_core::{ClassId, Error, Matrix, MatrixView};
+use alfm_core::{ClassId, Error, MatrixView, Probabilities};
 
 use super::likelihood::without;
 use super::tuning::TUNED;
@@ -85,12 +85,12 @@ pub(super) fn cross_fitted(
     prior: MatrixView<'_>,
     labels: &[ClassId],
     weights: &[f64],
-) -> Result<(ColumnConfusion, Matrix), Error> {
+) -> Result<(ColumnConfusion, Probabilities), Error> {
     let judge = |fold: usize| ColumnConfusion::fit(prior, labels, &without(weights, fold));
     let in_turn: Vec<ColumnConfusion> = (0..TUNED.folds).map(judge).collect();
     let rows = prior.iter().enumerate();
     let values = rows.flat_map(|(at, row)| in_turn[at % TUNED.folds].rename(row)).collect();
-    let told = Matrix::new(values, labels.len(), prior.columns())?;
+    let told = Probabilities::new(values, labels.len(), prior.columns())?;
     Ok((ColumnConfusion::fit(prior, labels, weights), told))
 }
 
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     /// Thirty items of three classes; the prior gives 0.8 to the class after the right one.
-    fn mixed_up() -> (Matrix, Vec<ClassId>) {
+    fn mixed_up() -> (Probabilities, Vec<ClassId>) {
         let row = |item: usize| {
             let mut row = [0.1_f32; 3];
             row[(item + 1) % 3] = 0.8;
@@ -107,7 +107,7 @@ mod tests {
         };
         let rows: Vec<[f32; 3]> = (0..30).map(row).collect();
         let labels = (0..30).map(|item| ClassId::from_index(item % 3)).collect();
-        (Matrix::from_rows(&rows).unwrap(), labels)
+        (Probabilities::from_rows(&rows).unwrap(), labels)
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! What both experts say, of the pool and of the labelled items.
 
 use alfm_acquire::Pool;
-use alfm_core::{ClassId, Matrix, Predictions};
+use alfm_core::{ClassId, Predictions, Probabilities};
 use alfm_kernels::{CoDecision, Joint};
 use rayon::prelude::*;
 
 use super::confusion::{self, ColumnConfusion};
 use super::likelihood::Evidence;
 use super::opinion_pool::LogOpinionPool;
-use crate::scoring::{Scores, SplitRule, probabilities};
+use crate::scoring::{Scores, SplitRule};
 use crate::{Error, LabelsOnly};
 
 /// What both experts say of the pool and, without having seen their labels, of the labelled items.
@@ -19,24 +19,24 @@ pub(super) struct Experts<'a> {
     confusion: Option<ColumnConfusion>,
     model: Predictions<'a>,
     /// What the small model says, with a share for classes that have no label yet, if there may be any.
-    smoothed: Option<Matrix>,
-    labelled_prior: Matrix,
-    labelled_model: Matrix,
+    smoothed: Option<Probabilities>,
+    labelled_prior: Probabilities,
+    labelled_model: Probabilities,
 }
 
 /// The free labels of the pool, and how sure they are.
 pub(super) struct PoolScores {
     /// The parts of both experts: their product is the free label.
-    pub(super) prior: Matrix,
-    pub(super) model: Matrix,
+    pub(super) prior: Probabilities,
+    pub(super) model: Probabilities,
     /// The free labels, beside the entropies that decide which items get one.
     pub(super) pool: Scores,
 }
 
 /// Both experts under one opinion pool, on the labelled items alone.
 pub(super) struct HeldOut {
-    pub(super) prior: Matrix,
-    pub(super) model: Matrix,
+    pub(super) prior: Probabilities,
+    pub(super) model: Probabilities,
     pub(super) rows: Vec<CoDecision>,
 }
 
@@ -103,8 +103,8 @@ impl<'a> Experts<'a> {
         pool: &Pool<'_>,
     ) -> Result<PoolScores, Error> {
         let prior = self.prior_part(opinions)?;
-        let score = |model: &Matrix| {
-            rule.score(probabilities(&prior)?, probabilities(model)?, Joint::Product, pool)
+        let score = |model: &Probabilities| {
+            rule.score(prior.predictions(), model.predictions(), Joint::Product, pool)
         };
         let judge = match student {
             Some(student) => map_rows(student, |row, out| opinions.of_model(row, out))?,
@@ -119,7 +119,7 @@ impl<'a> Experts<'a> {
     }
 
     /// The prior's part on the pool, under its names, `N x K`.
-    fn prior_part(&self, opinions: &LogOpinionPool) -> Result<Matrix, Error> {
+    fn prior_part(&self, opinions: &LogOpinionPool) -> Result<Probabilities, Error> {
         map_rows(self.prior, |row, out| match &self.confusion {
             None => opinions.of_prior(row, out),
             Some(confusion) => opinions.of_prior(&confusion.rename(row), out),
@@ -131,8 +131,8 @@ impl<'a> Experts<'a> {
         &self,
         opinions: &LogOpinionPool,
         student: Option<Predictions<'_>>,
-    ) -> Result<Matrix, Error> {
-        let own = self.smoothed.as_ref().map(probabilities).transpose()?.unwrap_or(self.model);
+    ) -> Result<Probabilities, Error> {
+        let own = self.smoothed.as_ref().map_or(self.model, Probabilities::predictions);
         Ok(match student {
             None => map_rows(own, |row, out| opinions.of_model(row, out))?,
             Some(student) => {
@@ -159,15 +159,12 @@ impl<'a> Experts<'a> {
         opinions: &LogOpinionPool,
         pool: &Pool<'_>,
     ) -> Result<HeldOut, Error> {
-        let prior = probabilities(&self.labelled_prior)?;
+        let prior = self.labelled_prior.predictions();
         let prior = map_rows(prior, |row, out| opinions.of_prior(row, out))?;
-        let model = probabilities(&self.labelled_model)?;
+        let model = self.labelled_model.predictions();
         let model = map_rows(model, |row, out| opinions.of_model(row, out))?;
-        let rows = pool.device().co_decide(
-            probabilities(&prior)?,
-            probabilities(&model)?,
-            Joint::Product,
-        )?;
+        let rows =
+            pool.device().co_decide(prior.predictions(), model.predictions(), Joint::Product)?;
         Ok(HeldOut { prior, model, rows })
     }
 }
@@ -196,7 +193,10 @@ fn unseen(labels: impl ExactSizeIterator<Item = ClassId>, classes: usize) -> f32
     single as f32 / total.max(1) as f32
 }
 
-fn gather(from: Predictions<'_>, rows: impl Iterator<Item = usize>) -> Result<Matrix, Error> {
+fn gather(
+    from: Predictions<'_>,
+    rows: impl Iterator<Item = usize>,
+) -> Result<Probabilities, Error> {
     let mut values = Vec::new();
     let mut buffer = Vec::new();
     let mut count = 0;
@@ -204,14 +204,14 @@ fn gather(from: Predictions<'_>, rows: impl Iterator<Item = usize>) -> Result<Ma
         values.extend_from_slice(from.row(row, &mut buffer));
         count += 1;
     }
-    Matrix::new(values, count, from.classes())
+    Probabilities::new(values, count, from.classes())
 }
 
 /// A new matrix, row by row, in parallel.
 fn map_rows(
     from: Predictions<'_>,
     map: impl Fn(&[f32], &mut [f32]) + Sync,
-) -> Result<Matrix, Error> {
+) -> Result<Probabilities, Error> {
     fill_rows(from, |[buffer, _], row, out| map(from.row(row, buffer), out))
 }
 
@@ -220,7 +220,7 @@ fn zip_rows(
     from: Predictions<'_>,
     other: Predictions<'_>,
     map: impl Fn(&[f32], &[f32], &mut [f32]) + Sync,
-) -> Result<Matrix, Error> {
+) -> Result<Probabilities, Error> {
     fill_rows(from, |[a, b], row, out| map(from.row(row, a), other.row(row, b), out))
 }
 
@@ -228,11 +228,11 @@ fn zip_rows(
 fn fill_rows(
     like: Predictions<'_>,
     fill: impl Fn(&mut [Vec<f32>; 2], usize, &mut [f32]) + Sync,
-) -> Result<Matrix, Error> {
+) -> Result<Probabilities, Error> {
     let mut values = vec![0.0; like.rows() * like.classes()];
     let rows = values.par_chunks_exact_mut(like.classes()).enumerate();
     rows.for_each_init(Default::default, |buffers, (row, out)| fill(buffers, row, out));
-    Matrix::new(values, like.rows(), like.classes())
+    Probabilities::new(values, like.rows(), like.classes())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! One round of weighing the prior against the oracle's labels.
 
 use alfm_acquire::Pool;
-use alfm_core::{ClassId, Matrix, Predictions};
+use alfm_core::{ClassId, Predictions, Probabilities};
 use alfm_kernels::CoDecision;
 
 use super::bound::{CalibrationSet, Candidates};
@@ -44,8 +44,8 @@ struct Sample<'a> {
 /// What the guard makes of both experts.
 pub(crate) struct Assessment {
     /// The parts of both experts, `N x K`: their plain product is the free label.
-    pub(crate) prior: Matrix,
-    pub(crate) model: Matrix,
+    pub(crate) prior: Probabilities,
+    pub(crate) model: Probabilities,
     /// How many of the unlabelled items become clean.
     pub(crate) clean: usize,
     pub(crate) trust: Trust,

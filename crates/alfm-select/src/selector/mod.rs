@@ -10,7 +10,7 @@ use self::state::State;
 use crate::error::empty_pool;
 use crate::guard::Assessment;
 use crate::prioral::Decision;
-use crate::scoring::{joint_probabilities, probabilities};
+use crate::scoring::joint_probabilities;
 use crate::strategy::Engine;
 use crate::{CleanRule, CleanSet, Error, ErrorKind, PriorAl, Query, Round, Strategy, Suspect};
 
@@ -159,8 +159,7 @@ impl Selector {
             Some(assessment) => {
                 doubt(&mut round, &decision, &assessment, state);
                 let certified = PriorAl::surest(&decision, &pool, assessment.trust.certified);
-                let experts =
-                    (probabilities(&assessment.prior)?, probabilities(&assessment.model)?);
+                let experts = (assessment.prior.predictions(), assessment.model.predictions());
                 round.clean = clean_set(engine, decision, experts, state)?;
                 round.clean.weight = assessment.trust.weight;
                 round.clean.certified = certified;

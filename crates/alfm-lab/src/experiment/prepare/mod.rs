@@ -7,7 +7,7 @@ mod source;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alfm_core::{ClassId, ClassSchema, Digest, Items, Matrix, Predictions, ScoreKind};
+use alfm_core::{ClassId, ClassSchema, Digest, Items, Matrix, MatrixView, Probabilities};
 use alfm_data::Hub;
 use alfm_learn::LearnerConfig;
 use names::{imbalance_label, learner_label, noise_label};
@@ -38,7 +38,7 @@ pub struct Task {
     /// Their classes as the oracle answers.
     pub observed: Vec<ClassId>,
     /// The prior, `N x K`.
-    pub prior: Arc<Matrix>,
+    pub prior: Arc<Probabilities>,
     /// Embeddings of the test set.
     pub test: Matrix,
     /// Its clean classes.
@@ -132,22 +132,21 @@ impl Source {
         &self,
         built: &Construction,
         observed: &[ClassId],
-        prior: &Matrix,
+        prior: &Probabilities,
         test_labels: &[ClassId],
     ) -> Result<DataFacts, Error> {
         let classes = built.schema.len();
         let pool = class_counts(&built.labels, classes)?;
         let majority = majority_class(&pool);
-        let predictions = Predictions::new(prior.view(), ScoreKind::Probabilities)?;
-        let values = |matrix: &Matrix| {
-            Digest::of_parts(matrix.view().values().iter().map(|value| value.to_le_bytes()))
+        let values = |matrix: MatrixView<'_>| {
+            Digest::of_parts(matrix.values().iter().map(|value| value.to_le_bytes()))
         };
         let digests = BTreeMap::from([
             ("pool".to_owned(), self.pool.digest()),
             ("test".to_owned(), self.test.digest()),
-            ("pool-embeddings".to_owned(), values(&self.pool_embeddings)),
-            ("test-embeddings".to_owned(), values(&self.test_embeddings)),
-            ("prior".to_owned(), values(prior)),
+            ("pool-embeddings".to_owned(), values(self.pool_embeddings.view())),
+            ("test-embeddings".to_owned(), values(self.test_embeddings.view())),
+            ("prior".to_owned(), values(prior.view())),
         ]);
         Ok(DataFacts {
             classes: built.schema.names().to_vec(),
@@ -158,7 +157,7 @@ impl Source {
             epsilon: built.epsilon,
             wrong_answers: observed.iter().zip(&built.labels).filter(|(a, b)| a != b).count(),
             target: self.target,
-            prior: Scores::measure(&predictions, &built.labels, majority)?,
+            prior: Scores::measure(&prior.predictions(), &built.labels, majority)?,
             pool,
         })
     }

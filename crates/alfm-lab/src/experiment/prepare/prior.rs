@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use alfm_core::{Matrix, ScoreKind};
+use alfm_core::{Probabilities, ScoreKind};
 use alfm_data::arrays::{read_label_matrix, read_matrix};
 use alfm_data::read_label_column;
 use alfm_prior::weak_labels::Votes;
@@ -21,7 +21,7 @@ impl Source {
         &self,
         config: &PriorConfig,
         built: &Construction,
-    ) -> Result<Matrix, Error> {
+    ) -> Result<Probabilities, Error> {
         let prior = self.unmerged_prior(config, built)?;
         let classes = built.schema.len();
         let mut merged = vec![0.0; prior.rows() * classes];
@@ -30,11 +30,15 @@ impl Source {
                 out[class.index()] += p;
             }
         }
-        Matrix::new(merged, prior.rows(), classes)
+        Probabilities::new(merged, prior.rows(), classes)
     }
 
     /// The prior over the original classes.
-    fn unmerged_prior(&self, config: &PriorConfig, built: &Construction) -> Result<Matrix, Error> {
+    fn unmerged_prior(
+        &self,
+        config: &PriorConfig,
+        built: &Construction,
+    ) -> Result<Probabilities, Error> {
         let schema = self.data.schema();
         let similar = |temperature: &Option<f64>| {
             let items = self.pool_embeddings.view().gather(built.kept.iter().copied());
@@ -45,14 +49,14 @@ impl Source {
         let kept = || built.kept.iter().map(|row| self.pool_rows[*row]);
         Ok(match config {
             PriorConfig::ZeroShot { temperature } => similar(temperature)?,
-            PriorConfig::Rotated { temperature } => rotated(similar(temperature)?.view())?,
+            PriorConfig::Rotated { temperature } => rotated(&similar(temperature)?)?,
             PriorConfig::File { file, logits } => {
                 let kind = if *logits { ScoreKind::Logits } else { ScoreKind::Probabilities };
                 let read = read_matrix(file)?;
                 self.check_rows(file.path(), read.rows())?;
                 let given = read.view()?;
                 let prior = from_matrix(given, kind, self.split_rows, schema.len());
-                prior.map_err(named(file.path()))?.view().gather(kept())
+                prior.map_err(named(file.path()))?.gather(kept())
             }
             PriorConfig::HardLabels { file, label, reliability } => {
                 let labels = read_label_column(file, label, schema)?;
@@ -67,18 +71,18 @@ impl Source {
                 // The rules are known by all that they say, in the part of the split that is left out, too.
                 let votes = Votes::new(&read.labels, read.rows, read.columns, schema.len());
                 let votes = votes.map_err(named(file.path()))?;
-                model.prior(&votes)?.view().gather(kept())
+                model.prior(&votes)?.gather(kept())
             }
             PriorConfig::Ensemble { of, weights, pool } => {
                 let members = of.iter().map(|member| self.unmerged_prior(member, built));
-                let members = members.collect::<Result<Vec<Matrix>, Error>>()?;
-                let views: Vec<_> = members.iter().map(Matrix::view).collect();
+                let members = members.collect::<Result<Vec<Probabilities>, Error>>()?;
+                let references: Vec<_> = members.iter().collect();
                 let even = vec![1.0; members.len()];
-                ensemble(&views, if weights.is_empty() { &even } else { weights }, *pool)?
+                ensemble(&references, if weights.is_empty() { &even } else { weights }, *pool)?
             }
             PriorConfig::LabelShift { of } => {
                 let prior = self.unmerged_prior(of, built)?;
-                LabelShift::fit(prior.view(), None)?.apply(prior.view())?
+                LabelShift::fit(&prior, None)?.apply(&prior)?
             }
             PriorConfig::Uniform => uniform(built.kept.len(), schema.len())?,
         })
