@@ -112,7 +112,7 @@ mod tests {
             std::fs::read(folder.path().join(name)).unwrap()
         };
         for name in
-            ["runs.jsonl", "config.toml", "test.svg", "test.png", "report.html", "summary.md"]
+            ["runs.jsonl", "config.toml", "test.svg", "report.html", "summary.md"]
         {
             assert!(read(&folders[0], name) == read(&folders[1], name), "{name} differs");
         }
