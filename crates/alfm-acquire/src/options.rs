@@ -1,5 +1,6 @@
 //! The options of strategies: fields of their structs, listed and set by name, checked when one is built.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -16,8 +17,8 @@ pub type Options = Map<String, Value>;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct OptionInfo {
-    /// Its name.
-    pub name: &'static str,
+    /// Its name; that of an option within a table is `TABLE.OPTION`.
+    pub name: Cow<'static, str>,
     /// What it sets.
     pub meaning: &'static str,
     /// Its value where none is given, `none` if it is not set then; empty if it must be given.
@@ -29,7 +30,7 @@ pub struct OptionInfo {
 impl OptionInfo {
     /// An option with its default as the strategy itself has it.
     pub fn new(
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         meaning: &'static str,
         default: Option<&Value>,
         range: &'static str,
@@ -40,7 +41,7 @@ impl OptionInfo {
             Some(Value::String(text)) => text.clone(),
             Some(value) => value.to_string(),
         };
-        Self { name, meaning, default, range }
+        Self { name: name.into(), meaning, default, range }
     }
 }
 

@@ -111,9 +111,7 @@ mod tests {
         let read = |folder: &tempfile::TempDir, name: &str| {
             std::fs::read(folder.path().join(name)).unwrap()
         };
-        for name in
-            ["runs.jsonl", "config.toml", "test.svg", "report.html", "summary.md"]
-        {
+        for name in ["runs.jsonl", "config.toml", "test.svg", "report.html", "summary.md"] {
             assert!(read(&folders[0], name) == read(&folders[1], name), "{name} differs");
         }
         assert!(read(&folders[0], "curves.csv") != read(&folders[1], "curves.csv"));

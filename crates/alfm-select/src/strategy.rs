@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use alfm_acquire::{Acquisition, Input, Needs, Options, Summary};
+use alfm_acquire::{Acquisition, Needs, Options};
 use serde::de::{self, Deserializer};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
@@ -13,26 +13,8 @@ use crate::{Error, ErrorKind, PriorAl, PriorAlConfig};
 /// The name of the published PriorAL rule.
 pub const PRIORAL: &str = "prioral";
 
-/// What a user needs to choose the published PriorAL rule.
-pub const PRIORAL_SUMMARY: Summary = Summary::new(
-    PRIORAL,
-    &[Input::Model, Input::Prior],
-    "Zhang, Li, Zhang & Zhu 2026, arXiv 2606.07630",
-    ["N K", "N"],
-    "imbalanced, noisy pools with a prior that is worth something",
-);
-
 /// The name of the guarded form, which withdraws its trust in the prior by evidence.
 pub const PRIORAL_GUARDED: &str = "prioral-guarded";
-
-/// What a user needs to choose the guarded form.
-pub const PRIORAL_GUARDED_SUMMARY: Summary = Summary::new(
-    PRIORAL_GUARDED,
-    &[Input::Model, Input::Prior, Input::LabelsOnly],
-    "ours, docs/guard.md",
-    ["N K", "N K"],
-    "a prior of unknown quality",
-);
 
 /// A strategy by name, with its options and the label under which results show it.
 ///
@@ -176,7 +158,7 @@ fn default_options(name: &str) -> Option<PriorAlConfig> {
     }
 }
 
-/// The default options with those of a table in their place.
+/// The default options with those of a table in their place; `guard.OPTION` sets one of the guard's.
 fn with_changes(default: &PriorAlConfig, mut table: Options) -> Result<PriorAlConfig, Error> {
     let wrong = |error: serde_json::Error| setting(error.to_string());
     if let Some(rho) = table.remove("rho") {
@@ -186,7 +168,22 @@ fn with_changes(default: &PriorAlConfig, mut table: Options) -> Result<PriorAlCo
         Value::Object(options) => options,
         _ => Options::new(),
     };
-    options.extend(table);
+    for (name, value) in table {
+        match name.split_once('.') {
+            Some(("guard", option)) => match options.get_mut("guard") {
+                Some(Value::Object(guard)) => {
+                    guard.insert(option.into(), value);
+                }
+                _ => {
+                    let message = format!("`{name}` is an option of `{PRIORAL_GUARDED}`");
+                    return Err(setting(message));
+                }
+            },
+            _ => {
+                options.insert(name, value);
+            }
+        }
+    }
     serde_json::from_value(Value::Object(options)).map_err(wrong)
 }
 

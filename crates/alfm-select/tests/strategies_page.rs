@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use alfm_select::acquire::{Needs, OptionInfo, Summary, registry};
-use alfm_select::{PRIORAL_GUARDED_SUMMARY, PRIORAL_SUMMARY};
+use alfm_select::prioral_summaries;
 
 const HEAD: &str = "# Which strategy when
 
@@ -43,9 +43,8 @@ fn needs(inputs: Needs) -> String {
 }
 
 fn page() -> String {
-    let engines = [PRIORAL_SUMMARY, PRIORAL_GUARDED_SUMMARY];
     let all: Vec<Summary> =
-        engines.into_iter().chain(registry().map(|entry| entry.summary())).collect();
+        prioral_summaries().into_iter().chain(registry().map(|entry| entry.summary())).collect();
     let mut page = HEAD.to_owned();
     page += "| strategy | needs | time | memory | good for | source |\n|---|---|---|---|---|---|\n";
     for summary in &all {

@@ -1,6 +1,7 @@
 //! The co-decision engine of PriorAL (Zhang, Li, Zhang & Zhu, ICML 2026, arXiv 2606.07630).
 
 mod config;
+mod listing;
 
 use alfm_acquire::{Acquisition, Input, Pick, Pool, Random};
 use alfm_core::{ClassId, Predictions, SeedTree};
@@ -8,6 +9,7 @@ use alfm_kernels::{CoDecision, largest, split_largest};
 use rayon::prelude::*;
 
 pub use config::{CleanRule, PriorAlConfig};
+pub use listing::prioral_summaries;
 
 use crate::guard::{Assessment, GuardConfig, rounded};
 use crate::scoring::Scores;

@@ -10,9 +10,7 @@ use alfm_core::{ClassId, ClassSchema, Error, Items, LabelLog, SampleId};
 use alfm_data::arrays::read_ids;
 use alfm_kernels::device::open_device;
 use alfm_select::acquire::{Options, Summary, registry};
-use alfm_select::{
-    Inputs, PRIORAL_GUARDED_SUMMARY, PRIORAL_SUMMARY, Round, Selector, Strategy, Trust,
-};
+use alfm_select::{Inputs, Round, Selector, Strategy, Trust, prioral_summaries};
 use serde_json::{Value, json};
 
 use self::inputs::{Files, flag};
@@ -182,10 +180,8 @@ fn save(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Re
 }
 
 fn list(context: &Context) -> Result<(), Error> {
-    let all: Vec<Summary> = registry()
-        .map(|entry| entry.summary())
-        .chain([PRIORAL_SUMMARY, PRIORAL_GUARDED_SUMMARY])
-        .collect();
+    let all: Vec<Summary> =
+        registry().map(|entry| entry.summary()).chain(prioral_summaries()).collect();
     if context.json {
         return result(&all);
     }
