@@ -5,8 +5,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use alfm_core::files::write_atomically;
-use alfm_core::{ClassSchema, Error, Items, MatrixView, Predictions, ScoreKind};
-use alfm_loop::{ActiveLearner, Features, LoopConfig, Prior, Strategy};
+use alfm_core::{ClassId, ClassSchema, Error, Items, MatrixView, Predictions, ScoreKind};
+use alfm_loop::{ActiveLearner, Features, Prior, Query, Strategy};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 const ITEMS: usize = 10_000_000;
@@ -37,7 +37,6 @@ fn learner() -> ActiveLearner {
     ActiveLearner::new(Items::numbered(ITEMS), schema, Arc::new(features))
         .and_then(|learner| learner.with_prior(Arc::new(prior)))
         .and_then(|learner| learner.with_strategy(Strategy::named("prioral")?))
-        .and_then(|learner| learner.with_config(LoopConfig::default()))
         .expect("inputs that fit")
 }
 
@@ -47,17 +46,13 @@ fn save(criterion: &mut Criterion) {
     let mut learner = learner();
     let mut group = criterion.benchmark_group("save-1e7");
     group.sample_size(10);
-    for (name, rounds) in [("first batch", 1), ("5e6 free labels", 1)] {
-        for _ in 0..rounds {
-            let queries = learner.suggest(1_000).expect("a batch").queries.clone();
-            let row =
-                |id: &alfm_core::SampleId| id.as_str().parse::<usize>().expect("a row number");
-            let says = |query: &alfm_loop::Query| {
-                let class = alfm_core::ClassId::from_index(row(&query.id) % 2);
-                (query.id.clone(), class)
-            };
-            learner.tell(&queries.iter().map(says).collect::<Vec<_>>()).expect("known items");
-        }
+    for name in ["first batch", "5e6 free labels"] {
+        let queries = learner.suggest(1_000).expect("a batch").queries.clone();
+        let says = |query: &Query| {
+            let row: usize = query.id.as_str().parse().expect("a row number");
+            (query.id.clone(), ClassId::from_index(row % 2))
+        };
+        learner.tell(&queries.iter().map(says).collect::<Vec<_>>()).expect("known items");
         group.bench_function(name, |bencher| {
             bencher.iter(|| black_box(&learner).save(&path).expect("room on the disk"));
         });
