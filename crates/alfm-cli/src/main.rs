@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod failure;
 mod features;
+mod interrupt;
 mod output;
 
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
-    match commands::run(args) {
+    match commands::run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::say(&format!("error: {}", error.report()));

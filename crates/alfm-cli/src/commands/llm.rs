@@ -7,7 +7,7 @@ use alfm_prior::llm::{
     Question, Watch,
 };
 
-use super::{Context, read_text, stop_on_signal};
+use super::{Context, read_text};
 use crate::args::{LlmArgs, PriorArgs};
 use crate::failure::{missing, unwritable};
 use crate::output::{Progress, say};
@@ -33,7 +33,7 @@ pub(super) fn ask(
 
     fs::create_dir_all(&args.cache).map_err(unwritable(&args.cache))?;
     let cache = AnswerCache::open(&args.cache.join("answers.sqlite"))?;
-    let stop = stop_on_signal()?;
+    let stop = crate::interrupt::stop();
     let bar = Progress::new("asking");
     let progress = |done: usize, total: usize| bar.show(done, total);
     let answers = prior.ask(&texts, &cache, &Watch { stop: &stop, progress: &progress });

@@ -11,16 +11,15 @@ mod select;
 
 #[cfg(any(feature = "llm", feature = "models"))]
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use alfm_core::{Error, ErrorKind};
+use alfm_core::Error;
 use alfm_data::Hub;
 use clap::CommandFactory;
 
 use crate::args::{Args, Command};
 #[cfg(any(feature = "llm", feature = "models"))]
 use crate::failure::unreadable;
+use crate::interrupt;
 
 /// What every command may need.
 pub(crate) struct Context {
@@ -28,7 +27,9 @@ pub(crate) struct Context {
     pub json: bool,
 }
 
-pub(crate) fn run(args: Args) -> Result<(), Error> {
+pub(crate) fn run(args: &Args) -> Result<(), Error> {
+    interrupt::listen()?;
+    alfm_lab::experiment::start_threads()?;
     let hub = Hub::from_env()?;
     let offline = args.offline || hub.offline();
     let context = Context { hub: hub.with_offline(offline), json: args.json };
@@ -47,16 +48,6 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             Ok(())
         }
     }
-}
-
-/// Set by Ctrl-C.
-fn stop_on_signal() -> Result<Arc<AtomicBool>, Error> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let on_signal = Arc::clone(&stop);
-    ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed)).map_err(|source| {
-        Error::new(ErrorKind::System, "Ctrl-C cannot be handled").because(source)
-    })?;
-    Ok(stop)
 }
 
 #[cfg(any(feature = "llm", feature = "models"))]

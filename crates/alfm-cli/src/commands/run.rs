@@ -14,8 +14,9 @@ use alfm_report::versus::savings_table;
 use comfy_table::{Table, TableStyle};
 use serde_json::json;
 
-use super::{Context, stop_on_signal};
+use super::Context;
 use crate::args::{DemoArgs, RunArgs};
+use crate::interrupt;
 use crate::output::{Progress, lines, result, say};
 
 pub(crate) fn demo(args: &DemoArgs, context: &Context) -> Result<(), Error> {
@@ -86,10 +87,10 @@ impl Simulation<'_> {
         if !resume {
             forget_runs(&folder)?;
         }
-        let stop = stop_on_signal()?;
         let bar = Progress::new("runs");
         let progress = |done: usize, total: usize| bar.show(done, total);
-        let schedule = Schedule { folder: &folder, stop: &stop, device, progress: &progress };
+        let schedule =
+            Schedule { folder: &folder, stop: interrupt::stop(), device, progress: &progress };
         let runs = run_all(config, &tasks, &schedule);
         bar.finish();
         let runs = runs?;

@@ -19,5 +19,5 @@ pub use embedder::Embedder;
 pub use prepare::{Task, prepare};
 pub use prior::PriorConfig;
 pub use run::run_one;
-pub use schedule::{Schedule, forget_runs, run_all, threads};
+pub use schedule::{Schedule, forget_runs, run_all, start_threads, threads};
 pub use tuning::Tuner;

@@ -1,6 +1,7 @@
 //! One run: one strategy, one seed, round after round.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use alfm_core::{ClassId, Label, Probabilities, SampleId};
@@ -33,9 +34,25 @@ pub fn run_one(
     seed: u64,
     device: &Arc<dyn Device>,
 ) -> Result<FinishedRun, Error> {
+    let run = run_unless(&AtomicBool::new(false), config, task, strategy, seed, device)?;
+    Ok(run.expect("nobody stops it"))
+}
+
+/// The same; `None` if `stop` was set before its last round.
+pub(super) fn run_unless(
+    stop: &AtomicBool,
+    config: &ExperimentConfig,
+    task: &Task,
+    strategy: &Strategy,
+    seed: u64,
+    device: &Arc<dyn Device>,
+) -> Result<Option<FinishedRun>, Error> {
     let mut run = Run::new(config, task, strategy, seed, device)?;
     let (mut rounds, mut seconds) = (Vec::new(), Vec::new());
     while rounds.len() < config.rounds && run.learner.log().labelled() < task.items.len() {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         let (round, time) = run.round(rounds.len() + 1)?;
         rounds.push(round);
         seconds.push(time);
@@ -51,7 +68,7 @@ pub fn run_one(
         data: task.facts.clone(),
         rounds,
     };
-    Ok(FinishedRun { record, seconds })
+    Ok(Some(FinishedRun { record, seconds }))
 }
 
 /// Everything that decides the outcome of a run, but the seed, the data and the device.

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 use alfm_core::Digest;
 use alfm_core::files::write_atomically;
@@ -14,7 +15,7 @@ use rayon::prelude::*;
 
 use super::config::ExperimentConfig;
 use super::prepare::Task;
-use super::run::{run_one, written};
+use super::run::{run_unless, written};
 use crate::error::{file, no_json};
 use crate::record::FinishedRun;
 use crate::{Error, ErrorKind};
@@ -26,7 +27,7 @@ const DIGITS: usize = 16;
 pub struct Schedule<'a> {
     /// A finished run is a file here at once; the ones that are there already are not run again.
     pub folder: &'a Path,
-    /// Set by the caller to stop: runs that have not begun do not begin.
+    /// Set by the caller to stop: no run and no round begins any more.
     pub stop: &'a AtomicBool,
     /// Where the kernels of the strategies run.
     pub device: Arc<dyn Device>,
@@ -57,13 +58,12 @@ pub fn run_all(
         .par_iter()
         .with_max_len(1)
         .map(|(task, strategy, seed)| {
-            if schedule.stop.load(Ordering::Relaxed) {
+            let Some(run) = kept_or_run(config, task, strategy, *seed, schedule)? else {
                 let (finished, total) = (done.load(Ordering::Relaxed), runs.len());
                 let remedy = "the same command with --resume goes on";
                 let message = format!("stopped after {finished} of {total} runs; {remedy}");
                 return Err(Error::new(ErrorKind::Stopped, message));
-            }
-            let run = kept_or_run(config, task, strategy, *seed, schedule)?;
+            };
             (schedule.progress)(done.fetch_add(1, Ordering::Relaxed) + 1, runs.len());
             Ok(run)
         })
@@ -98,33 +98,56 @@ fn is_kept_run(path: &Path) -> bool {
     })
 }
 
+/// Threads a core that an experiment may have: more of them only wait for each other.
+const MOST_THREADS_A_CORE: usize = 4;
+
 /// A pool of `jobs` threads, to run an experiment on.
 ///
 /// # Errors
-/// If the system gives none.
+/// Of [`ErrorKind::Setting`] for none or more than four a core, of [`ErrorKind::System`] if the system gives none.
 pub fn threads(jobs: usize) -> Result<rayon::ThreadPool, Error> {
-    rayon::ThreadPoolBuilder::new().num_threads(jobs).build().map_err(|source| {
-        Error::new(ErrorKind::System, "the threads could not be started").because(source)
-    })
+    let most = MOST_THREADS_A_CORE * thread::available_parallelism().map_or(1, usize::from);
+    if !(1..=most).contains(&jobs) {
+        let rule = format!("at least 1, and at most {most} on this machine, four a core");
+        return Err(Error::setting("jobs", jobs, &rule));
+    }
+    rayon::ThreadPoolBuilder::new().num_threads(jobs).build().map_err(no_threads)
 }
 
+/// Starts the threads that everything shares, one a core, so that a system that gives none is told so and not found
+/// out in the middle of the work.
+///
+/// # Errors
+/// Of [`ErrorKind::System`] if the system gives none.
+pub fn start_threads() -> Result<(), Error> {
+    rayon::ThreadPoolBuilder::new().build_global().map_err(no_threads)
+}
+
+fn no_threads(source: rayon::ThreadPoolBuildError) -> Error {
+    Error::new(ErrorKind::System, "the threads could not be started").because(source)
+}
+
+/// A run that was finished, today or before; `None` if the caller stopped it.
 fn kept_or_run(
     config: &ExperimentConfig,
     task: &Task,
     strategy: &Strategy,
     seed: u64,
     schedule: &Schedule<'_>,
-) -> Result<FinishedRun, Error> {
+) -> Result<Option<FinishedRun>, Error> {
     let path = kept_path(config, task, strategy, seed, schedule)?;
     // A file that does not read, of another version for example, is simply run again.
     let kept = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    if let Some(run) = kept {
-        return Ok(run);
+    if kept.is_some() {
+        return Ok(kept);
     }
-    let run = run_one(config, task, strategy, seed, &schedule.device)?;
+    let Some(run) = run_unless(schedule.stop, config, task, strategy, seed, &schedule.device)?
+    else {
+        return Ok(None);
+    };
     let text = serde_json::to_vec(&run).map_err(no_json)?;
     write_atomically(&path, |out| out.write_all(&text)).map_err(file("cannot write", &path))?;
-    Ok(run)
+    Ok(Some(run))
 }
 
 /// The file of a run is named by everything that decides its outcome.
