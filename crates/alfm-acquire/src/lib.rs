@@ -30,7 +30,7 @@ mod wrap;
 pub use acquisition::Acquisition;
 pub use alfm_core::{Error, ErrorKind};
 pub use alfm_kernels as kernels;
-pub use alfm_kernels::Pick;
+pub use alfm_kernels::{Pick, Ties};
 pub use boundary::{Base, DeepFoolStep, Dfal, Mase, deep_fool_step};
 pub use diversity::{
     Alps, FacilityLocation, FfActive, KCenterGreedy, KCenterState, ProbCover, Random, Similarity,

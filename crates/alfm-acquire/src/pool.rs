@@ -1,4 +1,5 @@
 use alfm_core::{ClassId, Error};
+use alfm_kernels::Ties;
 use alfm_kernels::device::{Cpu, Device};
 
 use crate::{Input, Inputs};
@@ -12,6 +13,7 @@ pub struct Pool<'a> {
     observed: &'a [Option<ClassId>],
     candidates: Vec<usize>,
     inputs: Inputs<'a>,
+    ties: Ties,
 }
 
 impl<'a> Pool<'a> {
@@ -26,7 +28,7 @@ impl<'a> Pool<'a> {
             return Err(Error::input(format!("{rows} rows are too many for one pool: {remedy}")));
         }
         let candidates = (0..rows).filter(|row| observed[*row].is_none()).collect();
-        Ok(Self { observed, candidates, inputs: Inputs::default() })
+        Ok(Self { observed, candidates, inputs: Inputs::default(), ties: Ties::default() })
     }
 
     /// Sets the inputs beside the labels.
@@ -45,6 +47,18 @@ impl<'a> Pool<'a> {
     pub fn with_device(mut self, device: &'a dyn Device) -> Self {
         self.inputs.device = Some(device);
         self
+    }
+
+    /// Sets which of equally good rows comes first; the first row unless told otherwise.
+    #[must_use]
+    pub fn with_ties(mut self, ties: Ties) -> Self {
+        self.ties = ties;
+        self
+    }
+
+    /// Which of equally good rows comes first.
+    pub fn ties(&self) -> Ties {
+        self.ties
     }
 
     /// The same pool with fewer candidates: those of `rows` that are unlabelled.

@@ -320,7 +320,8 @@ mod tests {
     fn the_listed_options_are_the_fields_of_the_strategy() {
         for entry in registry() {
             let summary = entry.summary();
-            let mut listed: Vec<&str> = summary.options.iter().map(|option| option.name).collect();
+            let mut listed: Vec<&str> =
+                summary.options.iter().map(|option| &*option.name).collect();
             let fields = given(entry, (entry.make.defaults)());
             listed.sort_unstable();
             assert_eq!(listed, fields.keys().collect::<Vec<_>>(), "{}", entry.name);
@@ -346,7 +347,7 @@ mod tests {
         for entry in registry() {
             for option in entry.summary().options {
                 let mut given = given(entry, Options::new());
-                given.insert(option.name.into(), json!([{ "no": "value" }]));
+                given.insert(option.name.to_string(), json!([{ "no": "value" }]));
                 let error = entry.build(&given).unwrap_err().to_string();
                 let start = format!("option `{}` of strategy `{}` is", option.name, entry.name);
                 assert!(error.starts_with(&start) && error.ends_with(option.range), "{error}");

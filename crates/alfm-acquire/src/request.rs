@@ -1,6 +1,7 @@
 use alfm_core::SeedTree;
+use alfm_kernels::{Ties, largest};
 
-use crate::{Error, Input, Needs, Pool};
+use crate::{Error, Input, Needs, Pick, Pool};
 
 /// One call of a strategy: how many rows, out of what.
 #[derive(Clone, Debug)]
@@ -37,6 +38,16 @@ impl<'a> Request<'a> {
     /// The rows that may be chosen, ascending.
     pub fn candidates(&self) -> &'a [usize] {
         self.pool.candidates()
+    }
+
+    /// The candidates with the largest scores, one score a candidate.
+    pub(crate) fn largest(&self, scores: &[f32]) -> Vec<Pick> {
+        largest(self.candidates(), scores, self.budget, self.ties())
+    }
+
+    /// Which of equally good rows comes first.
+    pub fn ties(&self) -> Ties {
+        self.pool.ties()
     }
 
     /// The labelled rows and the candidates, ascending: what the strategy may look at.

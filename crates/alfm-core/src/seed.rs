@@ -41,6 +41,12 @@ impl SeedTree {
         ChaCha8Rng::from_seed(self.0)
     }
 
+    /// One number of this node, for what takes a seed of 64 bits; not a part of its stream.
+    pub fn number(&self) -> u64 {
+        let bytes = self.branch(2, &[]).0;
+        u64::from_le_bytes(std::array::from_fn(|at| bytes[at]))
+    }
+
     /// `kind` keeps a name and a number with the same bytes apart.
     fn branch(&self, kind: u8, bytes: &[u8]) -> Self {
         Self(

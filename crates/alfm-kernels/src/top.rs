@@ -15,42 +15,53 @@ const RUN: usize = 64;
 /// Scores of the sample.
 const SAMPLE: usize = 1 << 12;
 
-/// The `count` rows with the largest scores, largest first; ties go to the row that stands first in `rows`.
+/// The `count` rows with the largest scores, largest first.
 ///
-/// `rows` and `scores` run in parallel. `O(N + b log b)` time, in parallel but for the `b`; `O(b)` memory and
-/// 4 bytes for every score near the cut: a few hundredths of `N`, or as many as tie with it.
+/// `rows` and `scores` run in parallel; `ties` says which of equal scores comes first. `O(N + b log b)` time, in
+/// parallel but for the `b`; `O(b)` memory and 4 bytes for every score near the cut: a few hundredths of `N`, or as
+/// many as tie with it.
 ///
 /// ```
-/// use alfm_kernels::largest;
-/// let picks = largest(&[10, 11, 12, 13], &[0.5, 0.9, 0.1, 0.9], 3);
+/// use alfm_kernels::{Ties, largest};
+/// let picks = largest(&[10, 11, 12, 13], &[0.5, 0.9, 0.1, 0.9], 3, Ties::by_row());
 /// assert_eq!(picks.iter().map(|pick| pick.row).collect::<Vec<_>>(), [11, 13, 10]);
 /// ```
 ///
 /// # Panics
 /// If `rows` and `scores` differ in length: a fault of the caller, not of its data.
-pub fn largest(rows: &[usize], scores: &[f32], count: usize) -> Vec<Pick> {
+pub fn largest(rows: &[usize], scores: &[f32], count: usize, ties: Ties) -> Vec<Pick> {
     assert_eq!(rows.len(), scores.len(), "one score a row");
     let count = count.min(scores.len());
     if count == 0 {
         return Vec::new();
     }
-    let shares = shares(scores, count);
+    let shares = shares(rows, scores, count, ties);
     let mut top: Vec<usize> = shares.par_iter().flat_map_iter(Share::top).collect();
-    top.sort_unstable_by_key(|at| (key(scores[*at]), *at));
+    top.sort_unstable_by_key(|at| (key(scores[*at]), ties.key(rows[*at]), *at));
     let pick = |at: usize| Pick { row: rows[at], score: f64::from(scores[at]) };
     top.into_iter().map(pick).collect()
 }
 
 /// Positions of the `count` largest scores, and of all others; both ascending.
 ///
-/// Ties go to the lower position. `O(N)` time, in parallel, nothing sorted; `8 N` bytes, which are returned,
-/// beside those of [`largest`].
+/// `rows` and `scores` run in parallel; `ties` says which of equal scores comes first. `O(N)` time, in parallel,
+/// nothing sorted; `8 N` bytes, which are returned, beside those of [`largest`].
 ///
 /// ```
-/// use alfm_kernels::split_largest;
-/// assert_eq!(split_largest(&[0.5, 0.9, 0.1, 0.9], 3), (vec![0, 1, 3], vec![2]));
+/// use alfm_kernels::{Ties, split_largest};
+/// let split = split_largest(&[10, 11, 12, 13], &[0.5, 0.9, 0.1, 0.9], 3, Ties::by_row());
+/// assert_eq!(split, (vec![0, 1, 3], vec![2]));
 /// ```
-pub fn split_largest(scores: &[f32], count: usize) -> (Vec<usize>, Vec<usize>) {
+///
+/// # Panics
+/// As [`largest`].
+pub fn split_largest(
+    rows: &[usize],
+    scores: &[f32],
+    count: usize,
+    ties: Ties,
+) -> (Vec<usize>, Vec<usize>) {
+    assert_eq!(rows.len(), scores.len(), "one score a row");
     let count = count.min(scores.len());
     if count == 0 {
         return (Vec::new(), (0..scores.len()).collect());
@@ -60,7 +71,7 @@ pub fn split_largest(scores: &[f32], count: usize) -> (Vec<usize>, Vec<usize>) {
     let mut top_left = &mut top[..];
     let mut rest_left = &mut rest[..];
     let mut pieces = Vec::new();
-    for share in shares(scores, count) {
+    for share in shares(rows, scores, count, ties) {
         let mine = share.size;
         let others = share.scores.len() - share.size;
         pieces.push((share, take(&mut top_left, mine), take(&mut rest_left, others)));
@@ -79,11 +90,15 @@ fn take<'a>(slice: &mut &'a mut [usize], length: usize) -> &'a mut [usize] {
 /// A block of scores and how many of the largest lie in it.
 struct Share<'a> {
     first: usize,
+    rows: &'a [usize],
     scores: &'a [f32],
     /// All smaller keys are among the largest scores.
     cut: u32,
-    /// How many of the scores with the key `cut` are, too: the first ones.
-    ties: usize,
+    ties: Ties,
+    /// Of the scores with the key `cut` those are, too, whose tie key is smaller than this one.
+    tie_cut: u32,
+    /// And so many of those whose tie key is this one: the first ones.
+    last_ties: usize,
     size: usize,
 }
 
@@ -91,21 +106,27 @@ impl Share<'_> {
     /// Positions of the largest scores, ascending.
     fn top(&self) -> Vec<usize> {
         let mut top = Vec::with_capacity(self.size);
-        let mut ties = self.ties;
+        let mut left = self.last_ties;
         for (run, scores) in self.scores.chunks(RUN).enumerate() {
             if !scores.iter().fold(false, |any, score| any | (key(*score) <= self.cut)) {
                 continue;
             }
-            for (at, score) in (self.first + run * RUN..).zip(scores) {
+            for (at, score) in (run * RUN..).zip(scores) {
                 let key = key(*score);
-                let tie = key == self.cut && ties > 0;
-                ties -= usize::from(tie);
-                if key < self.cut || tie {
-                    top.push(at);
+                if key < self.cut || key == self.cut && self.takes_tie(at, &mut left) {
+                    top.push(self.first + at);
                 }
             }
         }
         top
+    }
+
+    /// Whether the score at this place of the block, whose key is the cut, is among the largest.
+    fn takes_tie(&self, at: usize, left: &mut usize) -> bool {
+        let tie = self.ties.key(self.rows[at]);
+        let last = tie == self.tie_cut && *left > 0;
+        *left -= usize::from(last);
+        tie < self.tie_cut || last
     }
 
     /// Writes each position to the end of both lists and moves on in the one that it belongs to: which that
@@ -113,12 +134,11 @@ impl Share<'_> {
     fn divide(&self, top: &mut [usize], rest: &mut [usize]) {
         let mut in_top = 0;
         let mut in_rest = 0;
-        let mut ties = self.ties;
+        let mut left = self.last_ties;
         for (at, score) in (self.first..).zip(self.scores) {
             let key = key(*score);
-            let tie = key == self.cut && ties > 0;
+            let tie = key == self.cut && self.takes_tie(at - self.first, &mut left);
             let taken = key < self.cut || tie;
-            ties -= usize::from(tie);
             if let Some(slot) = top.get_mut(in_top) {
                 *slot = at;
             }
@@ -131,8 +151,50 @@ impl Share<'_> {
     }
 }
 
+/// Which of equal scores comes first.
+///
+/// A pool is often in some order, by class or by date, so the first of equal rows are no sample of them. A seed makes
+/// the choice fair and keeps it repeatable: it depends on the seed and on the numbers of the rows, and on nothing else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ties {
+    seed: Option<u64>,
+}
+
+impl Ties {
+    /// The row that stands first, as in worked examples of papers.
+    pub fn by_row() -> Self {
+        Self { seed: None }
+    }
+
+    /// Any row with the same probability.
+    pub fn seeded(seed: u64) -> Self {
+        Self { seed: Some(seed) }
+    }
+
+    /// Where a row stands among equals: the smallest comes first, and of equal keys the first row.
+    pub fn key(self, row: usize) -> u32 {
+        let Some(seed) = self.seed else { return 0 };
+        // The finaliser of SplitMix64 (Steele, Lea and Flood 2014), of which the upper half is taken.
+        let mut z = (row as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ seed;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 32) as u32
+    }
+
+    /// The key up to which `wanted` of the rows whose scores have the key `cut` come first, and how many of those with
+    /// just this key do; 4 bytes for each of them all.
+    fn cut(self, rows: &[usize], scores: &[f32], cut: u32, wanted: usize) -> (u32, usize) {
+        let tied = rows.par_iter().zip(scores).with_min_len(BLOCK);
+        let tied = tied.filter(|(_, score)| key(**score) == cut);
+        let mut keys: Vec<u32> = tied.map(|(row, _)| self.key(*row)).collect();
+        let last = *keys.select_nth_unstable(wanted - 1).1;
+        let before = keys.iter().filter(|key| **key < last).count();
+        (last, wanted - before)
+    }
+}
+
 /// Where the `count` largest scores lie, block by block; `1 <= count <= N`.
-fn shares(scores: &[f32], count: usize) -> Vec<Share<'_>> {
+fn shares<'a>(rows: &'a [usize], scores: &'a [f32], count: usize, ties: Ties) -> Vec<Share<'a>> {
     let bracketed = brackets(scores, &bracket(scores, count));
     let (below, near) = totals(&bracketed);
     let blocks = if below < count && count <= below + near {
@@ -145,14 +207,41 @@ fn shares(scores: &[f32], count: usize) -> Vec<Share<'_>> {
     keys.extend(blocks.iter().flat_map(|block| &block.near));
     let cut = *keys.select_nth_unstable(count - below - 1).1;
     let smaller = below + keys.iter().filter(|key| **key < cut).count();
-    let mut ties_left = count - smaller;
+    let wanted = count - smaller;
+    let tied = keys.iter().filter(|key| **key == cut).count();
+    let (tie_cut, mut last_left) = if wanted == tied || ties.seed.is_none() {
+        // All of them, or the first ones: their tie keys are the same.
+        (0, wanted)
+    } else {
+        ties.cut(rows, scores, cut, wanted)
+    };
+    let ties = if wanted == tied { Ties::by_row() } else { ties };
     let mut shares = Vec::with_capacity(blocks.len());
-    for (at, (block, scores)) in blocks.iter().zip(scores.chunks(BLOCK)).enumerate() {
+    let parts = blocks.iter().zip(scores.chunks(BLOCK)).zip(rows.chunks(BLOCK));
+    for (at, ((block, scores), rows)) in parts.enumerate() {
         let smaller = block.below + block.near.iter().filter(|key| **key < cut).count();
-        let equal = block.near.iter().filter(|key| **key == cut).count();
-        let ties = ties_left.min(equal);
-        ties_left -= ties;
-        shares.push(Share { first: at * BLOCK, scores, cut, ties, size: smaller + ties });
+        let mut share = Share {
+            first: at * BLOCK,
+            rows,
+            scores,
+            cut,
+            ties,
+            tie_cut,
+            last_ties: 0,
+            size: smaller,
+        };
+        if block.near.contains(&cut) {
+            let places = (0..scores.len()).filter(|at| key(scores[*at]) == cut);
+            let (mut surely, mut last) = (0, 0);
+            for tie in places.map(|at| ties.key(rows[at])) {
+                surely += usize::from(tie < tie_cut);
+                last += usize::from(tie == tie_cut);
+            }
+            share.last_ties = last.min(last_left);
+            last_left -= share.last_ties;
+            share.size += surely + share.last_ties;
+        }
+        shares.push(share);
     }
     shares
 }
@@ -227,9 +316,39 @@ mod tests {
 
     use super::*;
 
+    fn by_row(scores: &[f32], count: usize) -> (Vec<usize>, Vec<usize>) {
+        let rows: Vec<usize> = (0..scores.len()).collect();
+        split_largest(&rows, scores, count, Ties::by_row())
+    }
+
+    /// Of a pool of equal rows, any seed takes another fair sample; the same seed the same one, in any part of the pool.
+    #[test]
+    fn a_seed_draws_from_equals_without_regard_to_their_order() {
+        let (size, count) = (3 * BLOCK + 7, 2_000);
+        let rows: Vec<usize> = (0..size).collect();
+        let scores = vec![0.5; size];
+        let draw = |seed| split_largest(&rows, &scores, count, Ties::seeded(seed)).0;
+        let (first, second) = (draw(0), draw(1));
+        assert_eq!((first.len(), &first), (count, &draw(0)));
+        let common = first.iter().filter(|row| second.binary_search(row).is_ok()).count();
+        // By chance 2000 * 2000 / 196615 = 20 of them.
+        assert!(common < 60, "{common}");
+        for part in 0..4 {
+            let within = |row: &&usize| **row * 4 / size == part;
+            let share = first.iter().filter(within).count();
+            // 500 in the mean, with a standard deviation of 19.
+            assert!((400..600).contains(&share), "{share} in quarter {part}");
+        }
+        let picks = largest(&rows, &scores, count, Ties::seeded(0));
+        let mut picked: Vec<usize> = picks.iter().map(|pick| pick.row).collect();
+        assert!(!picked.is_sorted(), "in the order of their keys, not of the rows");
+        picked.sort_unstable();
+        assert_eq!(picked, first);
+    }
+
     #[test]
     fn the_two_zeros_tie() {
-        assert_eq!(split_largest(&[-0.0, 0.0, -0.0], 1), (vec![0], vec![1, 2]));
+        assert_eq!(by_row(&[-0.0, 0.0, -0.0], 1), (vec![0], vec![1, 2]));
     }
 
     /// Ties that run over the edges of blocks go to the first rows, however many threads there are.
@@ -239,7 +358,7 @@ mod tests {
             (0..3 * BLOCK + 7).map(|at| f32::from(u8::from(at % 5 == 0))).collect();
         let ones: Vec<usize> = (0..scores.len()).step_by(5).collect();
         for count in [1, BLOCK / 5 + 3, ones.len(), ones.len() + 9] {
-            let (top, rest) = split_largest(&scores, count);
+            let (top, rest) = by_row(&scores, count);
             assert_eq!(top.len(), count);
             assert_eq!(top.len() + rest.len(), scores.len());
             let in_top = ones.len().min(count);
@@ -259,7 +378,7 @@ mod tests {
     #[test]
     fn a_sample_that_misleads_costs_a_pass_only() {
         let scores: Vec<f32> = (0..16 * SAMPLE + BLOCK).map(|at| (at % 32 / 8) as f32).collect();
-        let (top, rest) = split_largest(&scores, scores.len() / 4);
+        let (top, rest) = by_row(&scores, scores.len() / 4);
         assert!(top.iter().all(|at| scores[*at] == 3.0));
         assert_eq!(top.len() + rest.len(), scores.len());
         assert_eq!(scores.iter().filter(|score| **score == 3.0).count(), top.len());
@@ -271,14 +390,17 @@ mod tests {
             scores in prop::collection::vec(
                 prop_oneof![(-3i8..3).prop_map(|s| f32::from(s) / 2.0), -1e30f32..1e30], 0..60),
             count in 0usize..70,
+            seed in prop::option::of(any::<u64>()),
         ) {
             let mut sorted: Vec<usize> = (0..scores.len()).collect();
-            sorted.sort_by(|a, b| scores[*b].total_cmp(&(scores[*a])));
+            let ties = seed.map_or(Ties::by_row(), Ties::seeded);
+            sorted.sort_by_key(|at| (key(scores[*at]), ties.key(*at)));
             let count_given = count.min(scores.len());
             let rows: Vec<usize> = (0..scores.len()).collect();
-            let top: Vec<usize> = largest(&rows, &scores, count).iter().map(|pick| pick.row).collect();
+            let top = largest(&rows, &scores, count, ties);
+            let top: Vec<usize> = top.iter().map(|pick| pick.row).collect();
             prop_assert_eq!(&top, &sorted[..count_given]);
-            let (top, rest) = split_largest(&scores, count);
+            let (top, rest) = split_largest(&rows, &scores, count, ties);
             sorted[..count_given].sort_unstable();
             sorted[count_given..].sort_unstable();
             prop_assert_eq!(top, &sorted[..count_given]);

@@ -1,5 +1,3 @@
-use alfm_kernels::largest;
-
 use super::distances::{Boundaries, nearest_first};
 use crate::{Acquisition, Error, Input, Needs, Pick, Request};
 
@@ -32,7 +30,7 @@ impl Acquisition for Mase {
 pub(super) fn nearest_to_a_boundary(request: &Request<'_>) -> Result<Vec<Pick>, Error> {
     let places = Boundaries::new(request)?.places(request.candidates());
     let scores = nearest_first(places.into_iter().map(|place| place.nearest));
-    Ok(largest(request.candidates(), &scores, request.budget))
+    Ok(request.largest(&scores))
 }
 
 #[cfg(test)]

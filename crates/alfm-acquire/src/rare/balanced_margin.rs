@@ -1,5 +1,5 @@
 use alfm_core::Predictions;
-use alfm_kernels::largest;
+use alfm_kernels::{Ties, largest};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -61,14 +61,18 @@ impl Acquisition for BalancedMargin {
         let mut picks = Vec::with_capacity(request.budget);
         for (class, quota) in quotas(&counts, self.budget(request.budget)) {
             let score = |row, buffer: &mut Vec<f32>| -distance(model.row(row, buffer), class);
-            let mut chosen: Vec<usize> =
-                best(&left, quota, score).into_iter().map(|pick| pick.row).collect();
+            let mut chosen: Vec<usize> = best(&left, quota, request.ties(), score)
+                .into_iter()
+                .map(|pick| pick.row)
+                .collect();
             picks.extend(chosen.iter().map(|row| Pick { row: *row, score: margin(model, *row) }));
             chosen.sort_unstable();
             left.retain(|row| chosen.binary_search(row).is_err());
         }
         let rest = request.budget - picks.len();
-        picks.extend(best(&left, rest, |row, buffer| minus_margin(model.row(row, buffer))));
+        picks.extend(best(&left, rest, request.ties(), |row, buffer| {
+            minus_margin(model.row(row, buffer))
+        }));
         Ok(picks)
     }
 }
@@ -85,11 +89,12 @@ impl BalancedMargin {
 fn best(
     rows: &[usize],
     count: usize,
+    ties: Ties,
     score: impl Fn(usize, &mut Vec<f32>) -> f32 + Sync,
 ) -> Vec<Pick> {
     let scores: Vec<f32> =
         rows.par_iter().map_init(Vec::new, |buffer, row| score(*row, buffer)).collect();
-    largest(rows, &scores, count)
+    largest(rows, &scores, count, ties)
 }
 
 fn minus_margin(probabilities: &[f32]) -> f32 {

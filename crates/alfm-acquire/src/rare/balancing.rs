@@ -8,7 +8,7 @@ use crate::error::not_asked;
 use crate::options::{HasOptions, Opt};
 use crate::{Acquisition, Error, Input, Interactive, Needs, Pick, Request, Session};
 use alfm_kernels::draw::{self, Remaining, Uniform};
-use alfm_kernels::largest;
+use alfm_kernels::{Ties, largest};
 
 /// Which of the majority classes' centres a point is measured from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +98,7 @@ impl Balancing {
             asked: vec![false; candidates.len()],
             remaining: Remaining::new(candidates.len()),
             left: request.budget,
+            ties: request.ties(),
             waiting: BTreeSet::new(),
             random: draw::uniform(&request.seed),
         })
@@ -113,6 +114,7 @@ struct Balance<'a, R> {
     asked: Vec<bool>,
     remaining: Remaining,
     left: usize,
+    ties: Ties,
     waiting: BTreeSet<usize>,
     random: R,
 }
@@ -161,7 +163,7 @@ impl<R: Uniform> Balance<'_, R> {
             reason = "ranked in single precision, as every score is"
         )]
         let scores: Vec<f32> = open.iter().map(|at| -ratios[*at] as f32).collect();
-        let mut picks = largest(&open, &scores, count);
+        let mut picks = largest(&open, &scores, count, self.ties);
         for pick in &mut picks {
             self.asked[pick.row] = true;
             self.remaining.remove(pick.row);

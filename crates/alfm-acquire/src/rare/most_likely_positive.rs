@@ -1,5 +1,4 @@
 use alfm_core::{ClassId, Predictions};
-use alfm_kernels::largest;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +48,7 @@ impl Acquisition for MostLikelyPositive {
             before.iter().chain(&after[1..]).copied().fold(0.0, f32::max)
         };
         let scores: Vec<f32> = candidates.par_iter().map_init(Vec::new, score).collect();
-        Ok(largest(candidates, &scores, request.budget))
+        Ok(request.largest(&scores))
     }
 }
 

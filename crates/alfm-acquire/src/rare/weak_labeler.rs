@@ -1,6 +1,6 @@
 use crate::{Acquisition, Error, Input, Margin, Needs, Pick, Request, Weigh};
 use alfm_kernels::draw::{self, Uniform};
-use alfm_kernels::largest;
+use alfm_kernels::{Ties, largest};
 
 /// WL-AC, pool version: a random sample in which an item's chance grows with the model's doubt (after Chen
 /// et al. 2022, arXiv 2211.02233), so that [`doubly_robust_loss`] can correct a weak labeler without bias.
@@ -93,7 +93,7 @@ fn sample(inclusion: &[f64], count: usize, random: &mut impl Uniform) -> Vec<Pic
     let scores: Vec<f32> = inclusion.iter().map(rank).map(|rank| -rank as f32).collect();
     let positions: Vec<usize> = (0..inclusion.len()).collect();
     let score = |pick: Pick| Pick { score: inclusion[pick.row], ..pick };
-    largest(&positions, &scores, count).into_iter().map(score).collect()
+    largest(&positions, &scores, count, Ties::by_row()).into_iter().map(score).collect()
 }
 
 #[cfg(test)]

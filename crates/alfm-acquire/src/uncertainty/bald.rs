@@ -1,5 +1,5 @@
 use alfm_core::Predictions;
-use alfm_kernels::{entropy, largest};
+use alfm_kernels::entropy;
 use rayon::prelude::*;
 
 use super::power::Weigh;
@@ -29,7 +29,7 @@ impl Acquisition for Bald {
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
         let scores = information(request.passes()?, request.candidates());
-        Ok(largest(request.candidates(), &scores, request.budget))
+        Ok(request.largest(&scores))
     }
 }
 

@@ -4,7 +4,6 @@ use std::fmt;
 use crate::options::{HasOptions, Opt};
 use crate::{Acquisition, Error, Needs, Pick, Request};
 use alfm_kernels::draw::{self, Uniform};
-use alfm_kernels::largest;
 
 /// Below this a score counts as zero: its logarithm stays finite.
 const SMALLEST: f64 = 1e-12;
@@ -82,7 +81,7 @@ impl<S: Weigh> Acquisition for Power<S> {
         let weights = self.score.weights(request)?;
         let noise = noise(request.candidates(), &mut draw::uniform(&request.seed));
         let perturbed = perturbed(&weights, &noise, self.beta);
-        Ok(largest(request.candidates(), &perturbed, request.budget))
+        Ok(request.largest(&perturbed))
     }
 }
 
@@ -146,7 +145,10 @@ mod tests {
         for (got, expected) in r.iter().zip(expected) {
             assert!((got - expected).abs() < 2e-6, "{got} is not {expected}");
         }
-        let top: Vec<usize> = largest(&rows, &r, 3).iter().map(|pick| pick.row).collect();
+        let top: Vec<usize> = alfm_kernels::largest(&rows, &r, 3, crate::Ties::by_row())
+            .iter()
+            .map(|pick| pick.row)
+            .collect();
         assert_eq!(top, [1, 3, 4]);
     }
 

@@ -1,6 +1,6 @@
 //! Uncertainty sampling: a score per row, the largest are asked (Lewis & Gale 1994; Settles 2009).
 
-use alfm_kernels::{entropy, largest};
+use alfm_kernels::entropy;
 use rayon::prelude::*;
 
 use super::power::Weigh;
@@ -83,7 +83,7 @@ impl<S: RowScore + std::fmt::Debug + Send + Sync> Acquisition for S {
     }
 
     fn acquire(&self, request: &Request<'_>) -> Result<Vec<Pick>, Error> {
-        Ok(largest(request.candidates(), &row_scores::<S>(request)?, request.budget))
+        Ok(request.largest(&row_scores::<S>(request)?))
     }
 }
 

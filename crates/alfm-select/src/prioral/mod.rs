@@ -170,7 +170,10 @@ impl PriorAl {
         };
         let entropies: Vec<f32> = decision.clean.iter().filter_map(entropy).collect();
         debug_assert_eq!(entropies.len(), decision.clean.len(), "clean rows are candidates");
-        let (_, surest) = split_largest(&entropies, entropies.len().saturating_sub(count));
+        let (_, surest) = {
+            let rest = entropies.len().saturating_sub(count);
+            split_largest(&decision.clean, &entropies, rest, pool.ties())
+        };
         let mut certified = vec![false; entropies.len()];
         surest.into_iter().for_each(|at| certified[at] = true);
         certified
@@ -183,7 +186,8 @@ impl PriorAl {
         noise_size: usize,
         pool: &Pool<'_>,
     ) -> (Vec<usize>, Vec<usize>) {
-        let (noise, clean) = split_largest(weighted_entropy, noise_size);
+        let (noise, clean) =
+            split_largest(pool.candidates(), weighted_entropy, noise_size, pool.ties());
         let to_rows =
             |at: Vec<usize>| at.into_iter().map(|at| pool.candidates()[at]).collect::<Vec<_>>();
         (to_rows(noise), to_rows(clean))
@@ -200,7 +204,7 @@ impl PriorAl {
         match &self.query {
             None => {
                 let scores: Vec<f32> = noise.iter().map(|row| rows[*row].model_entropy).collect();
-                Ok(largest(noise, &scores, budget))
+                Ok(largest(noise, &scores, budget, pool.ties()))
             }
             Some(query) => {
                 Ok(query.select(&pool.restricted_to(noise.iter().copied()), budget, seed)?)

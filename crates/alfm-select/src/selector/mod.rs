@@ -3,7 +3,7 @@ mod state;
 
 use std::collections::BTreeMap;
 
-use alfm_acquire::{Acquisition, Inputs, Pick, Pool, Random};
+use alfm_acquire::{Acquisition, Inputs, Pick, Pool, Random, Ties};
 use alfm_core::{Items, LabelLog, Predictions, SeedTree};
 
 use self::state::State;
@@ -93,7 +93,8 @@ impl Selector {
         inputs.check(items.len(), Some(log.schema().len()), log.labelled())?;
         let number = log.next_round();
         let seed = SeedTree::new(self.seed).child("round").index(number.into());
-        Ok((State::new(items, log)?, number, seed))
+        let ties = Ties::seeded(seed.child("ties").number());
+        Ok((State::new(items, log, ties)?, number, seed))
     }
 
     /// A round of a strategy that only asks.

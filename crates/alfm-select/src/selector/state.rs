@@ -1,6 +1,6 @@
 //! The label log as the rows of a pool.
 
-use alfm_acquire::{Inputs, Pool};
+use alfm_acquire::{Inputs, Pool, Ties};
 use alfm_core::{ClassId, ItemState, Items, LabelLog};
 
 use crate::Error;
@@ -14,10 +14,11 @@ pub(crate) struct State<'a> {
     observed: Vec<Option<ClassId>>,
     /// Rows without a label that may not be asked now, ascending.
     closed: Vec<usize>,
+    ties: Ties,
 }
 
 impl<'a> State<'a> {
-    pub(super) fn new(items: &'a Items, log: &'a LabelLog) -> Result<Self, Error> {
+    pub(super) fn new(items: &'a Items, log: &'a LabelLog, ties: Ties) -> Result<Self, Error> {
         let mut observed = vec![None; items.len()];
         let mut closed = Vec::new();
         for id in log.known() {
@@ -33,11 +34,11 @@ impl<'a> State<'a> {
         if log.labelled() + closed.len() == items.len() {
             return Err(nothing_to_ask(items.len(), log.labelled()));
         }
-        Ok(Self { items, log, observed, closed })
+        Ok(Self { items, log, observed, closed, ties })
     }
 
     pub(super) fn pool<'b>(&'b self, inputs: Inputs<'b>) -> Result<Pool<'b>, Error> {
-        let pool = Pool::new(&self.observed)?.with(inputs)?;
+        let pool = Pool::new(&self.observed)?.with_ties(self.ties).with(inputs)?;
         Ok(if self.closed.is_empty() { pool } else { pool.without(&self.closed) })
     }
 }
