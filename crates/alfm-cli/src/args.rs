@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use alfm_data::arrays::ArraySpec;
 use alfm_lab::experiment::DEFAULT_ENCODER;
@@ -299,6 +299,30 @@ pub(crate) struct SelectArgs {
     /// Where to write the free labels.
     #[arg(long)]
     pub clean_out: Option<PathBuf>,
+}
+
+impl SelectArgs {
+    /// The files that are read.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = &Path> {
+        let arrays = [
+            &self.model_probs,
+            &self.prior,
+            &self.embeddings,
+            &self.labels,
+            &self.head,
+            &self.head_bias,
+            &self.averaged_probs,
+            &self.averaged_hidden,
+            &self.hidden,
+            &self.surprisal,
+            &self.out_of_fold,
+            &self.labels_only_probs,
+            &self.oracle,
+        ];
+        let arrays = arrays.into_iter().flatten().chain(&self.pass).map(ArraySpec::path);
+        let lists = [&self.random_ids, &self.ids].into_iter().flatten().map(PathBuf::as_path);
+        arrays.chain(lists)
+    }
 }
 
 #[derive(Debug, ClapArgs)]

@@ -9,6 +9,7 @@ mod failure;
 mod features;
 mod interrupt;
 mod output;
+mod outputs;
 
 use std::process::ExitCode;
 

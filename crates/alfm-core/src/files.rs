@@ -26,11 +26,11 @@ pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    let path = resolved(path)?;
-    let existing = match fs::metadata(&path) {
+    // The system follows links itself, also those of open files, which have no path.
+    let existing = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
         Ok(metadata) if !metadata.is_file() => {
-            let mut stream = BufWriter::new(OpenOptions::new().write(true).open(&path)?);
+            let mut stream = BufWriter::new(OpenOptions::new().write(true).open(path)?);
             write(&mut stream)?;
             return stream.flush();
         }
@@ -38,6 +38,7 @@ pub fn write_atomically(
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
+    let path = resolved(path)?;
     let (folder, name) = parts(&path);
     fs::create_dir_all(folder)?;
     let start = start_of_temporary(&name);

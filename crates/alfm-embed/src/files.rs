@@ -1,9 +1,10 @@
 use std::path::Path;
 
+use alfm_core::Digest;
 use serde_json::Value;
 
 use crate::Error;
-use crate::error::{read_json, unknown_model};
+use crate::error::{read, read_json, unknown_model};
 use crate::image::config::Architecture;
 use crate::text::config::Family;
 
@@ -24,7 +25,12 @@ pub struct ModelFiles {
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 const TOKENIZER: &str = "tokenizer.json";
 const PREPROCESSING: &str = "preprocessor_config.json";
-const SENTENCE: [&str; 3] = ["modules.json", "1_Pooling/config.json", "sentence_bert_config.json"];
+const SENTENCE: [&str; 4] = [
+    "modules.json",
+    "1_Pooling/config.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+];
 
 /// What to fetch for the model that this `config.json` describes.
 ///
@@ -56,4 +62,26 @@ pub fn model_files(config: &Path) -> Result<ModelFiles, Error> {
         texts: matches!(architecture, Architecture::Clip | Architecture::Siglip),
         images: true,
     })
+}
+
+/// What a model's files are, as 32 hexadecimal digits: a name such as `main`, or a folder, may hold other weights
+/// tomorrow.
+///
+/// The named files are read whole; those that are not there are left out. As fast as SHA-256: some tenths of a second
+/// for a hundred megabytes.
+///
+/// # Errors
+/// For a file that can't be read.
+pub fn fingerprint(folder: &Path, files: &[&str]) -> Result<String, Error> {
+    let mut parts = Vec::new();
+    for name in files {
+        let path = folder.join(name);
+        if path.exists() {
+            parts.push((*name).to_owned());
+            parts.push(Digest::of(read(&path)?).to_string());
+        }
+    }
+    let mut digest = Digest::of_parts(parts).to_string();
+    digest.truncate(32);
+    Ok(digest)
 }

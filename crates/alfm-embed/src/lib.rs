@@ -27,7 +27,7 @@ pub use alfm_core::{Error, ErrorKind};
 pub use alfm_kernels::device::Backend;
 
 pub use cache::{Embedded, EmbeddingCache, RejectedShard};
-pub use files::{ModelFiles, model_files};
+pub use files::{ModelFiles, fingerprint, model_files};
 pub use image::captions::{CaptionEncoder, Similarity};
 pub use image::encoder::VisionEncoder;
 pub use image::pictures::Pictures;

@@ -48,11 +48,15 @@ impl Encoder {
         let config = hub.model_files(model, &["config.json"], &[])?.folder.join("config.json");
         let takes = alfm_embed::model_files(&config)?;
         let files = hub.model_files(model, takes.required, takes.optional)?;
+        // A revision is a name; what it names may have been replaced.
+        let all = [&["config.json"], takes.required, takes.optional].concat();
+        let weights = alfm_embed::fingerprint(&files.folder, &all)?;
+        let revision = format!("{} {weights}", files.revision);
         Ok(Self {
             model: model.to_owned(),
             takes,
             folder: files.folder,
-            cache: EmbeddingCache::new(cache, model, files.revision).with_image_size(image_size),
+            cache: EmbeddingCache::new(cache, model, revision).with_image_size(image_size),
             image_size,
             device: Backend::Cpu,
             watch: nobody(),

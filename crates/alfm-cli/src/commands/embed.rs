@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use alfm_core::{Error, ErrorKind, Matrix};
 use alfm_data::arrays::{Precision, write_safetensors};
 use alfm_data::{Dataset, Items, Split};
@@ -7,8 +9,11 @@ use serde_json::json;
 use super::{Context, read_text};
 use crate::args::EmbedArgs;
 use crate::output::{result, say, watch};
+use crate::outputs::apart;
 
 pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Error> {
+    let dataset = args.dataset.as_deref().map(Path::new);
+    apart(&[("--out", Some(&args.out))], args.texts.as_deref().into_iter().chain(dataset))?;
     let device = Backend::find(&args.device)?;
     let parts = parts(args, context)?;
     let of_images = parts.iter().any(|(_, items)| matches!(items, Items::Images(_)));

@@ -10,8 +10,12 @@ use super::llm;
 use crate::args::PriorArgs;
 use crate::failure::missing;
 use crate::output::{result, say};
+use crate::outputs::apart;
 
 pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Error> {
+    let arrays = [&args.embeddings, &args.weak_labels].into_iter().flatten().map(ArraySpec::path);
+    let texts = args.language_model.texts.as_deref();
+    apart(&[("--out", Some(&args.out))], arrays.chain([args.classes.as_path()]).chain(texts))?;
     let classes = read_classes(&args.classes)?;
     let (prior, model, report): (_, _, Option<serde_json::Value>) =
         match (&args.embeddings, &args.weak_labels, &args.llm) {

@@ -31,7 +31,8 @@ pub struct BertEncoder {
 
 impl BertEncoder {
     /// Loads a model from its folder: `config.json`, `model.safetensors` and `tokenizer.json`, and,
-    /// where they are there, `modules.json` with its pooling and `sentence_bert_config.json`.
+    /// where they are there, `modules.json` with its pooling, `sentence_bert_config.json`, and
+    /// `config_sentence_transformers.json`, whose default prompt is put before every text.
     ///
     /// # Errors
     /// Naming the file and what is wrong with it.
@@ -48,6 +49,7 @@ impl BertEncoder {
     pub fn load_on(folder: &Path, device: Backend) -> Result<Self, Error> {
         let config = ModelConfig::read(&folder.join("config.json"))?;
         let tokens = Tokens::read(folder, config.longest(), config.vocabulary)?;
+        let tokens = tokens.with_prompt_of(folder)?;
         let description = Description { config, head: Head::read(folder)? };
         Ok(Self { tokens, network: placed::load(&description, folder, device)? })
     }

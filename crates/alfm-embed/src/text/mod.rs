@@ -8,6 +8,7 @@ pub(crate) mod masked;
 mod names;
 pub(crate) mod network;
 pub(crate) mod pooling;
+mod prompt;
 mod relative;
 pub(crate) mod sentence;
 pub(crate) mod tokens;

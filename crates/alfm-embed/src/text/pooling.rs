@@ -8,6 +8,7 @@ use crate::Error;
 use crate::error::{read_json, setting};
 use crate::layers::{Group, floats};
 use crate::text::batch::Batch;
+use crate::text::prompt::default_prompt;
 
 /// How the vectors of a text's tokens become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,10 @@ struct ModuleEntry {
 
 #[derive(Deserialize)]
 struct PoolingConfig {
+    /// The mode by its name, which newer versions write in place of a flag for each.
+    pooling_mode: Option<String>,
+    /// Whether the tokens of a prompt are pooled, too.
+    include_prompt: Option<bool>,
     #[serde(default)]
     pooling_mode_cls_token: bool,
     #[serde(default)]
@@ -49,6 +54,7 @@ impl Head {
     /// Reads `modules.json`; a folder without it is a bare transformer, which is given mean pooling
     /// and no scaling, as sentence-transformers does.
     pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
+        let prompted = !default_prompt(folder)?.is_empty();
         let mut head = Self { pooling: Pooling::Mean, normalize: false };
         let path = folder.join("modules.json");
         if !path.exists() {
@@ -59,7 +65,8 @@ impl Head {
             match module.r#type.rsplit('.').next().unwrap_or_default() {
                 "Transformer" => {}
                 "Pooling" => {
-                    head.pooling = Pooling::read(&folder.join(module.path).join("config.json"))?;
+                    let path = folder.join(module.path).join("config.json");
+                    head.pooling = Pooling::read(&path, prompted)?;
                 }
                 "Normalize" => head.normalize = true,
                 _ => {
@@ -143,15 +150,22 @@ fn to_unit_length(vector: &mut [f32]) {
 }
 
 impl Pooling {
-    fn read(path: &Path) -> Result<Self, Error> {
+    /// `prompted`: whether the model puts a prompt before every text.
+    fn read(path: &Path, prompted: bool) -> Result<Self, Error> {
         let modes: PoolingConfig = read_json(path)?;
+        if prompted && modes.include_prompt == Some(false) {
+            let rule =
+                "with a default prompt only true is built: its tokens are pooled like the text's";
+            return Err(setting(path, "include_prompt", false, rule));
+        }
         let other = modes.pooling_mode_max_tokens
             || modes.pooling_mode_mean_sqrt_len_tokens
             || modes.pooling_mode_weightedmean_tokens
             || modes.pooling_mode_lasttoken;
-        match (modes.pooling_mode_mean_tokens, modes.pooling_mode_cls_token, other) {
-            (true, false, false) => Ok(Self::Mean),
-            (false, true, false) => Ok(Self::First),
+        let (mean, first) = (modes.pooling_mode_mean_tokens, modes.pooling_mode_cls_token);
+        match (modes.pooling_mode.as_deref(), mean, first, other) {
+            (None, true, false, false) | (Some("mean"), _, false, false) => Ok(Self::Mean),
+            (None, false, true, false) | (Some("cls"), false, _, false) => Ok(Self::First),
             _ => Err(setting(
                 path,
                 "pooling_mode",

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -6,6 +7,7 @@ use serde::Deserialize;
 use tokenizers::{Tokenizer, TruncationParams};
 
 use crate::error::{read_json, setting};
+use crate::text::prompt::default_prompt;
 use crate::{Error, ErrorKind};
 
 /// Texts to tokens, with the special tokens and the length limit of the model.
@@ -13,6 +15,8 @@ pub(crate) struct Tokens {
     tokenizer: Tokenizer,
     path: PathBuf,
     lowercase: bool,
+    /// What is put before every text.
+    prompt: String,
     vocabulary: usize,
     /// Tokens that the model has room for.
     longest: usize,
@@ -55,9 +59,19 @@ impl Tokens {
             return Err(setting(&file, "max_seq_length", longest, &room(special.frame)));
         }
         let lowercase = sentence.do_lower_case;
-        let mut tokens = Self { tokenizer, path, lowercase, vocabulary, longest, special };
+        let prompt = String::new();
+        let mut tokens = Self { tokenizer, path, lowercase, prompt, vocabulary, longest, special };
         tokens.cut_at(longest)?;
         Ok(tokens)
+    }
+
+    /// Puts what the model was published with before every text, as sentences are embedded.
+    ///
+    /// # Errors
+    /// As [`default_prompt`].
+    pub(crate) fn with_prompt_of(mut self, folder: &Path) -> Result<Self, Error> {
+        self.prompt = default_prompt(folder)?;
+        Ok(self)
     }
 
     /// Cuts texts at `limit` tokens, or at the model's own limit where that is lower.
@@ -97,11 +111,14 @@ impl Tokens {
     }
 
     fn encode_one(&self, row: usize, text: &str) -> Result<Vec<u32>, Error> {
-        let encoding = if self.lowercase {
-            self.tokenizer.encode_fast(text.to_lowercase(), true)
-        } else {
-            self.tokenizer.encode_fast(text, true)
-        };
+        let mut text = Cow::Borrowed(text);
+        if !self.prompt.is_empty() {
+            text = Cow::Owned(format!("{}{text}", self.prompt));
+        }
+        if self.lowercase {
+            text = Cow::Owned(text.to_lowercase());
+        }
+        let encoding = self.tokenizer.encode_fast(text, true);
         let refuse = |message: &str| Error::input(message).of_item("text", row);
         let encoding = encoding.map_err(|source| refuse("cannot be tokenized").because(source))?;
         let tokens = encoding.get_ids().to_vec();

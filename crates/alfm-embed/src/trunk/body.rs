@@ -44,7 +44,8 @@ impl Body {
             return Ok(Self::Image(Description::read(folder, size)?));
         }
         let config = ModelConfig::read(&path)?;
-        let tokens = Tokens::read(folder, config.longest(), config.vocabulary)?;
+        let tokens =
+            Tokens::read(folder, config.longest(), config.vocabulary)?.with_prompt_of(folder)?;
         let head = Head::read(folder)?;
         Ok(Self::Text(Box::new(TextBody { tokens, config, head })))
     }

@@ -79,6 +79,9 @@ pub enum Seeds {
 pub struct DatasetConfig {
     /// A known name, or a file.
     pub name: String,
+    /// What results call it, its name unless said otherwise: for two parts of one data set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// What the pool is.
     pub pool: Subset,
     /// What the test set is.
@@ -244,6 +247,13 @@ impl ExperimentConfig {
             return Err(setting("pseudo_label_weight", weight, "a finite number above 0"));
         }
         self.learner.iter().try_for_each(LearnerConfig::check)?;
+        no_twin("prior", &self.prior)?;
+        no_twin("learner", &self.learner)?;
+        no_twin("dataset", &self.dataset)?;
+        for dataset in &self.dataset {
+            no_twin("imbalance", &dataset.imbalance)?;
+            no_twin("noise", &dataset.noise)?;
+        }
         let Dropout { passes, rate } = self.dropout;
         if passes == 0 || !(0.0..1.0).contains(&rate) {
             let value = format!("{passes} passes at {rate}");
@@ -260,6 +270,14 @@ impl ExperimentConfig {
             None => Ok(()),
         }
     }
+}
+
+/// Refuses an entry that stands in a list twice: its runs would count double.
+fn no_twin<T: PartialEq>(list: &str, entries: &[T]) -> Result<(), Error> {
+    let twin = (1..entries.len()).find(|at| entries[..*at].contains(&entries[*at]));
+    let Some(at) = twin else { return Ok(()) };
+    let number = format!("number {}", at + 1);
+    Err(setting(list, number, "another one than those before it: leave it out"))
 }
 
 /// The known key that is most like the unknown one of a parser's message.
@@ -318,6 +336,14 @@ mod tests {
                 "`seeds` is 1000000000000 numbers",
             ),
             (MINIMAL.replace("{ from = 3, count = 2 }", "[4, 1, 4]"), "`seeds` is 4 twice"),
+            (
+                format!("{MINIMAL}\n[[prior]]\nkind = \"uniform\"\n[[prior]]\nkind = \"uniform\""),
+                "`prior` is number 2: it must be another one than those before it",
+            ),
+            (
+                MINIMAL.replace("{ kind = \"uniform\", rate = 0.2 }", "{ kind = \"none\" }"),
+                "`noise` is number 2",
+            ),
         ];
         for (text, expected) in cases {
             let error = ExperimentConfig::from_toml(&text).unwrap_err().report();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use alfm_core::files::write_atomically;
-use alfm_core::{ClassId, ClassSchema, Error, Items, LabelLog, SampleId};
+use alfm_core::{ClassId, ClassSchema, Error, ErrorKind, Items, LabelLog, SampleId};
 use alfm_data::arrays::read_ids;
 use alfm_kernels::device::open_device;
 use alfm_select::acquire::{Options, Summary, registry};
@@ -18,12 +18,15 @@ use super::Context;
 use crate::args::SelectArgs;
 use crate::failure::{no_output, unwritable};
 use crate::output::{lines, result, say};
+use crate::outputs::apart;
 
 pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Error> {
     if args.list {
         return list(context);
     }
     let started = Instant::now();
+    let outputs = [("--out", args.out.as_deref()), ("--clean-out", args.clean_out.as_deref())];
+    apart(&outputs, args.inputs())?;
     let device = open_device(&args.device)?;
     let files = Files::read(args)?;
     let (rows, classes) = files.shape()?;
@@ -91,7 +94,7 @@ fn labels(
     let mut log = LabelLog::new(ClassSchema::numbered(classes)?);
     let Some(labels) = &files.labels else { return Ok(log) };
     let random: HashSet<SampleId> = match &args.random_ids {
-        Some(path) => read_ids(path)?.into_iter().collect(),
+        Some(path) => random_ids(path, items)?.into_iter().collect(),
         None => HashSet::new(),
     };
     let known = items.iter().zip(labels).filter_map(|(id, label)| Some((id, (*label)?)));
@@ -99,6 +102,19 @@ fn labels(
     let told = log.tell_random(&random).and_then(|()| log.tell_seed(&chosen));
     told.map_err(|error| args.labels.iter().fold(error, |error, file| error.in_file(file.path())))?;
     Ok(log)
+}
+
+/// The ids of a file, which are ids of items.
+fn random_ids(path: &Path, items: &Items) -> Result<Vec<SampleId>, Error> {
+    let ids = read_ids(path)?;
+    if let Some(row) = ids.iter().position(|id| items.row_of(id).is_none()) {
+        let message = format!(
+            "`{}` is no item of the pool: --random-ids takes the ids of --ids, or row numbers without them",
+            ids[row]
+        );
+        return Err(Error::new(ErrorKind::NotFound, message).at_row(row).in_file(path));
+    }
+    Ok(ids)
 }
 
 /// Which columns of the prior were heard as another class.

@@ -17,10 +17,10 @@ use super::config::ExperimentConfig;
 use super::embedder::Embedder;
 use super::prior::PriorConfig;
 use super::tuning::Tuner;
-use crate::Error;
 use crate::metrics::{Scores, class_counts, majority_class};
 use crate::record::{DataFacts, Setting};
 use crate::simulate::{Construction, Imbalance, Noise};
+use crate::{Error, ErrorKind};
 
 /// One setting with everything that its runs share.
 #[derive(Debug)]
@@ -74,8 +74,10 @@ pub fn prepare(
                 let observed = source.answers(&built, noise)?;
                 for prior in &config.prior {
                     for learner in &config.learner {
-                        let names = Names { imbalance, noise, prior, learner };
+                        let label = dataset_config.label.as_deref();
+                        let names = Names { label, imbalance, noise, prior, learner };
                         let task = source.task(&names, &built, &observed)?;
+                        apart(&tasks, &task.setting)?;
                         tasks.push(Task { tuner: tuner.clone(), ..task });
                     }
                 }
@@ -85,12 +87,29 @@ pub fn prepare(
     Ok(tasks)
 }
 
+/// Refuses a second setting of one name, whose runs would pass for more seeds of the first.
+fn apart(tasks: &[Task], setting: &Setting) -> Result<(), Error> {
+    if tasks.iter().all(|task| task.setting != *setting) {
+        return Ok(());
+    }
+    let Setting { dataset, imbalance, noise, prior, learner } = setting;
+    Err(Error::new(
+        ErrorKind::Setting,
+        format!(
+            "two settings are called {dataset}, {imbalance}, noise {noise}, {prior}, {learner}: leave one out, or, if \
+             their data differ, give one `[[dataset]]` a `label`"
+        ),
+    ))
+}
+
 fn trains_encoder(learner: &LearnerConfig) -> bool {
     matches!(learner, LearnerConfig::FineTune(_))
 }
 
-/// What makes one setting differ from another of the same data set.
+/// What makes one setting differ from another.
 struct Names<'a> {
+    /// What results call the data set, unless it is its name.
+    label: Option<&'a str>,
     imbalance: &'a Imbalance,
     noise: &'a Noise,
     prior: &'a PriorConfig,
@@ -108,7 +127,7 @@ impl Source {
         let test_labels = built.map(&self.test_labels)?;
         Ok(Task {
             setting: Setting {
-                dataset: self.data.name().into(),
+                dataset: names.label.unwrap_or(self.data.name()).into(),
                 imbalance: imbalance_label(names.imbalance),
                 noise: noise_label(names.noise),
                 prior: names.prior.label(self.head),
