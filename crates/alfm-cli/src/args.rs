@@ -293,12 +293,18 @@ pub(crate) struct SelectArgs {
     /// Both probabilities are logits.
     #[arg(long)]
     pub logits: bool,
-    /// Where to write the queries; default is stdout.
+    /// Where to write the queries, as JSON lines or, if the name ends in .csv, as a table; default is stdout.
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// Where to write the free labels.
+    /// Where to write the free labels with their weights and, where they are soft, their probabilities.
     #[arg(long)]
     pub clean_out: Option<PathBuf>,
+    /// Where to write what each label so far should weigh in training (prioral-guarded; 1 for all others).
+    #[arg(long)]
+    pub weights_out: Option<PathBuf>,
+    /// Names of the classes, a JSON list: they stand beside the numbers in what is written.
+    #[arg(long)]
+    pub classes: Option<PathBuf>,
 }
 
 impl SelectArgs {
@@ -320,7 +326,10 @@ impl SelectArgs {
             &self.oracle,
         ];
         let arrays = arrays.into_iter().flatten().chain(&self.pass).map(ArraySpec::path);
-        let lists = [&self.random_ids, &self.ids].into_iter().flatten().map(PathBuf::as_path);
+        let lists = [&self.random_ids, &self.ids, &self.classes]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path);
         arrays.chain(lists)
     }
 }

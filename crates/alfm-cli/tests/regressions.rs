@@ -42,7 +42,8 @@ fn modal_130_ties() {
     for strategy in ["margin", "entropy", "least-confident", "gini", "balanced-margin", "prioral"] {
         let batch = |seed: usize| -> BTreeSet<usize> {
             let arrays = "--model-probs uniform.npy --prior uniform.npy";
-            let command = format!("select --strategy {strategy} --budget 40 {arrays} --seed {seed}");
+            let command =
+                format!("select --strategy {strategy} --budget 40 {arrays} --seed {seed}");
             asked(folder.path(), &command).into_iter().collect()
         };
         let (first, again, other) = (batch(0), batch(0), batch(1));

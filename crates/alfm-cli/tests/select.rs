@@ -150,3 +150,48 @@ fn a_device_is_used_or_refused() {
         }
     }
 }
+
+/// Names of classes beside their numbers, a table where the name says so, and what a learner needs of free labels.
+#[test]
+fn what_is_written_can_be_trained_on() {
+    let folder = inputs();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("classes.json"), r#"["left, or so", "right"]"#).unwrap();
+    let labels: Vec<i64> =
+        (0..ITEMS as i64).map(|item| if item < 4 { item % 2 } else { -1 }).collect();
+    write_labels(&at("few.npy"), &labels);
+    write_floats(&at("held.npy"), 2, &[0.5; 8]);
+    let command = "select --strategy prioral-guarded --budget 5 --model-probs model.npy --prior model.npy --labels \
+                   few.npy --out-of-fold held.npy --classes classes.json --out picks.csv";
+    succeed(folder.path(), &format!("{command} --clean-out free.csv --weights-out weights.jsonl"));
+    let read = |name: &str| std::fs::read_to_string(at(name)).unwrap();
+    let mut picks = csv::Reader::from_path(at("picks.csv")).unwrap();
+    let head: Vec<String> = picks.headers().unwrap().iter().map(str::to_owned).collect();
+    assert_eq!(head[0], "id");
+    assert_eq!(picks.records().count(), 5);
+    for column in ["rank", "prior_class", "model_class", "at_random", "strategy"] {
+        assert!(head.iter().any(|name| name == column), "{column} in {head:?}");
+    }
+    let mut free = csv::Reader::from_path(at("free.csv")).unwrap();
+    let place =
+        |name: &str, head: &csv::StringRecord| head.iter().position(|column| column == name);
+    let head = free.headers().unwrap().clone();
+    let (left, right) = (place("p_left, or so", &head).unwrap(), place("p_right", &head).unwrap());
+    let class = place("pseudo_class", &head).unwrap();
+    for record in free.records().map(Result::unwrap) {
+        let p = |at: usize| record[at].parse::<f64>().unwrap();
+        assert!((p(left) + p(right) - 1.0).abs() < 1e-5);
+        assert_eq!(&record[class], if p(left) > p(right) { "left, or so" } else { "right" });
+    }
+    assert_eq!(read("weights.jsonl").lines().count(), 4);
+    succeed(folder.path(), &format!("{command} --clean-out free.jsonl"));
+    let line: serde_json::Value =
+        serde_json::from_str(read("free.jsonl").lines().next().unwrap()).unwrap();
+    assert_eq!(line["probabilities"].as_array().unwrap().len(), 2);
+    assert!(line["weight"].as_f64().unwrap() > 0.0);
+    std::fs::write(at("classes.json"), r#"["one", "two", "three"]"#).unwrap();
+    let output = run(folder.path(), command);
+    assert_eq!(output.status.code(), Some(2));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("classes.json: it has 3 classes, the inputs have 2"), "{message}");
+}

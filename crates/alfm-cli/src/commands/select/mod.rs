@@ -1,22 +1,22 @@
 mod inputs;
+mod written;
 
 use std::collections::HashSet;
-use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use alfm_core::files::write_atomically;
 use alfm_core::{ClassId, ClassSchema, Error, ErrorKind, Items, LabelLog, SampleId};
 use alfm_data::arrays::read_ids;
+use alfm_data::read_classes;
 use alfm_kernels::device::open_device;
 use alfm_select::acquire::{Options, Summary, registry};
 use alfm_select::{Inputs, Round, Selector, Strategy, Trust, prioral_summaries};
 use serde_json::{Value, json};
 
 use self::inputs::{Files, flag};
+use self::written::Told;
 use super::Context;
 use crate::args::SelectArgs;
-use crate::failure::{no_output, unwritable};
 use crate::output::{lines, result, say};
 use crate::outputs::apart;
 
@@ -25,7 +25,11 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Error> {
         return list(context);
     }
     let started = Instant::now();
-    let outputs = [("--out", args.out.as_deref()), ("--clean-out", args.clean_out.as_deref())];
+    let outputs = [
+        ("--out", args.out.as_deref()),
+        ("--clean-out", args.clean_out.as_deref()),
+        ("--weights-out", args.weights_out.as_deref()),
+    ];
     apart(&outputs, args.inputs())?;
     let device = open_device(&args.device)?;
     let files = Files::read(args)?;
@@ -44,7 +48,8 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Error> {
         }
         (None, None) => selector.suggest(&items, &log, &inputs, budget)?,
     };
-    write(args, &selector, &round, context.json)?;
+    let told = Told { items: &items, content: None, classes: class_names(args, classes)? };
+    written::write(args, selector.strategy().name(), &round, &log, &told, context.json)?;
     let noise = round.noise_size;
     say(&format!(
         "{} queries, noise set {noise}, clean set {}",
@@ -82,6 +87,17 @@ fn items(args: &SelectArgs, rows: usize) -> Result<Items, Error> {
         return Err(Error::row_count("ids", rows, ids.len()).in_file(path));
     }
     Items::named(ids.iter().map(SampleId::as_str)).map_err(|error| error.in_file(path))
+}
+
+/// The names of the classes, one a column.
+fn class_names(args: &SelectArgs, classes: usize) -> Result<Option<Vec<String>>, Error> {
+    let Some(path) = &args.classes else { return Ok(None) };
+    let names: Vec<String> = read_classes(path)?.into_iter().map(|class| class.name).collect();
+    if names.len() != classes {
+        let message = format!("it has {} classes, the inputs have {classes}", names.len());
+        return Err(Error::input(message).in_file(path));
+    }
+    Ok(Some(names))
 }
 
 /// The labels so far, those that `--random-ids` names as drawn at random.
@@ -160,39 +176,6 @@ fn ask_in_simulation(
         ids.iter().map(answer).collect::<Result<Vec<_>, _>>()
     };
     selector.suggest_and_ask(items, log, inputs, budget, 1, oracle)
-}
-
-fn write(args: &SelectArgs, selector: &Selector, round: &Round, json: bool) -> Result<(), Error> {
-    let name = selector.strategy().name();
-    let queries = |out: &mut dyn Write| -> io::Result<()> {
-        for query in &round.queries {
-            let mut line = serde_json::to_value(query)?;
-            line["strategy"] = name.into();
-            writeln!(out, "{line}")?;
-        }
-        Ok(())
-    };
-    match &args.out {
-        Some(path) => save(path, queries)?,
-        None if json => {}
-        None => queries(&mut io::stdout().lock()).map_err(no_output)?,
-    }
-    let Some(path) = &args.clean_out else { return Ok(()) };
-    save(path, |out| {
-        for item in round.clean.iter() {
-            let mut line =
-                json!({ "id": item.id, "pseudo_label": item.class, "confidence": item.confidence });
-            if round.trust.is_some() {
-                line["certified"] = item.certified.into();
-            }
-            writeln!(out, "{line}")?;
-        }
-        Ok(())
-    })
-}
-
-fn save(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-    write_atomically(path, write).map_err(unwritable(path))
 }
 
 fn list(context: &Context) -> Result<(), Error> {
