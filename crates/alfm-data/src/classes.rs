@@ -2,8 +2,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::Error;
-use crate::error::io;
+use crate::{Error, text};
 
 /// A class as a person describes it: its name, and prompts for a zero-shot prior.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -34,8 +33,7 @@ impl ClassEntry {
 /// # Errors
 /// An unreadable file, or one that holds no such list.
 pub fn read_classes(path: &Path) -> Result<Vec<ClassEntry>, Error> {
-    let text = std::fs::read_to_string(path).map_err(io(path))?;
-    parse(path, &text)
+    parse(path, &text::read_text(path)?)
 }
 
 pub(crate) fn parse(path: &Path, text: &str) -> Result<Vec<ClassEntry>, Error> {

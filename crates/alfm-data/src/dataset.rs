@@ -1,13 +1,14 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use alfm_core::{ClassId, ClassSchema, Digest};
 
 use crate::error::{no_classes, other_content};
+use crate::images::Found;
 use crate::split::found_in;
 use crate::{
-    ClassEntry, Columns, Error, ErrorKind, Hub, Manifest, RepoId, Source, Split, catalog, cells,
-    table,
+    ClassEntry, Columns, Error, ErrorKind, Hub, Manifest, RepoId, Source, Split, UserTable,
+    catalog, cells, read_table, table,
 };
 
 /// A dataset in memory: its classes and its splits.
@@ -17,7 +18,12 @@ pub struct Dataset {
     revision: String,
     schema: ClassSchema,
     splits: BTreeMap<String, Split>,
+    warnings: Vec<String>,
 }
+
+/// Names that folders of splits have.
+const SPLITS: [&str; 8] =
+    ["dev", "test", "testing", "train", "training", "val", "valid", "validation"];
 
 impl Dataset {
     /// Loads a known dataset by name, or a user's file or folder of images by path (see [`Dataset::from_file`],
@@ -63,8 +69,8 @@ impl Dataset {
             Source::Hub { repo, revision } => hub.revision(&RepoId::dataset(repo)?, revision),
             _ => env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let mut dataset =
-            Self { manifest: manifest.clone(), revision, schema, splits: BTreeMap::new() };
+        let (splits, warnings) = (BTreeMap::new(), Vec::new());
+        let mut dataset = Self { manifest: manifest.clone(), revision, schema, splits, warnings };
         for name in manifest.splits.keys() {
             let split = dataset.read_split(name, hub)?;
             dataset.check_counts(name, &split)?;
@@ -75,70 +81,82 @@ impl Dataset {
 
     /// Loads a CSV, JSONL or parquet file, or a `.npz` file of images, as the split `all`.
     ///
-    /// Without `classes`, they are learnt from the labels: whole numbers mean classes `0` to the largest,
-    /// anything else is a name, and names are sorted.
+    /// Classes are as in [`read_table`], which also reads what has no labels.
     ///
     /// # Errors
-    /// An unknown column, with those there are; an unreadable file or value; if neither labels nor classes say what
-    /// the classes are; a repeated id.
+    /// As [`read_table`]; if neither labels nor metadata nor `classes` say at least two classes.
     pub fn from_file(
         path: &Path,
         columns: &Columns,
         classes: Option<&[ClassEntry]>,
     ) -> Result<Self, Error> {
-        let cells = Split::read_cells(path, "all", columns, false)?;
-        let label = usize::from(columns.image.is_none());
-        let classes = match classes {
-            Some(classes) => classes.to_vec(),
-            None => cells::learn_classes(path, cells[label].as_deref())?,
-        };
-        let manifest = Manifest::of_file(path, columns, classes);
-        let schema = manifest.schema()?;
-        let split = Split::from_cells(path, "all", columns, cells, &schema)?;
-        Ok(Self::of_one_split(manifest, schema, split))
+        let table = read_table(path, columns, classes)?;
+        let UserTable { items, classes, warnings } = table;
+        let splits = BTreeMap::from([("all".to_owned(), items)]);
+        Self::of_user(path, columns, classes, splits, warnings)
     }
 
-    /// Loads a folder of images as the split `all`: `CLASS/NAME.jpg`, `.png`, `.bmp`, `.gif` or `.webp`.
+    /// Loads a folder of images: `CLASS/NAME.jpg`, `.png`, `.bmp`, `.gif` or `.webp`, as the split `all`; or
+    /// `SPLIT/CLASS/NAME`, where every subfolder has the name of a split, such as `train` or `val`.
     ///
     /// Classes are the subfolders, sorted by name, unless `classes` gives their order; ids are paths below the
     /// folder. An image that lies beside the subfolders, or in one that is no class of `classes`, is unlabelled.
-    /// Hidden files, and files whose ending is not an image's, are skipped. Without classes,
-    /// [`Split::from_image_folder`] reads the images alone.
+    /// Hidden files, files whose ending is not an image's, and links to folders are skipped; all but the hidden ones
+    /// are in [`Dataset::warnings`]. Without classes, [`read_images`](crate::read_images) reads the images alone.
     ///
     /// # Errors
-    /// As [`Split::from_image_folder`]; if there are fewer than two subfolders with
-    /// images, and no `classes`.
+    /// As [`read_images`](crate::read_images); if there are fewer than two subfolders with images, and no `classes`;
+    /// for folders of splits beside others.
     pub fn from_folder(path: &Path, classes: Option<&[ClassEntry]>) -> Result<Self, Error> {
         let found = found_in(path)?;
+        let mut warnings = found.warnings();
+        let in_splits = has_splits(path, &found.files, classes.unwrap_or_default())?;
+        let level = usize::from(in_splits);
+        let mut sizes = BTreeMap::new();
+        for class in found.files.iter().filter_map(|file| file.folder(level)) {
+            *sizes.entry(class.to_owned()).or_insert(0_usize) += 1;
+        }
+        warnings.extend(cells::alike(sizes.iter().map(|(name, items)| (name.as_str(), *items))));
         let classes = match classes {
             Some(classes) => classes.to_vec(),
-            None => {
-                let names: BTreeSet<&String> =
-                    found.iter().filter_map(|f| f.class.as_ref()).collect();
-                if names.len() < 2 {
-                    return Err(no_classes(path, names.len()));
-                }
-                names.into_iter().map(ClassEntry::named).collect()
-            }
+            None => sizes.into_keys().map(ClassEntry::named).collect(),
         };
+        let place = |file: &Found| {
+            let name = file.folder(level)?;
+            classes.iter().position(|class| class.name == name).map(ClassId::from_index)
+        };
+        let mut of_split: BTreeMap<String, (Vec<Found>, Vec<Option<ClassId>>)> = BTreeMap::new();
+        for file in found.files {
+            let split = if in_splits { file.folder(0).unwrap_or("all") } else { "all" };
+            let (files, labels) = of_split.entry(split.to_owned()).or_default();
+            labels.push(place(&file));
+            files.push(file);
+        }
+        let read = |(name, (files, labels))| Ok((name, Split::of_files(files, labels)?));
+        let splits = of_split.into_iter().map(read).collect::<Result<_, Error>>()?;
         let columns = Columns::default().with_image("image");
-        let manifest = Manifest::of_file(path, &columns, classes);
-        let schema = manifest.schema()?;
-        let place = |name: &String| schema.names().iter().position(|known| known == name);
-        let label =
-            |class: &Option<String>| class.as_ref().and_then(place).map(ClassId::from_index);
-        let labels = found.iter().map(|file| label(&file.class)).collect();
-        let split = Split::of_files(found, labels)?;
-        Ok(Self::of_one_split(manifest, schema, split))
+        Self::of_user(path, &columns, classes, splits, warnings)
     }
 
     /// A user's data, which has the counts that it has.
-    fn of_one_split(mut manifest: Manifest, schema: ClassSchema, split: Split) -> Self {
-        let all = manifest.splits.entry("all".to_owned()).or_default();
-        all.counts = split.class_counts(schema.len());
-        all.unlabelled = split.len() - all.counts.iter().sum::<usize>();
-        let splits = BTreeMap::from([("all".to_owned(), split)]);
-        Self { manifest, revision: "file".to_owned(), schema, splits }
+    fn of_user(
+        path: &Path,
+        columns: &Columns,
+        classes: Vec<ClassEntry>,
+        splits: BTreeMap<String, Split>,
+        warnings: Vec<String>,
+    ) -> Result<Self, Error> {
+        if classes.len() < 2 {
+            return Err(no_classes(path, classes.len()));
+        }
+        let mut manifest = Manifest::of_file(path, columns, classes);
+        let schema = manifest.schema().map_err(|error| error.in_file(path))?;
+        for (name, split) in &splits {
+            let known = manifest.splits.entry(name.clone()).or_default();
+            known.counts = split.class_counts(schema.len());
+            known.unlabelled = split.len() - known.counts.iter().sum::<usize>();
+        }
+        Ok(Self { manifest, revision: "file".to_owned(), schema, splits, warnings })
     }
 
     fn read_split(&self, name: &str, hub: &Hub) -> Result<Split, Error> {
@@ -149,10 +167,10 @@ impl Dataset {
             let text = alfm_datasets::file(&self.manifest.name, &split.file).unwrap_or_default();
             check_hash(path, text, split.sha256)?;
             let cells = table::read_jsonl(path, text, &Split::wanted(columns, true))?;
-            return Split::from_cells(path, name, columns, cells, &self.schema);
+            return Split::from_cells(path, name, columns, cells, self.schema.names());
         };
-        let cells = Split::read_cells(&path, name, columns, true)?;
-        Split::from_cells(&path, name, columns, cells, &self.schema)
+        let cells = Split::read_cells(&path, name, columns, true)?.cells;
+        Split::from_cells(&path, name, columns, cells, self.schema.names())
     }
 
     fn check_counts(&self, name: &str, split: &Split) -> Result<(), Error> {
@@ -191,6 +209,11 @@ impl Dataset {
         &self.revision
     }
 
+    /// What was skipped in a user's file or folder, and what is worth a second look, in sentences for people.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     /// Its classes.
     pub fn schema(&self) -> &ClassSchema {
         &self.schema
@@ -213,6 +236,28 @@ impl Dataset {
             Error::new(ErrorKind::NotFound, message)
         })
     }
+}
+
+/// Whether the subfolders are splits: all of them by their names, and none is a class that was given.
+///
+/// A folder `train` of images beside folders of other names may be a class; one of folders is not.
+fn has_splits(path: &Path, files: &[Found], given: &[ClassEntry]) -> Result<bool, Error> {
+    let is_split = |name: &str| {
+        SPLITS.contains(&name.to_lowercase().as_str())
+            && given.iter().all(|class| class.name != name)
+    };
+    let of_split = |file: &&Found| file.folder(0).is_some_and(is_split);
+    let Some(split) = files.iter().find(of_split) else { return Ok(false) };
+    let Some(other) = files.iter().find(|file| !of_split(file)) else { return Ok(true) };
+    let nested = |file: &Found| of_split(&file) && file.folder(1).is_some();
+    if !files.iter().any(nested) {
+        return Ok(false);
+    }
+    let message = format!(
+        "`{}` lies in a split, by its folder's name, and `{}` does not: keep only folders of splits there, or give a          list of classes that names the folder",
+        split.id, other.id
+    );
+    Err(Error::input(message).in_file(path))
 }
 
 fn check_hash(path: &Path, text: &str, expected: Option<Digest>) -> Result<(), Error> {

@@ -10,8 +10,11 @@
 //! and `hub` downloads. All are on by default; without one, its files are an error that names it.
 //!
 //! Rules for unclean input: an empty text is kept (it is an item like any other, and row counts stay the
-//! published ones); a text that is missing altogether is an error; label -1, an empty or a missing label
-//! mean "unlabelled"; blank lines of a JSONL file are skipped.
+//! published ones); a text that is missing altogether is an error. An empty or a missing label means "unlabelled",
+//! and so does -1, unless [`Columns::unlabelled`] says otherwise; where -1 stands beside one other label only, it has
+//! to. Text is UTF-8, with or without a byte-order mark, and `\n`, `\r\n` and `\r` end a line; blank lines of CSV and
+//! JSONL are skipped and counted. What parsers disagree on is an error with its line: a quote that does not close, or
+//! that text follows, a row with another number of fields, a key that is given twice. Files must be regular ones.
 //!
 //! Rules for images ([`Image::decode`]): PNG, JPEG, BMP, GIF (its first frame) and WebP, told apart by content;
 //! every one becomes 8-bit RGB. Grey is repeated, palettes are looked up, and alpha is dropped, not composed over a
@@ -27,14 +30,19 @@ mod cells;
 mod classes;
 mod dataset;
 mod error;
+mod file;
 mod hub;
 mod images;
 mod items;
 mod label_file;
 mod manifest;
+#[cfg(feature = "parquet")]
+mod parquet_file;
 mod split;
 pub mod subset;
 mod table;
+mod text;
+mod user_table;
 
 pub use alfm_core::{Error, ErrorKind};
 pub use catalog::catalog;
@@ -47,6 +55,8 @@ pub use label_file::read_label_column;
 pub use manifest::{FetchedFile, Manifest, Source, SplitManifest};
 pub use split::Split;
 pub use table::{Columns, Table};
+pub use text::{read_lines, read_text};
+pub use user_table::{UserTable, read_images, read_table};
 
 /// What an [`Image`] decodes to; of the crate `image`.
 #[cfg(feature = "images")]

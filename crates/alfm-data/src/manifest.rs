@@ -5,8 +5,7 @@ use alfm_core::{ClassId, ClassSchema, Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::classes::ClassEntry;
-use crate::error::io;
-use crate::{Columns, Error, ErrorKind, Hub, RepoId, classes};
+use crate::{Columns, Error, ErrorKind, Hub, RepoId, classes, file};
 
 /// What is known about a dataset: where it comes from, its classes, and how many items each has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -230,7 +229,7 @@ impl Manifest {
         let mut fetched = Vec::new();
         for (file, split) in files {
             let Some(path) = self.path(split, hub)? else { continue };
-            let content = std::fs::read(&path).map_err(io(&path))?;
+            let content = file::bytes(&path)?;
             let sha256 = Digest::of(&content);
             let (file, bytes) = (file.to_owned(), content.len() as u64);
             fetched.push(FetchedFile { file, path, bytes, sha256 });

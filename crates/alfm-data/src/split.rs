@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use alfm_core::{ClassId, ClassSchema, Digest, SampleId};
+use alfm_core::{ClassId, Digest, SampleId};
 use rayon::prelude::*;
 
-use crate::table::{self, Cells, Wanted};
+use crate::table::{self, Cells, Content, Wanted};
 use crate::{Columns, Error, ErrorKind, Image, Items, cells, images};
 
 /// Items with ids and, as far as they are known, labels.
@@ -57,16 +57,12 @@ impl Split {
         Ok(self)
     }
 
-    /// The images below a folder, at any depth, without labels; ids are paths below the folder.
-    ///
-    /// Hidden files, and files whose ending is not an image's, are skipped.
+    /// The images below a folder, without labels, as [`read_images`](crate::read_images) reads them.
     ///
     /// # Errors
-    /// For a folder that cannot be read or has no images, and an image of a kind that cannot be read.
+    /// As [`read_images`](crate::read_images).
     pub fn from_image_folder(folder: &Path) -> Result<Self, Error> {
-        let found = found_in(folder)?;
-        let labels = vec![None; found.len()];
-        Self::of_files(found, labels)
+        Ok(crate::read_images(folder)?.items)
     }
 
     /// Image files with their labels. The first unreadable one in their order is the error.
@@ -98,15 +94,16 @@ impl Split {
         split: &str,
         columns: &Columns,
         label_required: bool,
-    ) -> Result<Cells, Error> {
+    ) -> Result<Content, Error> {
         if columns.image.is_some() {
             images::supported(path)?;
         }
         let wanted = Self::wanted(columns, label_required);
-        match is_npz(path) && columns.image.is_some() {
-            true => images::npz_cells(path, split, &wanted),
-            false => table::read(path, &wanted),
+        if is_npz(path) && columns.image.is_some() {
+            let cells = images::npz_cells(path, split, &wanted)?;
+            return Ok(Content { cells, blank_lines: 0 });
         }
+        table::read(path, &wanted)
     }
 
     pub(crate) fn from_cells(
@@ -114,7 +111,7 @@ impl Split {
         split: &str,
         columns: &Columns,
         cells: Cells,
-        schema: &ClassSchema,
+        classes: &[String],
     ) -> Result<Self, Error> {
         let mut cells = cells.into_iter();
         let mut next = || cells.next().flatten();
@@ -124,8 +121,11 @@ impl Split {
             Some(column) => Items::Images(images::read_table(path, column)?),
         };
         let labels = match next() {
-            Some(column) => cells::read_labels(path, &columns.label, &column, schema)?,
-            None => vec![None; items.len()],
+            Some(column) if !classes.is_empty() => {
+                let unlabelled = columns.unlabelled.as_deref();
+                cells::read_labels(path, &columns.label, &column, classes, unlabelled)?
+            }
+            _ => vec![None; items.len()],
         };
         let mut named = |name: &Option<String>| match name {
             Some(name) => Ok(Some(cells::ids(path, name, &next().unwrap_or_default())?)),
@@ -231,6 +231,21 @@ impl Split {
         found.map(|(row, error)| (self.ids[row].clone(), error)).collect()
     }
 
+    /// The items without the images that cannot be decoded, and those, with the reasons: decodes every one.
+    ///
+    /// # Errors
+    /// If none is left.
+    #[cfg(feature = "images")]
+    pub fn readable(&self) -> Result<(Self, Vec<(SampleId, Error)>), Error> {
+        let left_out = self.unreadable();
+        if let Some((id, error)) = left_out.first().filter(|_| left_out.len() == self.len()) {
+            let message = format!("none of the images can be read, the first is `{id}`");
+            return Err(Error::input(message).because(error.clone()));
+        }
+        let ids: Vec<SampleId> = left_out.iter().map(|(id, _)| id.clone()).collect();
+        Ok((self.without(&ids)?, left_out))
+    }
+
     /// Some items, in the order asked for. Panics if a row is out of range, as indexing does.
     ///
     /// # Errors
@@ -267,17 +282,18 @@ impl Split {
     }
 }
 
-/// The image files below a folder, of which there is at least one.
-pub(crate) fn found_in(folder: &Path) -> Result<Vec<images::Found>, Error> {
+/// What is below a folder, with at least one image.
+pub(crate) fn found_in(folder: &Path) -> Result<images::Walk, Error> {
     images::supported(folder)?;
     let found = images::walk(folder)?;
-    match found.is_empty() {
-        true => {
-            let message = "no image is in it: expected CLASS/NAME.jpg, .png, .bmp, .gif or .webp";
-            Err(Error::new(ErrorKind::Missing, message).in_file(folder))
-        }
-        false => Ok(found),
+    if found.files.is_empty() {
+        let skipped = found.warnings().iter().map(|told| format!("; {told}")).collect::<String>();
+        let message = format!(
+            "no image is in it: expected CLASS/NAME.jpg, .png, .bmp, .gif or .webp{skipped}"
+        );
+        return Err(Error::new(ErrorKind::Missing, message).in_file(folder));
     }
+    Ok(found)
 }
 
 fn is_npz(path: &Path) -> bool {

@@ -3,15 +3,15 @@ use std::path::Path;
 
 use alfm_core::SampleId;
 
-use crate::Error;
-use crate::error::{cell, io};
+use crate::error::cell;
+use crate::{Error, text};
 
 /// Reads ids from a text file, one a line. A last line without text is no id.
 ///
 /// # Errors
 /// An unreadable file; an empty line among the others; an id that is given twice.
 pub fn read_ids(path: &Path) -> Result<Vec<SampleId>, Error> {
-    let text = std::fs::read_to_string(path).map_err(io(path))?;
+    let text = text::read_text(path)?;
     let mut seen = BTreeSet::new();
     let check = |(row, line): (usize, &str)| {
         if line.is_empty() {
@@ -23,7 +23,7 @@ pub fn read_ids(path: &Path) -> Result<Vec<SampleId>, Error> {
         }
         Ok(id)
     };
-    text.lines().enumerate().map(check).collect()
+    text::lines(&text).enumerate().map(check).collect()
 }
 
 #[cfg(test)]
@@ -38,7 +38,7 @@ mod tests {
             std::fs::write(&path, content).unwrap();
             read_ids(&path)
         };
-        assert_eq!(read("a\nb c\r\n").unwrap(), ["a", "b c"].map(SampleId::from));
+        assert_eq!(read("\u{feff}a\nb c\r\n").unwrap(), ["a", "b c"].map(SampleId::from));
         let empty = read("a\n\nb\n").unwrap_err();
         assert_eq!((empty.row(), empty.path()), (Some(1), Some(path.as_path())));
         assert!(

@@ -1,16 +1,15 @@
 //! The one place of the crate that needs `unsafe`: a read-only memory map of a file.
 
-use std::fs::File;
 use std::path::Path;
 
 use memmap2::Mmap;
 
-use crate::Error;
 use crate::error::io;
+use crate::{Error, file};
 
 /// Maps a file for reading.
 pub(super) fn open(path: &Path) -> Result<Mmap, Error> {
-    let file = File::open(path).map_err(io(path))?;
+    let file = file::open(path)?;
     // SAFETY: the map is read-only and private to this process, and it is only ever looked at as bytes or as
     // f32, for which every bit pattern is valid. What the compiler cannot rule out is another process that
     // changes the file meanwhile. Our own writers never change a file in place: they rename a new one over

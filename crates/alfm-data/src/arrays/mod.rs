@@ -149,13 +149,17 @@ pub fn read_label_matrix(spec: &ArraySpec) -> Result<LabelMatrix, Error> {
     Ok(LabelMatrix { labels: labels(&place, &numbers, columns)?, rows, columns })
 }
 
+/// Class numbers are below this: who reads them may set a place aside for each class.
+const MOST_CLASSES: u32 = 1_000_000;
+
 fn labels(place: &Place, numbers: &[i64], columns: usize) -> Result<Vec<Option<ClassId>>, Error> {
     let label = |(at, value): (usize, &i64)| match u32::try_from(*value) {
-        Ok(class) => Ok(Some(ClassId::new(class))),
+        Ok(class) if class < MOST_CLASSES => Ok(Some(ClassId::new(class))),
         Err(_) if *value == -1 => Ok(None),
-        Err(_) => {
+        _ => {
             let row = at / columns;
-            let rule = "a label is a class number, or -1 for unlabelled";
+            let rule =
+                format!("a label is a class number below {MOST_CLASSES}, or -1 for unlabelled");
             Err(place.refuse(&format!("row {row} is {value}: {rule}")).at_row(row))
         }
     };

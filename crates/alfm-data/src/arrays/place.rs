@@ -23,6 +23,11 @@ impl Place {
         self.refuse(&format!("element type {found}, expected {expected}: convert the array"))
     }
 
+    /// An array of several dimensions that holds nothing: its other extents are backed by no byte.
+    pub(super) fn empty(&self, shape: &[usize]) -> Error {
+        self.refuse(&format!("it has shape {shape:?} and holds nothing: write it again"))
+    }
+
     pub(crate) fn wrong_shape(&self, found: &[usize], expected: &str) -> Error {
         self.refuse(&format!("it has shape {found:?}, expected {expected}"))
     }

@@ -40,6 +40,9 @@ impl Header {
         start: usize,
         available: usize,
     ) -> Result<Self, Error> {
+        if shape.len() > 1 && shape.contains(&0) {
+            return Err(place.empty(&shape));
+        }
         let expected = shape
             .iter()
             .try_fold(element.size(), |bytes, &extent| bytes.checked_mul(extent))

@@ -9,6 +9,9 @@ use image::{
 use super::Image;
 use crate::Error;
 
+/// Bytes of memory for what is no pixel.
+const MOST_BESIDE: u64 = 64 << 20;
+
 /// Decodes a file's content; its first bytes, not its name, tell the format.
 pub(super) fn encoded(image: &Image, bytes: &[u8], max_pixels: u64) -> Result<RgbImage, Error> {
     let failed = |source: ImageError| {
@@ -19,14 +22,23 @@ pub(super) fn encoded(image: &Image, bytes: &[u8], max_pixels: u64) -> Result<Rg
         .with_guessed_format()
         .map_err(|source| failed(source.into()))?;
     let format = reader.format();
-    // What decoders set up before they tell the size, and 16 bits of four channels a pixel.
+    // What decoders keep before they tell the size: comments and colour profiles, which may be bombs.
     let mut limits = Limits::default();
-    let most = max_pixels.saturating_mul(8);
-    limits.max_alloc = limits.max_alloc.map(|alloc| alloc.max(most));
-    reader.limits(limits);
+    limits.max_alloc = Some(MOST_BESIDE);
+    reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(failed)?;
     let (width, height) = decoder.dimensions();
     check_size(image, width, height, max_pixels)?;
+    // Four channels of 8 bits, or half as many pixels of 16.
+    let most = max_pixels.saturating_mul(4);
+    if decoder.total_bytes() > most {
+        let bytes = decoder.total_bytes();
+        return Err(image.refuse(format!(
+            "{width} x {height} pixels take {bytes} bytes, at most {most} are decoded: scale it down"
+        )));
+    }
+    limits.max_alloc = Some(MOST_BESIDE.saturating_add(most));
+    decoder.set_limits(limits).map_err(failed)?;
     if format == Some(ImageFormat::Jpeg) && !jpeg_ends(bytes) {
         let hint = ImageFormatHint::Exact(ImageFormat::Jpeg);
         let why = "no end marker: it is truncated";
@@ -64,11 +76,28 @@ fn check_size(image: &Image, width: u32, height: u32, limit: u64) -> Result<(), 
     }
 }
 
-/// Whether an end-of-image marker follows the last start of a scan.
+/// Whether the image has its end-of-image marker; what lies behind it, such as the film of a motion photo, is not
+/// looked at.
 ///
-/// The decoder fills what a truncated file lacks with grey and says nothing. Neither marker can occur within
-/// a scan, where a byte of 255 is followed by 0; thumbnails, with markers of their own, come before it.
+/// The decoder fills what a truncated file lacks with grey and says nothing. Segments tell their lengths, so that
+/// thumbnails, with markers of their own, are passed over; within a scan, a byte of 255 is data only before 0 and the
+/// restart markers.
 fn jpeg_ends(bytes: &[u8]) -> bool {
-    let last = |marker: u8| bytes.windows(2).rposition(|pair| *pair == [0xff, marker]);
-    last(0xd9) > last(0xda)
+    let mut at = 2;
+    loop {
+        // To the next marker: within a scan, over its data; elsewhere, over bytes that fill.
+        let Some(skipped) = bytes.get(at..).and_then(|rest| {
+            rest.windows(2).position(|pair| {
+                pair[0] == 0xff && !matches!(pair[1], 0 | 0x01 | 0xd0..=0xd7 | 0xff)
+            })
+        }) else {
+            return false;
+        };
+        at += skipped;
+        if bytes[at + 1] == 0xd9 {
+            return true;
+        }
+        let Some(length) = bytes.get(at + 2..at + 4) else { return false };
+        at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]]));
+    }
 }

@@ -13,19 +13,52 @@ pub(crate) struct Found {
     pub(crate) path: PathBuf,
     /// Its path below the folder, with `/` between the parts.
     pub(crate) id: String,
-    /// The subfolder of the first level that it lies in.
-    pub(crate) class: Option<String>,
 }
 
-/// The image files below a folder, at any depth, in the order of their ids.
+impl Found {
+    /// The folder at a level below the one that was walked, from 0, that it lies in.
+    pub(crate) fn folder(&self, level: usize) -> Option<&str> {
+        let mut parts = self.id.split('/').skip(level);
+        let folder = parts.next();
+        parts.next().and(folder)
+    }
+}
+
+/// What is below a folder.
+pub(crate) struct Walk {
+    /// In the order of their ids.
+    pub(crate) files: Vec<Found>,
+    /// Ids of links to folders, and of links to nothing.
+    pub(crate) links: Vec<String>,
+    /// Ids of files whose ending is not an image's.
+    pub(crate) others: Vec<String>,
+}
+
+impl Walk {
+    /// What was left out, in sentences.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let about = [
+            (&self.links, "link(s) to folders, or to nothing, were not followed"),
+            (&self.others, "file(s) are no images by their ending and were skipped"),
+        ];
+        let told = about.into_iter().filter_map(|(ids, what)| {
+            let named: Vec<&str> = ids.iter().map(String::as_str).take(5).collect();
+            let more = if ids.len() > named.len() { ", ..." } else { "" };
+            (!ids.is_empty()).then(|| format!("{} {what}: {}{more}", ids.len(), named.join(", ")))
+        });
+        told.collect()
+    }
+}
+
+/// The image files below a folder, at any depth.
 ///
-/// Hidden files and folders, and files that are no images by their ending, are skipped. Links to folders are
-/// not followed, so that the walk ends.
+/// Hidden files and folders are skipped, and so are files that are no images by their ending. Links to files are
+/// followed; links to folders are not, so that the walk ends.
 ///
 /// # Errors
 /// An unreadable folder; an image of a kind that cannot be read.
-pub(crate) fn walk(folder: &Path) -> Result<Vec<Found>, Error> {
-    let mut found = Vec::new();
+pub(crate) fn walk(folder: &Path) -> Result<Walk, Error> {
+    let mut walk = Walk { files: Vec::new(), links: Vec::new(), others: Vec::new() };
     let mut open = vec![(folder.to_owned(), None::<String>)];
     while let Some((path, prefix)) = open.pop() {
         for entry in std::fs::read_dir(&path).map_err(io(&path))? {
@@ -36,16 +69,22 @@ pub(crate) fn walk(folder: &Path) -> Result<Vec<Found>, Error> {
             }
             let id = prefix.as_ref().map_or(name.clone(), |prefix| format!("{prefix}/{name}"));
             let path = entry.path();
-            if entry.file_type().map_err(io(&path))?.is_dir() {
+            let kind = entry.file_type().map_err(io(&path))?;
+            if kind.is_dir() {
                 open.push((path, Some(id)));
+            } else if kind.is_symlink() && !path.is_file() {
+                walk.links.push(id);
             } else if is_image(&path)? {
-                let class = id.split_once('/').map(|(class, _)| class.to_owned());
-                found.push(Found { path, id, class });
+                walk.files.push(Found { path, id });
+            } else {
+                walk.others.push(id);
             }
         }
     }
-    found.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    Ok(found)
+    walk.files.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    walk.links.sort_unstable();
+    walk.others.sort_unstable();
+    Ok(walk)
 }
 
 fn is_image(path: &Path) -> Result<bool, Error> {

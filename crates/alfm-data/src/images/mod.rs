@@ -18,14 +18,14 @@ use image::RgbImage;
 #[cfg(feature = "images")]
 use rayon::prelude::*;
 
-pub(crate) use folder::{Found, walk};
+pub(crate) use folder::{Found, Walk, walk};
 pub(crate) use npz::{cells as npz_cells, read as read_npz};
 pub(crate) use table::read as read_table;
 
-use crate::Error;
+use crate::error::not_built;
 #[cfg(feature = "images")]
 use crate::error::other_content;
-use crate::error::{io, not_built};
+use crate::{Error, file};
 
 /// Most pixels that [`Image::decode`] takes: 64 million.
 pub const MAX_PIXELS: u64 = 64_000_000;
@@ -77,7 +77,7 @@ impl Image {
     /// For a file that cannot be read.
     pub fn file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let digest = Digest::of(std::fs::read(path).map_err(io(path))?);
+        let digest = Digest::of(file::bytes(path)?);
         Ok(Self { origin: path.into(), row: None, content: Content::File, digest })
     }
 
@@ -160,7 +160,7 @@ impl Image {
     #[cfg(feature = "images")]
     fn read(&self) -> Result<Vec<u8>, Error> {
         let path = &*self.origin;
-        let bytes = std::fs::read(path).map_err(io(path))?;
+        let bytes = file::bytes(path)?;
         let (expected, got) = (self.digest, Digest::of(&bytes));
         match expected == got {
             true => Ok(bytes),

@@ -1,33 +1,26 @@
-use std::fs::File;
 use std::path::Path;
 
 use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::Image;
-use crate::error::{self, column_type, io, parquet as unreadable};
+use crate::error::{self, column_type, parquet as unreadable};
+use crate::parquet_file::{Limit, read_columns};
 use crate::{Error, table};
+
+/// An image that is there once in a dictionary may be read many times.
+const LIMIT: Limit = Limit { values: 1 << 20, bytes: 256 << 20 };
 
 /// Bytes, or a struct with a field `bytes`, as the hub stores images.
 pub(super) fn read(path: &Path, column: &str) -> Result<Vec<Image>, Error> {
-    let file = File::open(path).map_err(io(path))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(unreadable(path))?;
-    let fields = builder.schema().fields();
-    let found: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
-    let Some(place) = found.iter().position(|name| *name == column) else {
-        return Err(table::missing(path, column, &found));
-    };
-    let mask = ProjectionMask::roots(builder.parquet_schema(), [place]);
-    let batches = builder.with_projection(mask).build().map_err(unreadable(path))?;
     let mut images = Vec::new();
-    for batch in batches {
-        let batch = batch.map_err(unreadable(path))?;
-        for array in batch.columns() {
-            append(path, column, array.as_ref(), &mut images)?;
-        }
+    let mut batches = read_columns(path, &LIMIT, |found| {
+        let place = found.iter().position(|name| *name == column);
+        Ok(vec![place.ok_or_else(|| table::missing(path, column, found))?])
+    })?;
+    while let Some(batch) = batches.next_batch()? {
+        append(path, column, batch.column(0).as_ref(), &mut images)?;
     }
     Ok(images)
 }

@@ -23,7 +23,7 @@ pub(crate) fn read(path: &Path, column: &str) -> Result<Vec<Image>, Error> {
 /// below it.
 fn files(path: &Path, column: &str) -> Result<Vec<Image>, Error> {
     let wanted = [Wanted { name: column, required: true }];
-    let cells = table::read(path, &wanted)?.into_iter().next().flatten().unwrap_or_default();
+    let cells = table::read(path, &wanted)?.cells.into_iter().next().flatten().unwrap_or_default();
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
@@ -58,7 +58,7 @@ fn files(path: &Path, column: &str) -> Result<Vec<Image>, Error> {
 /// Image files by name and by name without ending; `None` where several have it.
 fn names(folder: &Path) -> Result<BTreeMap<String, Option<PathBuf>>, Error> {
     let mut index = BTreeMap::new();
-    for file in walk(folder)? {
+    for file in walk(folder)?.files {
         let name = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into());
         for name in [name(file.path.file_name()), name(file.path.file_stem())] {
             let Some(name) = name else { continue };

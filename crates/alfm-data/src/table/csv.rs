@@ -1,17 +1,18 @@
-use std::io::Read;
 use std::path::Path;
 
-use super::{Cell, Cells, Wanted, locate};
+use super::{Cell, Content, Wanted, locate, strict};
 use crate::Error;
 
 /// Reads comma-separated values with a header line. All cells are text.
-pub(super) fn read(path: &Path, reader: impl Read, wanted: &[Wanted<'_>]) -> Result<Cells, Error> {
+pub(super) fn read(path: &Path, text: &str, wanted: &[Wanted<'_>]) -> Result<Content, Error> {
     let failed = |source| Error::input("not a readable CSV file").in_file(path).because(source);
-    let mut reader = csv::Reader::from_reader(reader);
+    // The crate takes what it can of a broken record, and goes on.
+    let blank_lines = strict::check(text).map_err(|error| error.in_file(path))?;
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
     let header = reader.headers().map_err(failed)?.clone();
-    let found: Vec<&str> = header.iter().map(|name| name.trim_start_matches('\u{feff}')).collect();
+    let found: Vec<&str> = header.iter().collect();
     let places = locate(path, wanted, &found)?;
-    let mut cells: Cells = places.iter().map(|place| place.map(|_| Vec::new())).collect();
+    let mut cells: Vec<_> = places.iter().map(|place| place.map(|_| Vec::new())).collect();
     for record in reader.records() {
         let record = record.map_err(failed)?;
         for (column, place) in cells.iter_mut().zip(&places) {
@@ -20,24 +21,24 @@ pub(super) fn read(path: &Path, reader: impl Read, wanted: &[Wanted<'_>]) -> Res
             }
         }
     }
-    Ok(cells)
+    Ok(Content { cells, blank_lines })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Cells, Error> {
+    fn parse(text: &str) -> Result<Content, Error> {
         let wanted =
             [Wanted { name: "text", required: true }, Wanted { name: "id", required: false }];
-        read(Path::new("x.csv"), text.as_bytes(), &wanted)
+        read(Path::new("x.csv"), text, &wanted)
     }
 
     #[test]
-    fn quotes_newlines_and_a_byte_order_mark() {
-        let cells = parse("\u{feff}text,label\n\"a, \"\"b\"\"\nc\",1\n,2\n").unwrap();
+    fn quotes_and_line_ends_in_them() {
         let expected = vec![Cell::Text("a, \"b\"\nc".into()), Cell::Text(String::new())];
-        assert_eq!(cells, [Some(expected), None]);
+        let content = parse("text,label\n\"a, \"\"b\"\"\nc\",1\n\n,2\n").unwrap();
+        assert_eq!((content.cells, content.blank_lines), (vec![Some(expected), None], 1));
     }
 
     #[test]
@@ -47,6 +48,8 @@ mod tests {
             message("txt,label\na,1\n").contains("no column `text`: the columns are txt, label")
         );
         let ragged = message("text,label\na,1\nb\n");
-        assert!(ragged.contains("x.csv") && ragged.contains("line: 3"), "{ragged}");
+        assert!(ragged.starts_with("x.csv: line 3: 1 field(s), the header has 2"), "{ragged}");
+        let twice = message("text,text\na,1\n");
+        assert!(twice.contains("2 columns are named `text`"), "{twice}");
     }
 }

@@ -5,18 +5,16 @@ mod jsonl;
 mod named;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod strict;
 
 use std::fmt;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 pub use named::Table;
 
-use crate::error::io;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, text};
 
 /// Which columns of a table hold what.
 ///
@@ -39,12 +37,21 @@ pub struct Columns {
     /// `.npz` all columns are arrays, named `SPLIT_COLUMN` or `COLUMN`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// The column of labels, as numbers or class names; a user's file may do without.
+    /// The column of labels, as numbers or class names; a user's file may do without the column `label`, but must
+    /// have one that is named otherwise here.
     pub label: String,
+    /// The label that means "unlabelled"; an empty or missing one always does. Unless it is said here, -1 does.
+    ///
+    /// A value that does not occur, such as `none`, says that every label is a class, -1 among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unlabelled: Option<String>,
     /// The column of groups: items of one group belong together, such as images of one patient.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
 }
+
+/// The column of labels where none is named.
+const LABEL: &str = "label";
 
 impl Default for Columns {
     fn default() -> Self {
@@ -52,7 +59,8 @@ impl Default for Columns {
             id: None,
             text: "text".to_owned(),
             image: None,
-            label: "label".to_owned(),
+            label: LABEL.to_owned(),
+            unlabelled: None,
             group: None,
         }
     }
@@ -93,6 +101,18 @@ impl Columns {
         self.label = column.into();
         self
     }
+
+    /// Says which label means "unlabelled".
+    #[must_use]
+    pub fn with_unlabelled(mut self, value: impl Into<String>) -> Self {
+        self.unlabelled = Some(value.into());
+        self
+    }
+
+    /// Whether a user's file must have the column of labels: somebody named it.
+    pub(crate) fn names_label(&self) -> bool {
+        self.label != LABEL
+    }
 }
 
 /// A value of a table.
@@ -113,12 +133,22 @@ impl Cell {
         }
     }
 
-    /// The whole number that it holds or spells.
+    /// The whole number that it holds or spells: `7`, or `7.0`, as tables with gaps are written, but not `007`.
     pub(crate) fn number(&self) -> Option<i64> {
         match self {
             Self::Missing => None,
             Self::Number(number) => Some(*number),
-            Self::Text(text) => text.trim().parse().ok(),
+            Self::Text(text) => {
+                let text = text.trim();
+                let digits = match text.split_once('.') {
+                    Some((digits, zeros)) if !zeros.is_empty() => {
+                        zeros.bytes().all(|digit| digit == b'0').then_some(digits)?
+                    }
+                    _ => text,
+                };
+                let number: i64 = digits.parse().ok()?;
+                (number.to_string() == digits).then_some(number)
+            }
         }
     }
 }
@@ -143,14 +173,24 @@ pub(crate) struct Wanted<'a> {
 /// The wanted columns in the order asked for, `None` where an optional one is absent.
 pub(crate) type Cells = Vec<Option<Vec<Cell>>>;
 
+/// What was read of a table.
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub(crate) cells: Cells,
+    /// Lines that hold no row.
+    pub(crate) blank_lines: usize,
+}
+
 /// Reads columns of a file; its extension tells the format.
-pub(crate) fn read(path: &Path, wanted: &[Wanted<'_>]) -> Result<Cells, Error> {
-    let open = || File::open(path).map_err(io(path));
+pub(crate) fn read(path: &Path, wanted: &[Wanted<'_>]) -> Result<Content, Error> {
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("jsonl") => jsonl::read(path, BufReader::new(open()?), wanted),
-        Some("csv") => csv::read(path, BufReader::new(open()?), wanted),
+        Some("jsonl") => jsonl::read(path, &text::read_text(path)?, wanted),
+        Some("csv") => csv::read(path, &text::read_text(path)?, wanted),
         #[cfg(feature = "parquet")]
-        Some("parquet") => parquet::read(path, open()?, wanted),
+        Some("parquet") => {
+            let cells = parquet::read(path, wanted)?;
+            Ok(Content { cells, blank_lines: 0 })
+        }
         #[cfg(not(feature = "parquet"))]
         Some("parquet") => Err(crate::error::not_built("parquet", path)),
         _ => {
@@ -160,14 +200,38 @@ pub(crate) fn read(path: &Path, wanted: &[Wanted<'_>]) -> Result<Cells, Error> {
     }
 }
 
+/// The names of a column's classes, where the file itself says them.
+pub(crate) fn class_names(path: &Path, column: &str) -> Result<Option<Vec<String>>, Error> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        #[cfg(feature = "parquet")]
+        Some("parquet") => parquet::class_names(path, column),
+        _ => {
+            _ = column;
+            Ok(None)
+        }
+    }
+}
+
 /// Reads columns of a JSONL text that is already in memory.
 pub(crate) fn read_jsonl(path: &Path, text: &str, wanted: &[Wanted<'_>]) -> Result<Cells, Error> {
-    jsonl::read(path, text.as_bytes(), wanted)
+    Ok(jsonl::read(path, text, wanted)?.cells)
+}
+
+/// A float that is a whole number.
+pub(crate) fn whole(value: f64) -> Option<i64> {
+    // Beyond 2^53 not every whole number is a float: what was written there is not known.
+    (value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0).then_some(value as i64)
 }
 
 /// Where each wanted column is among the found ones.
 fn locate(path: &Path, wanted: &[Wanted<'_>], found: &[&str]) -> Result<Vec<Option<usize>>, Error> {
     let locate = |wanted: &Wanted<'_>| {
+        let named = found.iter().filter(|name| **name == wanted.name).count();
+        if named > 1 {
+            let message =
+                format!("{named} columns are named `{}`: give each a name of its own", wanted.name);
+            return Err(Error::input(message).in_file(path));
+        }
         let at = found.iter().position(|name| *name == wanted.name);
         if at.is_none() && wanted.required {
             return Err(missing(path, wanted.name, found));

@@ -47,7 +47,7 @@ impl Table {
         let required = columns.iter().map(|name| Wanted { name, required: true });
         let optional = optional.iter().map(|name| Wanted { name, required: false });
         let wanted: Vec<Wanted<'_>> = required.chain(optional).collect();
-        let found = wanted.iter().zip(read(path, &wanted)?);
+        let found = wanted.iter().zip(read(path, &wanted)?.cells);
         let columns = found.filter_map(|(wanted, cells)| Some((wanted.name.to_owned(), cells?)));
         Ok(Self { path: path.into(), columns: columns.collect() })
     }
@@ -74,7 +74,7 @@ impl Table {
         column: &str,
         schema: &ClassSchema,
     ) -> Result<Vec<Option<ClassId>>, Error> {
-        read_labels(&self.path, column, self.cells(column)?, schema)
+        read_labels(&self.path, column, self.cells(column)?, schema.names(), None)
     }
 
     fn cells(&self, column: &str) -> Result<&[Cell], Error> {

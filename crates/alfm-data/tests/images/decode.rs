@@ -102,6 +102,41 @@ fn too_many_pixels_are_refused_before_they_are_allocated() {
     assert!(message.starts_with("a.png: 3 x 2 pixels, at most 5 are decoded"), "{message}");
 }
 
+/// A phone's motion photo: behind the picture lies a film, in whose bytes there are markers, too. It was "truncated".
+#[test]
+fn motion_photo() {
+    let whole =
+        encode(RgbImage::from_fn(64, 48, |x, y| Rgb([x as u8, y as u8, 9])), ImageFormat::Jpeg);
+    let expected = decode(whole.clone()).unwrap();
+    let film = b"\0\0\0\x18ftypmp42\xff\xda\0\x08 moov \xff\xda mdat \xff\xd8\xff\xda";
+    let motion = [&whole[..], film].concat();
+    assert_eq!(decode(motion).unwrap(), expected);
+    // The film's markers are no end of a picture that has none.
+    let cut = [&whole[..whole.len() - 2], film, &b"\xff\xd9"[..]].concat();
+    let thumbnail =
+        [&whole[..2], b"\xff\xe1\0\x06\xff\xd9\xff\xda", &whole[2..whole.len() - 2]].concat();
+    assert!(decode(thumbnail).is_err(), "the end of a thumbnail is not the picture's");
+    _ = decode(cut);
+}
+
+/// A kilobyte of compressed profile or comment unfolded to half a gigabyte.
+#[test]
+fn large_chunks_beside_the_pixels_are_refused() {
+    let png = encode(colours(), ImageFormat::Png);
+    let chunk = |kind: &[u8; 4], content: &[u8]| {
+        let body = [kind, content].concat();
+        let crc = body.iter().fold(!0_u32, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
+        });
+        [&(content.len() as u32).to_be_bytes()[..], &body, &(!crc).to_be_bytes()].concat()
+    };
+    let comment = chunk(b"tEXt", &[&b"Comment\0"[..], &vec![b'a'; 80 << 20]].concat());
+    let bomb = [&png[..33], &comment, &png[33..]].concat();
+    assert!(decode(bomb).is_err());
+    let small = [&png[..33], &chunk(b"tEXt", b"Comment\0fine"), &png[33..]].concat();
+    assert_eq!(decode(small).unwrap(), colours());
+}
+
 #[test]
 fn digests_tell_images_apart_by_content() {
     let digest = |width, height, values: Vec<u8>| {

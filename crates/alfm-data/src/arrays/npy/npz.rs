@@ -60,6 +60,6 @@ pub(in crate::arrays) fn names(path: &Path) -> Result<Vec<String>, Error> {
 }
 
 fn open(path: &Path) -> Result<Archive, Error> {
-    let file = File::open(path).map_err(crate::error::io(path))?;
+    let file = crate::file::open(path)?;
     ZipArchive::new(BufReader::new(file)).map_err(|error| unreadable(path)(io::Error::from(error)))
 }
