@@ -53,7 +53,7 @@ mod tests {
         assert_eq!(of(&format!("{{{prompts}}}")).unwrap(), "");
         assert_eq!(of(r#"{"__version__": {"pytorch": "1.8"}}"#).unwrap(), "");
         assert_eq!(default_prompt(Path::new("absent")).unwrap(), "");
-        let error = named(r#""qeury""#).unwrap_err().to_string();
+        let error = named(r#""question""#).unwrap_err().to_string();
         assert!(error.contains("document, query"), "{error}");
     }
 }
