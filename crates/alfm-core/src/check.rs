@@ -12,9 +12,11 @@ const BLOCK: usize = 8192;
 
 /// The first value that is not finite; a constant memory a thread.
 pub(crate) fn finite(values: Elements<'_>, columns: usize) -> Result<(), Error> {
-    first_fault(values, columns, |block, start| match all_finite(block) {
-        true => Ok(()),
-        false => (start..).zip(block.chunks(columns)).try_for_each(|(row, x)| finite_row(x, row)),
+    first_fault(values, columns, |block, start| {
+        if all_finite(block) {
+            return Ok(());
+        }
+        (start..).zip(block.chunks(columns)).try_for_each(|(row, x)| finite_row(x, row))
     })
 }
 
@@ -25,12 +27,12 @@ pub(crate) fn distributions(
     tolerance: f64,
 ) -> Result<(), Error> {
     first_fault(values, columns, |block, start| {
-        match all_distributions(block, columns, tolerance) {
-            true => Ok(()),
-            false => (start..)
-                .zip(block.chunks(columns))
-                .try_for_each(|(row, x)| distribution(x, row, tolerance)),
+        if all_distributions(block, columns, tolerance) {
+            return Ok(());
         }
+        (start..)
+            .zip(block.chunks(columns))
+            .try_for_each(|(row, x)| distribution(x, row, tolerance))
     })
 }
 
@@ -115,11 +117,10 @@ fn distribution(values: &[f32], row: usize, tolerance: f64) -> Result<(), Error>
         return Err(Error::input(message).at_row(row));
     }
     let sum: f64 = values.iter().copied().map(f64::from).sum();
-    match (sum - 1.0).abs() <= tolerance {
-        true => Ok(()),
-        false => Err(Error::input(format!(
-            "row {row} sums to {sum:.4}, not to 1 within {tolerance}: normalise it, or pass logits as logits"
-        ))
-        .at_row(row)),
+    if (sum - 1.0).abs() <= tolerance {
+        return Ok(());
     }
+    let remedy = "normalise it, or pass logits as logits";
+    let message = format!("row {row} sums to {sum:.4}, not to 1 within {tolerance}: {remedy}");
+    Err(Error::input(message).at_row(row))
 }

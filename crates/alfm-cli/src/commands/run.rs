@@ -149,10 +149,7 @@ fn summarise(runs: &[FinishedRun], out: &Path, as_json: bool) -> Result<(), Erro
             ))?;
         }
     }
-    match as_json {
-        true => result(&json!({ "folder": out, "savings": values })),
-        false => Ok(()),
-    }
+    if as_json { result(&json!({ "folder": out, "savings": values })) } else { Ok(()) }
 }
 
 /// Mean balanced test accuracy of each strategy after each round.

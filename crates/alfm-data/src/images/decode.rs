@@ -58,22 +58,23 @@ pub(super) fn pixels(
     max_pixels: u64,
 ) -> Result<RgbImage, Error> {
     check_size(image, width, height, max_pixels)?;
-    let grey = || GrayImage::from_raw(width, height, values.to_vec());
-    let rgb = match values.len() as u64 == u64::from(width) * u64::from(height) {
-        true => grey().map(|grey| DynamicImage::from(grey).into_rgb8()),
-        false => RgbImage::from_raw(width, height, values.to_vec()),
+    let is_grey = values.len() as u64 == u64::from(width) * u64::from(height);
+    let rgb = if is_grey {
+        let grey = GrayImage::from_raw(width, height, values.to_vec());
+        grey.map(|grey| DynamicImage::from(grey).into_rgb8())
+    } else {
+        RgbImage::from_raw(width, height, values.to_vec())
     };
     // The number of values was checked when the image was made.
     Ok(rgb.unwrap_or_default())
 }
 
 fn check_size(image: &Image, width: u32, height: u32, limit: u64) -> Result<(), Error> {
-    match u64::from(width) * u64::from(height) <= limit {
-        true => Ok(()),
-        false => Err(image.refuse(format!(
-            "{width} x {height} pixels, at most {limit} are decoded: scale it down"
-        ))),
+    if u64::from(width) * u64::from(height) <= limit {
+        return Ok(());
     }
+    let message = format!("{width} x {height} pixels, at most {limit} are decoded: scale it down");
+    Err(image.refuse(message))
 }
 
 /// Whether the image has its end-of-image marker; what lies behind it, such as the film of a motion photo, is not

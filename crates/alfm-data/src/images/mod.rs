@@ -162,10 +162,7 @@ impl Image {
         let path = &*self.origin;
         let bytes = file::bytes(path)?;
         let (expected, got) = (self.digest, Digest::of(&bytes));
-        match expected == got {
-            true => Ok(bytes),
-            false => Err(other_content(path, expected, got)),
-        }
+        if got == expected { Ok(bytes) } else { Err(other_content(path, expected, got)) }
     }
 
     /// What is wrong with it.

@@ -24,9 +24,10 @@ pub(super) fn read(path: &Path, text: &str, wanted: &[Wanted<'_>]) -> Result<Con
         .enumerate()
     {
         let Row(object) = serde_json::from_str(line).map_err(|source: serde_json::Error| {
-            let rule = match source.is_eof() {
-                true => "the object is cut off: the file is truncated, write it again",
-                false => "every line must be one JSON object, with every key once",
+            let rule = if source.is_eof() {
+                "the object is cut off: the file is truncated, write it again"
+            } else {
+                "every line must be one JSON object, with every key once"
             };
             Error::input(format!("line {}: {rule}", at + 1))
                 .at_row(row)

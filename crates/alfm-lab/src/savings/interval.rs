@@ -22,9 +22,10 @@ impl fmt::Display for Interval {
         let end = |share: f64| {
             if share.is_finite() { format!("{:.0}", share * 100.0 + 0.0) } else { "none".into() }
         };
-        match self.low.is_finite() || self.high.is_finite() {
-            true => write!(f, "{} to {} %", end(self.low), end(self.high)),
-            false => f.write_str("not reached"),
+        if self.low.is_finite() || self.high.is_finite() {
+            write!(f, "{} to {} %", end(self.low), end(self.high))
+        } else {
+            f.write_str("not reached")
         }
     }
 }

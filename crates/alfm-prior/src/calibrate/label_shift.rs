@@ -112,11 +112,12 @@ impl LabelShift {
             .map(|(p, (target, source))| f64::from(*p) * target / source)
             .collect();
         let sum: f64 = corrected.iter().sum();
-        match sum > 0.0 {
-            true => corrected.iter_mut().for_each(|p| *p /= sum),
-            false => corrected = row.iter().copied().map(f64::from).collect(),
+        if sum > 0.0 {
+            corrected.iter_mut().for_each(|p| *p /= sum);
+            corrected
+        } else {
+            row.iter().copied().map(f64::from).collect()
         }
-        corrected
     }
 }
 

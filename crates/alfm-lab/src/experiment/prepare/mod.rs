@@ -66,10 +66,8 @@ pub fn prepare(
         for imbalance in &dataset_config.imbalance {
             let seed = source.seed.child("imbalance");
             let built = imbalance.apply(&source.pool_labels, source.data.schema(), &seed)?;
-            let tuner = match config.learner.iter().any(trains_encoder) {
-                true => Some(source.tuner(&built, embedder)?),
-                false => None,
-            };
+            let trains_encoder = config.learner.iter().any(trains_encoder);
+            let tuner = trains_encoder.then(|| source.tuner(&built, embedder)).transpose()?;
             for noise in &dataset_config.noise {
                 let observed = source.answers(&built, noise)?;
                 for prior in &config.prior {

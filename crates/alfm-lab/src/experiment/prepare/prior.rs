@@ -90,17 +90,14 @@ impl Source {
 
     /// Files speak of the whole split.
     fn check_rows(&self, file: &Path, got: usize) -> Result<(), Error> {
-        match self.split_rows == got {
-            true => Ok(()),
-            false => {
-                let expected = self.split_rows;
-                Err(Error::input(format!(
-                    "it has {got} rows, but the split that the pool is taken from has {expected} items: give \
-                     one row for each"
-                ))
-                .in_file(file))
-            }
+        let expected = self.split_rows;
+        if got == expected {
+            return Ok(());
         }
+        Err(Error::input(format!(
+            "it has {got} rows, but the split that the pool is taken from has {expected} items: give one row for each"
+        ))
+        .in_file(file))
     }
 }
 

@@ -50,12 +50,11 @@ impl Source {
         let pool_embeddings = embedded(&pool, embedder)?;
         let test_embeddings = embedded(&test, embedder)?;
         // Not every encoder of images knows texts.
-        let (prompts, head) = match config.prior.iter().any(PriorConfig::needs_prompts) {
-            true => {
-                let head = embedder.head().map_err(failed("the items could not be embedded"))?;
-                (Some(prompts(&data, embedder)?), head)
-            }
-            false => (None, None),
+        let (prompts, head) = if config.prior.iter().any(PriorConfig::needs_prompts) {
+            let head = embedder.head().map_err(failed("the items could not be embedded"))?;
+            (Some(prompts(&data, embedder)?), head)
+        } else {
+            (None, None)
         };
         Ok(Self {
             pool_labels: pool.all_labels()?,
@@ -128,10 +127,8 @@ fn part(
     seed: &SeedTree,
 ) -> Result<(Split, Vec<usize>), Error> {
     let split = data.split(&wanted.split)?;
-    let mut available: Vec<usize> = match wanted.rest {
-        true => subset::rest(split.len(), taken),
-        false => (0..split.len()).collect(),
-    };
+    let mut available: Vec<usize> =
+        if wanted.rest { subset::rest(split.len(), taken) } else { (0..split.len()).collect() };
     if let Some(file) = &wanted.within {
         let file = Dataset::load(&file.to_string_lossy(), hub)?;
         let mut known = HashSet::new();
