@@ -153,8 +153,7 @@ mod tests {
     fn an_option_of_the_guard_is_set_by_its_name_and_leaves_the_others() {
         let options = Map::from_iter([("guard.explore".to_owned(), 0.25.into())]);
         let set = Strategy::with_options(PRIORAL_GUARDED, options).unwrap();
-        let mut guard = crate::GuardConfig::default();
-        guard.explore = 0.25;
+        let guard = crate::GuardConfig { explore: 0.25, ..Default::default() };
         assert_eq!(set, Strategy::prioral(PriorAlConfig::guarded().with_guard(guard)));
         let unknown = Map::from_iter([("guard.exlpore".to_owned(), 0.25.into())]);
         let error = Strategy::with_options(PRIORAL_GUARDED, unknown).unwrap_err().to_string();
