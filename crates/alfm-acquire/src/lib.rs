@@ -12,6 +12,7 @@
 
 mod acquisition;
 mod boundary;
+mod candidates;
 mod diversity;
 mod error;
 mod graph;
@@ -32,6 +33,7 @@ pub use alfm_core::{Error, ErrorKind};
 pub use alfm_kernels as kernels;
 pub use alfm_kernels::{Pick, Ties};
 pub use boundary::{Base, DeepFoolStep, Dfal, Mase, deep_fool_step};
+pub use candidates::Candidates;
 pub use diversity::{
     Alps, FacilityLocation, FfActive, KCenterGreedy, KCenterState, ProbCover, Random, Similarity,
     TypiClust,

@@ -2,7 +2,7 @@ use alfm_core::{ClassId, Error};
 use alfm_kernels::Ties;
 use alfm_kernels::device::{Cpu, Device};
 
-use crate::{Input, Inputs};
+use crate::{Candidates, Input, Inputs};
 
 /// What a strategy may see of the pool in one round.
 ///
@@ -11,7 +11,7 @@ use crate::{Input, Inputs};
 #[derive(Clone, Debug)]
 pub struct Pool<'a> {
     observed: &'a [Option<ClassId>],
-    candidates: Vec<usize>,
+    candidates: Candidates,
     inputs: Inputs<'a>,
     ties: Ties,
 }
@@ -27,7 +27,8 @@ impl<'a> Pool<'a> {
             let remedy = "split it into parts of at most 2^32";
             return Err(Error::input(format!("{rows} rows are too many for one pool: {remedy}")));
         }
-        let candidates = (0..rows).filter(|row| observed[*row].is_none()).collect();
+        let labelled = (0..rows).filter(|row| observed[*row].is_some()).collect();
+        let candidates = Candidates::all_but(rows, labelled);
         Ok(Self { observed, candidates, inputs: Inputs::default(), ties: Ties::default() })
     }
 
@@ -70,14 +71,13 @@ impl<'a> Pool<'a> {
         let mut candidates: Vec<usize> = rows.into_iter().filter(unlabelled).collect();
         candidates.sort_unstable();
         candidates.dedup();
-        Self { candidates, ..*self }
+        Self { candidates: Candidates::listed(candidates), ..*self }
     }
 
     /// The same pool without some of its candidates; `rows` ascend.
     #[must_use]
     pub fn without(&self, rows: &[usize]) -> Self {
-        let left = self.candidates.iter().filter(|row| rows.binary_search(row).is_err());
-        Self { candidates: left.copied().collect(), ..*self }
+        Self { candidates: self.candidates.without(rows), ..*self }
     }
 
     /// Number of rows `N`, labelled ones included.
@@ -87,6 +87,11 @@ impl<'a> Pool<'a> {
 
     /// The rows that may be chosen, ascending.
     pub fn candidates(&self) -> &[usize] {
+        self.candidates.list()
+    }
+
+    /// The same without a list of them, which takes 8 bytes a row.
+    pub fn candidate_rows(&self) -> &Candidates {
         &self.candidates
     }
 

@@ -31,7 +31,7 @@ impl<'a> Request<'a> {
         if let Some(input) = needs.iter().find(|input| !pool.has(*input)) {
             return Err(input.missing_for(strategy));
         }
-        let budget = budget.min(pool.candidates().len());
+        let budget = budget.min(pool.candidate_rows().len());
         Ok((budget > 0).then(|| Self { pool, budget, seed: seed.child(strategy), strategy }))
     }
 

@@ -22,6 +22,14 @@ impl<'a> Elements<'a> {
         }
     }
 
+    pub(crate) fn part(self, span: Range<usize>) -> Self {
+        match self {
+            Self::Single(values) => Self::Single(&values[span]),
+            Self::Half(values) => Self::Half(&values[span]),
+            Self::Brain(values) => Self::Brain(&values[span]),
+        }
+    }
+
     pub(crate) fn get(self, at: usize) -> f32 {
         match self {
             Self::Single(values) => values[at],

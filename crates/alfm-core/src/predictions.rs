@@ -154,6 +154,13 @@ impl<'a> Predictions<'a> {
         self.classes
     }
 
+    /// Some of the items, which are not checked again. Panics if `rows` is out of range, as slicing does.
+    #[must_use]
+    pub fn part(&self, rows: Range<usize>) -> Self {
+        let span = rows.start * self.classes..rows.end * self.classes;
+        Self { values: self.values.part(span), rows: rows.len(), ..*self }
+    }
+
     /// Whether the values were given as probabilities or as logits.
     pub fn kind(&self) -> ScoreKind {
         self.kind
@@ -303,6 +310,11 @@ mod tests {
             let brain = Predictions::brain(&brains, rows, 2, kind).unwrap();
             let mut buffers = [vec![], vec![], vec![]];
             let [a, b, c] = &mut buffers;
+            for whole in [single, half, brain] {
+                let part = whole.part(1..rows);
+                prop_assert_eq!((part.rows(), part.kind()), (rows - 1, kind));
+                prop_assert_eq!(part.row(0, a), whole.row(1, b));
+            }
             prop_assert_eq!(single.read(1..rows, a), half.read(1..rows, b));
             prop_assert_eq!(single.read(1..rows, a), brain.read(1..rows, c));
             for row in 0..rows {

@@ -1,30 +1,60 @@
+use std::fmt;
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, ErrorKind};
 
 /// The number of a class: its column in every probability matrix.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct ClassId(u32);
+///
+/// 4 bytes, and so is an `Option` of it: a pool of millions of items is mostly `None`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "u32", into = "u32")]
+pub struct ClassId(
+    /// The column and one.
+    NonZeroU32,
+);
 
 impl ClassId {
     /// The class of column `column`.
+    ///
+    /// Saturates at `u32::MAX - 1`: no matrix in memory has that many columns.
     pub const fn new(column: u32) -> Self {
-        Self(column)
+        Self(NonZeroU32::MIN.saturating_add(column))
     }
 
-    /// The class of column `column`, for code that counts in `usize`.
-    ///
-    /// Saturates above `u32::MAX`: no matrix in memory has that many columns.
+    /// The class of column `column`, for code that counts in `usize`; saturates likewise.
     pub fn from_index(column: usize) -> Self {
-        Self(u32::try_from(column).unwrap_or(u32::MAX))
+        Self::new(u32::try_from(column).unwrap_or(u32::MAX))
     }
 
     /// The column.
     pub const fn index(self) -> usize {
-        self.0 as usize
+        self.0.get() as usize - 1
+    }
+}
+
+impl Default for ClassId {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
+impl fmt::Debug for ClassId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ClassId").field(&self.index()).finish()
+    }
+}
+
+impl From<u32> for ClassId {
+    fn from(column: u32) -> Self {
+        Self::new(column)
+    }
+}
+
+impl From<ClassId> for u32 {
+    fn from(class: ClassId) -> Self {
+        class.0.get() - 1
     }
 }
 
@@ -177,6 +207,18 @@ impl From<ClassSchema> for Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_class_that_may_be_missing_costs_no_more_than_one_that_is_there() {
+        assert_eq!(size_of::<Option<ClassId>>(), 4);
+        for column in [0, 1, u32::MAX - 1] {
+            let class = ClassId::new(column);
+            assert_eq!((class.index(), u32::from(class)), (column as usize, column));
+            assert_eq!(serde_json::to_string(&class).unwrap(), column.to_string());
+            assert_eq!(format!("{class:?}"), format!("ClassId({column})"));
+        }
+        assert_eq!(ClassId::from_index(usize::MAX), ClassId::new(u32::MAX - 1));
+    }
 
     #[test]
     fn one_class_is_refused() {

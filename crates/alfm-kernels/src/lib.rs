@@ -50,4 +50,4 @@ pub use principal::principal;
 pub use product::{dot, dots};
 pub use representatives::representatives;
 pub use seeding::plus_plus;
-pub use top::{Ties, largest, split_largest};
+pub use top::{Rows, Ties, largest, split_largest};

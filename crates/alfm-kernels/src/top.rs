@@ -15,6 +15,35 @@ const RUN: usize = 64;
 /// Scores of the sample.
 const SAMPLE: usize = 1 << 12;
 
+/// Rows that positions stand for.
+pub trait Rows: Copy + Send + Sync {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// The row at a position.
+    fn at(&self, position: usize) -> usize;
+}
+
+impl Rows for &[usize] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn at(&self, position: usize) -> usize {
+        self[position]
+    }
+}
+
+impl Rows for &[u32] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn at(&self, position: usize) -> usize {
+        self[position] as usize
+    }
+}
+
 /// The `count` rows with the largest scores, largest first.
 ///
 /// `rows` and `scores` run in parallel; `ties` says which of equal scores comes first. `O(N + b log b)` time, in
@@ -23,48 +52,52 @@ const SAMPLE: usize = 1 << 12;
 ///
 /// ```
 /// use alfm_kernels::{Ties, largest};
-/// let picks = largest(&[10, 11, 12, 13], &[0.5, 0.9, 0.1, 0.9], 3, Ties::by_row());
+/// let rows: &[usize] = &[10, 11, 12, 13];
+/// let picks = largest(rows, &[0.5, 0.9, 0.1, 0.9], 3, Ties::by_row());
 /// assert_eq!(picks.iter().map(|pick| pick.row).collect::<Vec<_>>(), [11, 13, 10]);
 /// ```
 ///
 /// # Panics
 /// If `rows` and `scores` differ in length: a fault of the caller, not of its data.
-pub fn largest(rows: &[usize], scores: &[f32], count: usize, ties: Ties) -> Vec<Pick> {
-    assert_eq!(rows.len(), scores.len(), "one score a row");
+pub fn largest(rows: impl Rows, scores: &[f32], count: usize, ties: Ties) -> Vec<Pick> {
+    assert_eq!(rows.count(), scores.len(), "one score a row");
     let count = count.min(scores.len());
     if count == 0 {
         return Vec::new();
     }
     let shares = shares(rows, scores, count, ties);
     let mut top: Vec<usize> = shares.par_iter().flat_map_iter(Share::top).collect();
-    top.sort_unstable_by_key(|at| (key(scores[*at]), ties.key(rows[*at]), *at));
-    let pick = |at: usize| Pick { row: rows[at], score: f64::from(scores[at]) };
+    top.sort_unstable_by_key(|at| (key(scores[*at]), ties.key(rows.at(*at)), *at));
+    let pick = |at: usize| Pick { row: rows.at(at), score: f64::from(scores[at]) };
     top.into_iter().map(pick).collect()
 }
 
 /// Positions of the `count` largest scores, and of all others; both ascending.
 ///
 /// `rows` and `scores` run in parallel; `ties` says which of equal scores comes first. `O(N)` time, in parallel,
-/// nothing sorted; `8 N` bytes, which are returned, beside those of [`largest`].
+/// nothing sorted; `4 N` bytes, which are returned, beside those of [`largest`].
 ///
 /// ```
 /// use alfm_kernels::{Ties, split_largest};
-/// let split = split_largest(&[10, 11, 12, 13], &[0.5, 0.9, 0.1, 0.9], 3, Ties::by_row());
+/// let rows: &[usize] = &[10, 11, 12, 13];
+/// let split = split_largest(rows, &[0.5, 0.9, 0.1, 0.9], 3, Ties::by_row());
 /// assert_eq!(split, (vec![0, 1, 3], vec![2]));
 /// ```
 ///
 /// # Panics
-/// As [`largest`].
+/// As [`largest`], and above 2^32 rows.
+#[expect(clippy::cast_possible_truncation, reason = "asserted")]
 pub fn split_largest(
-    rows: &[usize],
+    rows: impl Rows,
     scores: &[f32],
     count: usize,
     ties: Ties,
-) -> (Vec<usize>, Vec<usize>) {
-    assert_eq!(rows.len(), scores.len(), "one score a row");
+) -> (Vec<u32>, Vec<u32>) {
+    assert_eq!(rows.count(), scores.len(), "one score a row");
+    assert!(u32::try_from(scores.len()).is_ok(), "positions have 32 bits");
     let count = count.min(scores.len());
     if count == 0 {
-        return (Vec::new(), (0..scores.len()).collect());
+        return (Vec::new(), (0..scores.len() as u32).collect());
     }
     let mut top = vec![0; count];
     let mut rest = vec![0; scores.len() - count];
@@ -81,16 +114,16 @@ pub fn split_largest(
 }
 
 /// The first `length` elements of what is left of a slice.
-fn take<'a>(slice: &mut &'a mut [usize], length: usize) -> &'a mut [usize] {
+fn take<'a>(slice: &mut &'a mut [u32], length: usize) -> &'a mut [u32] {
     let (head, tail) = std::mem::take(slice).split_at_mut(length);
     *slice = tail;
     head
 }
 
 /// A block of scores and how many of the largest lie in it.
-struct Share<'a> {
+struct Share<'a, R> {
     first: usize,
-    rows: &'a [usize],
+    rows: R,
     scores: &'a [f32],
     /// All smaller keys are among the largest scores.
     cut: u32,
@@ -102,7 +135,7 @@ struct Share<'a> {
     size: usize,
 }
 
-impl Share<'_> {
+impl<R: Rows> Share<'_, R> {
     /// Positions of the largest scores, ascending.
     fn top(&self) -> Vec<usize> {
         let mut top = Vec::with_capacity(self.size);
@@ -123,7 +156,7 @@ impl Share<'_> {
 
     /// Whether the score at this place of the block, whose key is the cut, is among the largest.
     fn takes_tie(&self, at: usize, left: &mut usize) -> bool {
-        let tie = self.ties.key(self.rows[at]);
+        let tie = self.ties.key(self.rows.at(self.first + at));
         let last = tie == self.tie_cut && *left > 0;
         *left -= usize::from(last);
         tie < self.tie_cut || last
@@ -131,7 +164,8 @@ impl Share<'_> {
 
     /// Writes each position to the end of both lists and moves on in the one that it belongs to: which that
     /// is, no branch predictor could tell.
-    fn divide(&self, top: &mut [usize], rest: &mut [usize]) {
+    #[expect(clippy::cast_possible_truncation, reason = "positions have 32 bits")]
+    fn divide(&self, top: &mut [u32], rest: &mut [u32]) {
         let mut in_top = 0;
         let mut in_rest = 0;
         let mut left = self.last_ties;
@@ -140,10 +174,10 @@ impl Share<'_> {
             let tie = key == self.cut && self.takes_tie(at - self.first, &mut left);
             let taken = key < self.cut || tie;
             if let Some(slot) = top.get_mut(in_top) {
-                *slot = at;
+                *slot = at as u32;
             }
             if let Some(slot) = rest.get_mut(in_rest) {
-                *slot = at;
+                *slot = at as u32;
             }
             in_top += usize::from(taken);
             in_rest += usize::from(!taken);
@@ -183,10 +217,10 @@ impl Ties {
 
     /// The key up to which `wanted` of the rows whose scores have the key `cut` come first, and how many of those with
     /// just this key do; 4 bytes for each of them all.
-    fn cut(self, rows: &[usize], scores: &[f32], cut: u32, wanted: usize) -> (u32, usize) {
-        let tied = rows.par_iter().zip(scores).with_min_len(BLOCK);
+    fn cut(self, rows: impl Rows, scores: &[f32], cut: u32, wanted: usize) -> (u32, usize) {
+        let tied = scores.par_iter().enumerate().with_min_len(BLOCK);
         let tied = tied.filter(|(_, score)| key(**score) == cut);
-        let mut keys: Vec<u32> = tied.map(|(row, _)| self.key(*row)).collect();
+        let mut keys: Vec<u32> = tied.map(|(at, _)| self.key(rows.at(at))).collect();
         let last = *keys.select_nth_unstable(wanted - 1).1;
         let before = keys.iter().filter(|key| **key < last).count();
         (last, wanted - before)
@@ -194,7 +228,7 @@ impl Ties {
 }
 
 /// Where the `count` largest scores lie, block by block; `1 <= count <= N`.
-fn shares<'a>(rows: &'a [usize], scores: &'a [f32], count: usize, ties: Ties) -> Vec<Share<'a>> {
+fn shares<R: Rows>(rows: R, scores: &[f32], count: usize, ties: Ties) -> Vec<Share<'_, R>> {
     let bracketed = brackets(scores, &bracket(scores, count));
     let (below, near) = totals(&bracketed);
     let blocks = if below < count && count <= below + near {
@@ -217,8 +251,7 @@ fn shares<'a>(rows: &'a [usize], scores: &'a [f32], count: usize, ties: Ties) ->
     };
     let ties = if wanted == tied { Ties::by_row() } else { ties };
     let mut shares = Vec::with_capacity(blocks.len());
-    let parts = blocks.iter().zip(scores.chunks(BLOCK)).zip(rows.chunks(BLOCK));
-    for (at, ((block, scores), rows)) in parts.enumerate() {
+    for (at, (block, scores)) in blocks.iter().zip(scores.chunks(BLOCK)).enumerate() {
         let smaller = block.below + block.near.iter().filter(|key| **key < cut).count();
         let mut share = Share {
             first: at * BLOCK,
@@ -233,7 +266,7 @@ fn shares<'a>(rows: &'a [usize], scores: &'a [f32], count: usize, ties: Ties) ->
         if block.near.contains(&cut) {
             let places = (0..scores.len()).filter(|at| key(scores[*at]) == cut);
             let (mut surely, mut last) = (0, 0);
-            for tie in places.map(|at| ties.key(rows[at])) {
+            for tie in places.map(|place| ties.key(rows.at(at * BLOCK + place))) {
                 surely += usize::from(tie < tie_cut);
                 last += usize::from(tie == tie_cut);
             }
@@ -316,31 +349,34 @@ mod tests {
 
     use super::*;
 
-    fn by_row(scores: &[f32], count: usize) -> (Vec<usize>, Vec<usize>) {
-        let rows: Vec<usize> = (0..scores.len()).collect();
-        split_largest(&rows, scores, count, Ties::by_row())
+    fn numbered(count: usize) -> Vec<u32> {
+        (0..count as u32).collect()
+    }
+
+    fn by_row(scores: &[f32], count: usize) -> (Vec<u32>, Vec<u32>) {
+        split_largest(&numbered(scores.len())[..], scores, count, Ties::by_row())
     }
 
     /// Of a pool of equal rows, any seed takes another fair sample; the same seed the same one, in any part of the pool.
     #[test]
     fn a_seed_draws_from_equals_without_regard_to_their_order() {
         let (size, count) = (3 * BLOCK + 7, 2_000);
-        let rows: Vec<usize> = (0..size).collect();
+        let rows = numbered(size);
         let scores = vec![0.5; size];
-        let draw = |seed| split_largest(&rows, &scores, count, Ties::seeded(seed)).0;
+        let draw = |seed| split_largest(&rows[..], &scores, count, Ties::seeded(seed)).0;
         let (first, second) = (draw(0), draw(1));
         assert_eq!((first.len(), &first), (count, &draw(0)));
         let common = first.iter().filter(|row| second.binary_search(row).is_ok()).count();
         // By chance 2000 * 2000 / 196615 = 20 of them.
         assert!(common < 60, "{common}");
         for part in 0..4 {
-            let within = |row: &&usize| **row * 4 / size == part;
+            let within = |row: &&u32| **row as usize * 4 / size == part;
             let share = first.iter().filter(within).count();
             // 500 in the mean, with a standard deviation of 19.
             assert!((400..600).contains(&share), "{share} in quarter {part}");
         }
-        let picks = largest(&rows, &scores, count, Ties::seeded(0));
-        let mut picked: Vec<usize> = picks.iter().map(|pick| pick.row).collect();
+        let picks = largest(&rows[..], &scores, count, Ties::seeded(0));
+        let mut picked: Vec<u32> = picks.iter().map(|pick| pick.row as u32).collect();
         assert!(!picked.is_sorted(), "in the order of their keys, not of the rows");
         picked.sort_unstable();
         assert_eq!(picked, first);
@@ -356,21 +392,17 @@ mod tests {
     fn ties_across_blocks_go_to_the_first_rows() {
         let scores: Vec<f32> =
             (0..3 * BLOCK + 7).map(|at| f32::from(u8::from(at % 5 == 0))).collect();
-        let ones: Vec<usize> = (0..scores.len()).step_by(5).collect();
+        let ones: Vec<u32> = (0..scores.len() as u32).step_by(5).collect();
         for count in [1, BLOCK / 5 + 3, ones.len(), ones.len() + 9] {
             let (top, rest) = by_row(&scores, count);
             assert_eq!(top.len(), count);
             assert_eq!(top.len() + rest.len(), scores.len());
             let in_top = ones.len().min(count);
-            let chosen: Vec<usize> = top.iter().copied().filter(|at| at % 5 == 0).collect();
+            let chosen: Vec<u32> = top.iter().copied().filter(|at| at % 5 == 0).collect();
             assert_eq!(chosen, ones[..in_top]);
-            let filled: Vec<usize> = top.into_iter().filter(|at| at % 5 != 0).collect();
-            assert!(
-                filled
-                    .iter()
-                    .copied()
-                    .eq((0..scores.len()).filter(|at| at % 5 != 0).take(count - in_top))
-            );
+            let filled: Vec<u32> = top.into_iter().filter(|at| at % 5 != 0).collect();
+            let others = (0..scores.len() as u32).filter(|at| at % 5 != 0);
+            assert!(filled.into_iter().eq(others.take(count - in_top)));
         }
     }
 
@@ -379,7 +411,7 @@ mod tests {
     fn a_sample_that_misleads_costs_a_pass_only() {
         let scores: Vec<f32> = (0..16 * SAMPLE + BLOCK).map(|at| (at % 32 / 8) as f32).collect();
         let (top, rest) = by_row(&scores, scores.len() / 4);
-        assert!(top.iter().all(|at| scores[*at] == 3.0));
+        assert!(top.iter().all(|at| scores[*at as usize] == 3.0));
         assert_eq!(top.len() + rest.len(), scores.len());
         assert_eq!(scores.iter().filter(|score| **score == 3.0).count(), top.len());
     }
@@ -392,15 +424,15 @@ mod tests {
             count in 0usize..70,
             seed in prop::option::of(any::<u64>()),
         ) {
-            let mut sorted: Vec<usize> = (0..scores.len()).collect();
+            let rows = numbered(scores.len());
+            let mut sorted = rows.clone();
             let ties = seed.map_or(Ties::by_row(), Ties::seeded);
-            sorted.sort_by_key(|at| (key(scores[*at]), ties.key(*at)));
+            sorted.sort_by_key(|at| (key(scores[*at as usize]), ties.key(*at as usize)));
             let count_given = count.min(scores.len());
-            let rows: Vec<usize> = (0..scores.len()).collect();
-            let top = largest(&rows, &scores, count, ties);
-            let top: Vec<usize> = top.iter().map(|pick| pick.row).collect();
+            let top = largest(&rows[..], &scores, count, ties);
+            let top: Vec<u32> = top.iter().map(|pick| pick.row as u32).collect();
             prop_assert_eq!(&top, &sorted[..count_given]);
-            let (top, rest) = split_largest(&rows, &scores, count, ties);
+            let (top, rest) = split_largest(&rows[..], &scores, count, ties);
             sorted[..count_given].sort_unstable();
             sorted[count_given..].sort_unstable();
             prop_assert_eq!(top, &sorted[..count_given]);

@@ -2,6 +2,7 @@
 
 mod chosen;
 mod clean;
+mod decisions;
 mod error;
 mod guard;
 mod imbalance;

@@ -38,7 +38,7 @@ impl Acquisition for Base {
         let mut picks = Vec::with_capacity(request.budget);
         for (class, quota) in quotas.into_iter().enumerate().filter(|(_, quota)| *quota > 0) {
             let scores = nearest_first(boundaries.to_class(class, &rows, &places));
-            let taken = largest(&rows, &scores, quota, request.ties());
+            let taken = largest(&rows[..], &scores, quota, request.ties());
             remove(&mut rows, &mut places, &taken);
             picks.extend(taken);
         }

@@ -163,7 +163,7 @@ impl<R: Uniform> Balance<'_, R> {
             reason = "ranked in single precision, as every score is"
         )]
         let scores: Vec<f32> = open.iter().map(|at| -ratios[*at] as f32).collect();
-        let mut picks = largest(&open, &scores, count, self.ties);
+        let mut picks = largest(&open[..], &scores, count, self.ties);
         for pick in &mut picks {
             self.asked[pick.row] = true;
             self.remaining.remove(pick.row);

@@ -93,7 +93,7 @@ fn sample(inclusion: &[f64], count: usize, random: &mut impl Uniform) -> Vec<Pic
     let scores: Vec<f32> = inclusion.iter().map(rank).map(|rank| -rank as f32).collect();
     let positions: Vec<usize> = (0..inclusion.len()).collect();
     let score = |pick: Pick| Pick { score: inclusion[pick.row], ..pick };
-    largest(&positions, &scores, count, Ties::by_row()).into_iter().map(score).collect()
+    largest(&positions[..], &scores, count, Ties::by_row()).into_iter().map(score).collect()
 }
 
 #[cfg(test)]

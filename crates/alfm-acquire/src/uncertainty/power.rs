@@ -145,7 +145,7 @@ mod tests {
         for (got, expected) in r.iter().zip(expected) {
             assert!((got - expected).abs() < 2e-6, "{got} is not {expected}");
         }
-        let top: Vec<usize> = alfm_kernels::largest(&rows, &r, 3, crate::Ties::by_row())
+        let top: Vec<usize> = alfm_kernels::largest(&rows[..], &r, 3, crate::Ties::by_row())
             .iter()
             .map(|pick| pick.row)
             .collect();

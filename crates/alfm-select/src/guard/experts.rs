@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::confusion::{self, ColumnConfusion};
 use super::likelihood::Evidence;
 use super::opinion_pool::LogOpinionPool;
+use crate::decisions::Decisions;
 use crate::scoring::{Scores, SplitRule};
 use crate::{Error, LabelsOnly};
 
@@ -30,7 +31,7 @@ pub(super) struct PoolScores {
     pub(super) prior: Probabilities,
     pub(super) model: Probabilities,
     /// The free labels, beside the entropies that decide which items get one.
-    pub(super) pool: Scores,
+    pub(super) pool: Scores<'static>,
 }
 
 /// Both experts under one opinion pool, on the labelled items alone.
@@ -104,7 +105,9 @@ impl<'a> Experts<'a> {
     ) -> Result<PoolScores, Error> {
         let prior = self.prior_part(opinions)?;
         let score = |model: &Probabilities| {
-            rule.score(prior.predictions(), model.predictions(), Joint::Product, pool)
+            let (prior, model) = (prior.predictions(), model.predictions());
+            let decisions = pool.device().co_decide(prior, model, Joint::Product)?;
+            rule.score(Decisions::Held(decisions), prior.classes(), pool)
         };
         let judge = match student {
             Some(student) => map_rows(student, |row, out| opinions.of_model(row, out))?,
@@ -171,7 +174,7 @@ impl<'a> Experts<'a> {
 
 impl HeldOut {
     /// Which of the items would be among the `clean` surest ones of a pool that was scored under the same opinions.
-    pub(super) fn inside(&self, pool: &Scores, clean: usize) -> Vec<bool> {
+    pub(super) fn inside(&self, pool: &Scores<'_>, clean: usize) -> Vec<bool> {
         let limit = match clean {
             0 => f32::NEG_INFINITY,
             _ => {

@@ -93,12 +93,12 @@ impl GuardConfig {
         own: &LabelsOnly<'_>,
         pool: &Pool<'_>,
         random: impl Fn(usize) -> bool,
-        free_label: impl Fn(&CoDecision) -> u32,
-    ) -> Result<(Assessment, Scores), Error> {
+        free_label: impl Fn(&CoDecision) -> u32 + Sync,
+    ) -> Result<(Assessment, Scores<'static>), Error> {
         let labelled: Vec<(usize, ClassId)> = pool.labelled().collect();
         let labels: Vec<ClassId> = labelled.iter().map(|(_, class)| *class).collect();
         let experts = Experts::new(prior, own, &labelled)?;
-        let candidates = pool.candidates().len();
+        let candidates = pool.candidate_rows().len();
         let largest_clean = share(1.0 - rule.noise_fraction, candidates);
 
         // The labels were asked where the experts are unsure. Weighted by kind they stand for the pool.
@@ -123,26 +123,24 @@ impl GuardConfig {
             Some(_) => Some(experts.score(opinions, free.as_ref(), student, rule, pool)?),
             None => None,
         };
-        let free_labels = |scores: &Scores| -> Vec<u32> {
-            pool.candidates().iter().map(|row| free_label(&scores.rows[*row])).collect()
+        let free_labels = |scores: &Scores<'_>| -> Result<Vec<u32>, Error> {
+            scores.decisions.of(pool.candidate_rows(), &free_label)
         };
         let candidates = |delivered: &PoolScores| {
-            let labels = free_labels(&delivered.pool);
-            Candidates::new(
-                clean,
-                &delivered.pool.entropy,
-                labels,
-                &alone.pool.entropy,
-                free_labels(&alone.pool),
-            )
+            let (labels, own_labels) = (free_labels(&delivered.pool)?, free_labels(&alone.pool)?);
+            let (entropy, own_entropy) = (&delivered.pool.entropy, &alone.pool.entropy);
+            Ok::<_, Error>(Candidates::new(clean, entropy, labels, own_entropy, own_labels))
         };
         // It has seen the labels, so that none can tell whether it is right; but one that overrules the others too often
         // is not.
-        let with_student = heard.as_ref().map(&candidates);
+        let with_student = heard.as_ref().map(&candidates).transpose()?;
         let with_student = with_student.filter(|with| with.changed(clean) <= TUNED.most_changed);
         let student_withdrawn = heard.is_some() && with_student.is_none();
         // The error is stated of what is delivered, from what those say that have not seen the labels.
-        let candidates = with_student.unwrap_or_else(|| candidates(&alone));
+        let candidates = match with_student {
+            Some(candidates) => candidates,
+            None => candidates(&alone)?,
+        };
         // Without free labels there is no error to state.
         let calibration = if trusted {
             let random = (0..labels.len()).filter(|at| random(labelled[*at].0));
@@ -192,7 +190,7 @@ impl GuardConfig {
         experts: &Experts<'_>,
         sample: &Sample<'_>,
         opinions: &LogOpinionPool,
-        scores: &Scores,
+        scores: &Scores<'_>,
         pool: &Pool<'_>,
         free_label: &impl Fn(&CoDecision) -> u32,
     ) -> Result<CalibrationSet, Error> {

@@ -5,12 +5,13 @@ mod listing;
 
 use alfm_acquire::{Acquisition, Input, Pick, Pool, Random};
 use alfm_core::{ClassId, Predictions, SeedTree};
-use alfm_kernels::{CoDecision, largest, split_largest};
+use alfm_kernels::{CoDecision, Rows, largest, split_largest};
 use rayon::prelude::*;
 
 pub use config::{CleanRule, PriorAlConfig};
 pub use listing::prioral_summaries;
 
+use crate::decisions::Decisions;
 use crate::guard::{Assessment, GuardConfig, rounded};
 use crate::scoring::Scores;
 use crate::{Error, LabelsOnly};
@@ -24,22 +25,24 @@ pub struct PriorAl {
 }
 
 /// What the engine decided in one round; rows are those of the pool's matrices.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Decision {
     /// The items to ask, most wanted first, at most the budget.
     pub queries: Vec<Pick>,
     /// How many of them, the last ones, were drawn at random.
     pub explored: usize,
+    /// `H(pbar)` of each query, in nats.
+    pub joint_entropy: Vec<f32>,
     /// Labelled rows to ask again, the least credible first.
     pub again: Vec<usize>,
     /// `D_N`, ascending: the uncertain share, out of which the queries come.
-    pub noise: Vec<usize>,
+    pub noise: Vec<u32>,
     /// `D_C`, ascending: the rest of the unlabelled rows.
-    pub clean: Vec<usize>,
-    /// `H_b` of every unlabelled row, in the order of the pool's candidates.
-    pub weighted_entropy: Vec<f32>,
-    /// What both experts say of every row, labelled ones included.
-    pub rows: Vec<CoDecision>,
+    pub clean: Vec<u32>,
+    /// The free label of each clean row, by the engine's rule, and its joint probability.
+    pub free_labels: (Vec<ClassId>, Vec<f32>),
+    /// Which clean rows the guard certifies; empty where it certifies none.
+    pub certified: Vec<bool>,
 }
 
 /// What the engine must know of how labels came about.
@@ -73,7 +76,9 @@ impl PriorAl {
 
     /// One round: co-decision, split, query (`prior` is `N x K`, `pool` holds the small model).
     ///
-    /// `O(N K)` time for the default query rule, `O(N)` memory, nothing sorted but the queries.
+    /// `O(N K)` time for the default query rule, nothing sorted but the queries. At most `16 N` bytes at a time, 28 MB
+    /// beside them, of which at most `8 N` are returned. Above 2^20 rows both experts are read three times, so as not to
+    /// hold what they say of each.
     ///
     /// # Errors
     /// A missing model, or a prior of another shape than the model.
@@ -86,21 +91,14 @@ impl PriorAl {
     ) -> Result<Decision, Error> {
         let missing = || Input::Model.missing_for(crate::PRIORAL);
         let model = pool.model().ok_or_else(missing)?;
-        let Scores { rows, entropy: weighted_entropy, .. } =
-            self.config.split_rule().score(prior, model, self.config.joint, pool)?;
-        let candidates = pool.candidates().len();
+        let decisions = Decisions::new(prior, model, self.config.joint, pool.device())?;
+        let scores = self.config.split_rule().score(decisions, prior.classes(), pool)?;
+        let candidates = scores.entropy.len();
         let noise_size = noise_size(self.config.noise_fraction, candidates, budget);
-        let (noise, clean) = self.split(&weighted_entropy, noise_size, pool);
-        let queries = self.query(&rows, &noise, pool, budget, seed)?;
-        Ok(Decision {
-            queries,
-            explored: 0,
-            again: Vec::new(),
-            noise,
-            clean,
-            weighted_entropy,
-            rows,
-        })
+        let (noise, clean) = split(&scores.entropy, noise_size, pool);
+        let Scores { decisions, .. } = scores;
+        let queries = self.query(&decisions, &noise, pool, budget, seed)?;
+        self.decided(&decisions, Decision { queries, noise, clean, ..Decision::default() })
     }
 
     /// One guarded round; `history` knows which labels were asked at random, and which twice.
@@ -122,16 +120,15 @@ impl PriorAl {
         let free_label = |row: &CoDecision| self.config.clean.label(row).0;
         let rule = self.config.split_rule();
         let (assessment, scores) = guard.weigh(rule, prior, &own, pool, random, free_label)?;
-        let Scores { rows, entropy: weighted_entropy, .. } = scores;
         let doubtful = assessment.suspects().into_iter().map(|(row, ..)| row);
         let again: Vec<usize> = doubtful
             .filter(|row| !history.asked_again(*row))
             .take(rounded(guard.relabel, budget))
             .collect();
         let budget = budget - again.len();
-        let candidates = pool.candidates().len();
+        let candidates = scores.entropy.len();
         let noise_size = (candidates - assessment.clean).max(budget).min(candidates);
-        let (noise, clean) = self.split(&weighted_entropy, noise_size, pool);
+        let (noise, clean) = split(&scores.entropy, noise_size, pool);
 
         // The stated error rests on the random share, so it is drawn before anything is chosen, from all that might be
         // labelled for free. Without free labels there is no error to state, and nothing to explore for.
@@ -140,82 +137,98 @@ impl PriorAl {
         let random = Random.select(pool, explored, &seed.child("explore"))?;
         let drawn = sorted_rows(&random);
         let others = noise.iter().copied().filter(|row| drawn.binary_search(row).is_err());
-        let others: Vec<usize> = others.collect();
-        let mut queries = self.query(&rows, &others, pool, budget - explored, seed)?;
+        let others: Vec<u32> = others.collect();
+        let mut queries = self.query(&scores.decisions, &others, pool, budget - explored, seed)?;
         let explored = random.len();
         queries.extend(random);
         // What is asked is not given a free label in the same breath.
         let asked = sorted_rows(&queries);
-        let clean = clean.into_iter().filter(|row| asked.binary_search(row).is_err()).collect();
-        let decision = Decision { queries, explored, again, noise, clean, weighted_entropy, rows };
-        Ok((decision, assessment))
+        let clean = clean.into_iter().filter(|row| asked.binary_search(row).is_err());
+        let clean: Vec<u32> = clean.collect();
+        let certified = surest(&scores.entropy, &clean, pool, assessment.trust.certified);
+        let decision =
+            Decision { queries, explored, again, noise, clean, certified, ..Decision::default() };
+        Ok((self.decided(&scores.decisions, decision)?, assessment))
     }
 
-    /// The free labels of a decision's clean set and the joint probability of each.
-    pub(crate) fn free_labels(&self, decision: &Decision) -> (Vec<ClassId>, Vec<f32>) {
-        let label = |row: &usize| {
-            let (class, confidence) = self.config.clean.label(&decision.rows[*row]);
-            (ClassId::new(class), confidence)
-        };
-        decision.clean.par_iter().map(label).unzip()
-    }
-
-    /// Which of the clean rows are the `count` surest ones.
-    pub(crate) fn surest(decision: &Decision, pool: &Pool<'_>, count: usize) -> Vec<bool> {
-        // Clean rows are some of the candidates, both ascending: one walk finds each.
-        let mut of_candidates = pool.candidates().iter().zip(&decision.weighted_entropy);
-        let entropy = |row: &usize| {
-            let of_row = of_candidates.find(|(candidate, _)| *candidate == row);
-            of_row.map(|(_, entropy)| *entropy)
-        };
-        let entropies: Vec<f32> = decision.clean.iter().filter_map(entropy).collect();
-        debug_assert_eq!(entropies.len(), decision.clean.len(), "clean rows are candidates");
-        let (_, surest) = {
-            let rest = entropies.len().saturating_sub(count);
-            split_largest(&decision.clean, &entropies, rest, pool.ties())
-        };
-        let mut certified = vec![false; entropies.len()];
-        surest.into_iter().for_each(|at| certified[at] = true);
-        certified
-    }
-
-    /// Noise set and clean set, as rows of the pool.
-    fn split(
+    /// What is left to say of the queries and of the clean rows.
+    fn decided(
         &self,
-        weighted_entropy: &[f32],
-        noise_size: usize,
-        pool: &Pool<'_>,
-    ) -> (Vec<usize>, Vec<usize>) {
-        let (noise, clean) =
-            split_largest(pool.candidates(), weighted_entropy, noise_size, pool.ties());
-        let to_rows =
-            |at: Vec<usize>| at.into_iter().map(|at| pool.candidates()[at]).collect::<Vec<_>>();
-        (to_rows(noise), to_rows(clean))
+        decisions: &Decisions<'_>,
+        mut decision: Decision,
+    ) -> Result<Decision, Error> {
+        let asked = sorted_rows(&decision.queries);
+        let entropies: Vec<f32> = decisions.of(&asked[..], |row| row.joint_entropy)?;
+        let place = |pick: &Pick| asked.partition_point(|row| (*row as usize) < pick.row);
+        decision.joint_entropy =
+            decision.queries.iter().map(|pick| entropies[place(pick)]).collect();
+        if self.config.clean != CleanRule::Off {
+            let label = |row: &CoDecision| {
+                let (class, confidence) = self.config.clean.label(row);
+                (ClassId::new(class), confidence)
+            };
+            decision.free_labels = decisions.of(&decision.clean[..], label)?;
+        }
+        Ok(decision)
     }
 
     fn query(
         &self,
-        rows: &[CoDecision],
-        noise: &[usize],
+        decisions: &Decisions<'_>,
+        noise: &[u32],
         pool: &Pool<'_>,
         budget: usize,
         seed: &SeedTree,
     ) -> Result<Vec<Pick>, Error> {
         match &self.query {
             None => {
-                let scores: Vec<f32> = noise.iter().map(|row| rows[*row].model_entropy).collect();
+                let scores: Vec<f32> = decisions.of(noise, |row| row.model_entropy)?;
                 Ok(largest(noise, &scores, budget, pool.ties()))
             }
             Some(query) => {
-                Ok(query.select(&pool.restricted_to(noise.iter().copied()), budget, seed)?)
+                let noise = noise.iter().map(|row| *row as usize);
+                Ok(query.select(&pool.restricted_to(noise), budget, seed)?)
             }
         }
     }
 }
 
+/// Noise set and clean set, as rows of the pool.
+#[expect(clippy::cast_possible_truncation, reason = "a pool has at most 2^32 rows")]
+fn split(weighted_entropy: &[f32], noise_size: usize, pool: &Pool<'_>) -> (Vec<u32>, Vec<u32>) {
+    let candidates = pool.candidate_rows();
+    let (mut noise, mut clean) =
+        split_largest(candidates, weighted_entropy, noise_size, pool.ties());
+    let to_row = |at: &mut u32| *at = candidates.at(*at as usize) as u32;
+    noise.par_iter_mut().for_each(to_row);
+    clean.par_iter_mut().for_each(to_row);
+    (noise, clean)
+}
+
+/// Which of the clean rows are the `count` surest ones; `entropy` has one value a candidate.
+fn surest(entropy: &[f32], clean: &[u32], pool: &Pool<'_>, count: usize) -> Vec<bool> {
+    if count == 0 {
+        return Vec::new();
+    }
+    // Clean rows are some of the candidates, both ascending: one walk finds each.
+    let mut of_candidates = pool.candidates().iter().zip(entropy);
+    let entropy = |row: &u32| {
+        let of_row = of_candidates.find(|(candidate, _)| **candidate == *row as usize);
+        of_row.map(|(_, entropy)| *entropy)
+    };
+    let entropies: Vec<f32> = clean.iter().filter_map(entropy).collect();
+    debug_assert_eq!(entropies.len(), clean.len(), "clean rows are candidates");
+    let rest = entropies.len().saturating_sub(count);
+    let (_, surest) = split_largest(clean, &entropies, rest, pool.ties());
+    let mut certified = vec![false; entropies.len()];
+    surest.into_iter().for_each(|at| certified[at as usize] = true);
+    certified
+}
+
 /// The rows of some picks, ascending.
-fn sorted_rows(picks: &[Pick]) -> Vec<usize> {
-    let mut rows: Vec<usize> = picks.iter().map(|pick| pick.row).collect();
+#[expect(clippy::cast_possible_truncation, reason = "a pool has at most 2^32 rows")]
+fn sorted_rows(picks: &[Pick]) -> Vec<u32> {
+    let mut rows: Vec<u32> = picks.iter().map(|pick| pick.row as u32).collect();
     rows.sort_unstable();
     rows
 }
@@ -254,21 +267,32 @@ mod tests {
         config.check().unwrap().decide(prior, &pool, 2, &SeedTree::new(0)).unwrap()
     }
 
+    /// What the experts say of every row, and `H_b`.
+    fn scores(config: &PriorAlConfig) -> (Vec<CoDecision>, Vec<f32>) {
+        let model = Predictions::probabilities(&MODEL, 6, 3).unwrap();
+        let prior = Predictions::probabilities(&PRIOR, 6, 3).unwrap();
+        let pool = Pool::new(&[None; 6]).unwrap();
+        let decisions = Decisions::new(prior, model, config.joint, pool.device()).unwrap();
+        let scores = config.split_rule().score(decisions, 3, &pool).unwrap();
+        let rows = scores.decisions.of(pool.candidate_rows(), |row| *row).unwrap();
+        (rows, scores.entropy)
+    }
+
     fn rows(picks: &[Pick]) -> Vec<usize> {
         picks.iter().map(|pick| pick.row).collect()
     }
 
     #[test]
     fn c6_scores() {
-        let decision = decide(&PriorAlConfig::default());
+        let (rows, entropy) = scores(&PriorAlConfig::default());
         let joint = [0.233368, 0.844913, 0.890926, 0.959638, 0.659178, 0.125256];
         let weighted = [0.233368, 0.844913, 0.890926, 0.959638, 0.164794, 0.031314];
         let model = [0.801819, 1.0889, 1.098513, 1.029653, 1.097915, 0.394398];
         let labels = [0, 0, 0, 0, 1, 2];
         for row in 0..6 {
-            let got = decision.rows[row];
+            let got = rows[row];
             assert!((got.joint_entropy - joint[row]).abs() < 1e-6, "H(pbar) of row {row}");
-            assert!((decision.weighted_entropy[row] - weighted[row]).abs() < 1e-6, "H_b of {row}");
+            assert!((entropy[row] - weighted[row]).abs() < 1e-6, "H_b of {row}");
             assert!((got.model_entropy - model[row]).abs() < 1e-6, "U_f of row {row}");
             assert_eq!(got.prior_label, labels[row]);
         }
@@ -285,9 +309,8 @@ mod tests {
             let config = PriorAlConfig::default().with_noise_fraction(rho).with_weight(weight);
             let decision = decide(&config);
             let mut by_entropy = decision.noise.clone();
-            by_entropy.sort_by(|a, b| {
-                decision.weighted_entropy[*b].total_cmp(&decision.weighted_entropy[*a])
-            });
+            let (_, entropy) = scores(&config);
+            by_entropy.sort_by(|a, b| entropy[*b as usize].total_cmp(&entropy[*a as usize]));
             assert_eq!(by_entropy, noise, "rho {rho}, {weight:?}");
             assert_eq!(decision.clean, clean, "rho {rho}, {weight:?}");
             assert_eq!(rows(&decision.queries), queries, "rho {rho}, {weight:?}");

@@ -142,8 +142,8 @@ impl Selector {
         };
         let mut round = asking(&decision.queries, inputs, state, &pool);
         let chosen = round.queries.len() - decision.explored;
-        for (query, pick) in round.queries.iter_mut().zip(&decision.queries) {
-            query.joint_entropy = Some(decision.rows[pick.row].joint_entropy);
+        for (query, entropy) in round.queries.iter_mut().zip(&decision.joint_entropy) {
+            query.joint_entropy = Some(*entropy);
             query.at_random = query.rank >= chosen;
         }
         let again = decision.again.iter().map(|row| Pick { row: *row, score: 0.0 });
@@ -159,11 +159,9 @@ impl Selector {
             None => round.clean = clean_set(engine, decision, (prior, model), state)?,
             Some(assessment) => {
                 doubt(&mut round, &decision, &assessment, state);
-                let certified = PriorAl::surest(&decision, &pool, assessment.trust.certified);
                 let experts = (assessment.prior.predictions(), assessment.model.predictions());
                 round.clean = clean_set(engine, decision, experts, state)?;
                 round.clean.weight = assessment.trust.weight;
-                round.clean.certified = certified;
                 round.trust = Some(assessment.trust);
             }
         }
@@ -185,7 +183,7 @@ fn asking(picks: &[Pick], inputs: &Inputs<'_>, state: &State<'_>, pool: &Pool<'_
         again: false,
     };
     let queries = picks.iter().enumerate().map(query).collect();
-    Round { queries, noise_size: pool.candidates().len(), ..Round::default() }
+    Round { queries, noise_size: pool.candidate_rows().len(), ..Round::default() }
 }
 
 /// The same round, drawn at random.
@@ -214,7 +212,6 @@ fn doubt(round: &mut Round, decision: &Decision, assessment: &Assessment, state:
     round.label_weights = weights;
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a pool has at most 2^32 rows")]
 fn clean_set(
     engine: &PriorAl,
     decision: Decision,
@@ -222,24 +219,15 @@ fn clean_set(
     state: &State<'_>,
 ) -> Result<CleanSet, Error> {
     let config = engine.config();
-    if config.clean == CleanRule::Off {
-        return Ok(CleanSet::default());
-    }
-    let (classes, confidences) = engine.free_labels(&decision);
-    let rows = decision.clean;
+    let Decision { clean: rows, free_labels: (classes, confidences), certified, .. } = decision;
     let soft = match config.clean {
+        CleanRule::Off => return Ok(CleanSet::default()),
         CleanRule::Soft => {
             let sharpen = config.guard.as_ref().map_or(1.0, |guard| guard.sharpen);
             Some(joint_probabilities(prior, model, config.joint, &rows, sharpen)?)
         }
         _ => None,
     };
-    Ok(CleanSet {
-        items: state.items.clone(),
-        rows: rows.into_iter().map(|row| row as u32).collect(),
-        classes,
-        confidences,
-        soft,
-        ..CleanSet::default()
-    })
+    let items = state.items.clone();
+    Ok(CleanSet { items, rows, classes, confidences, soft, certified, ..CleanSet::default() })
 }
