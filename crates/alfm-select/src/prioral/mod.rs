@@ -96,7 +96,9 @@ impl PriorAl {
         let candidates = scores.entropy.len();
         let noise_size = noise_size(self.config.noise_fraction, candidates, budget);
         let (noise, clean) = split(&scores.entropy, noise_size, pool);
-        let Scores { decisions, .. } = scores;
+        // 4 bytes a row, before the free labels take 8.
+        let Scores { decisions, entropy, .. } = scores;
+        drop(entropy);
         let queries = self.query(&decisions, &noise, pool, budget, seed)?;
         self.decided(&decisions, Decision { queries, noise, clean, ..Decision::default() })
     }
