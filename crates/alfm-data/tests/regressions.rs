@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use alfm_core::{ClassId, SampleId};
 use alfm_data::arrays::{ArraySpec, read_ids, read_label_matrix, read_labels, read_matrix};
-use alfm_data::{ClassEntry, Columns, Dataset, Error, Hub, UserTable, read_table};
+use alfm_data::{ClassEntry, Columns, Dataset, Error, Hub, Unreadable, UserTable, read_table};
 use arrow::array::{
     ArrayRef, BooleanArray, DictionaryArray, Float32Array, Float64Array, Int32Array, Int64Array,
     ListArray, NullArray, StringArray, UInt64Array,
@@ -381,7 +381,7 @@ fn pipes_and_devices() {
     told(read_matrix(&spec(&folder.path("x.parquet"), ":x")).unwrap_err());
     told(read_ids(&folder.path("ids.txt")).unwrap_err());
     told(read_ids(Path::new("/dev/zero")).unwrap_err());
-    told(alfm_data::read_images(folder.0.path()).unwrap_err());
+    told(alfm_data::read_images(folder.0.path(), Unreadable::Refuse).unwrap_err());
 }
 
 /// `train` and `val` became the classes.
@@ -428,7 +428,10 @@ fn links_are_counted_and_named() {
         "1 file(s) are no images by their ending and were skipped: dog/notes.txt",
     ];
     assert_eq!(data.warnings(), expected);
-    assert_eq!(alfm_data::read_images(folder.0.path()).unwrap().warnings, expected);
+    assert_eq!(
+        alfm_data::read_images(folder.0.path(), Unreadable::Refuse).unwrap().warnings,
+        expected
+    );
 }
 
 /// A small file of each kind, as it should be.

@@ -10,7 +10,7 @@ use crate::table::{self, Cell, Wanted};
 
 /// Reads a column of images: of bytes in a parquet file, else of files below the table's folder.
 pub(crate) fn read(path: &Path, column: &str) -> Result<Vec<Image>, Error> {
-    if path.extension().is_some_and(|extension| extension == "parquet") {
+    if table::ending(path).as_deref() == Some("parquet") {
         #[cfg(feature = "parquet")]
         return super::parquet::read(path, column);
         #[cfg(not(feature = "parquet"))]
