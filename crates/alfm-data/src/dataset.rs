@@ -55,16 +55,16 @@ impl Dataset {
             Err(Error::new(ErrorKind::Setting, message))
         };
         if let Some(manifest) = catalog().iter().find(|manifest| manifest.name == name_or_path) {
-            return match own_columns || classes.is_some() {
-                true => refuse("is a known dataset, which has its own columns and classes"),
-                false => Self::from_manifest(manifest, hub),
-            };
+            if own_columns || classes.is_some() {
+                return refuse("is a known dataset, which has its own columns and classes");
+            }
+            return Self::from_manifest(manifest, hub);
         }
         if path.is_dir() {
-            return match own_columns {
-                true => refuse("is a folder, which has no columns"),
-                false => Self::from_folder(path, classes),
-            };
+            if own_columns {
+                return refuse("is a folder, which has no columns");
+            }
+            return Self::from_folder(path, classes);
         }
         // Whether it is one that can be read, its reader says: a pipe can't.
         if path.exists() {

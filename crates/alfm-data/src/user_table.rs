@@ -46,10 +46,7 @@ pub fn read_table(
     columns: &Columns,
     classes: Option<&[ClassEntry]>,
 ) -> Result<UserTable, Error> {
-    let label = match columns.names_label() {
-        true => LabelColumn::Required,
-        false => LabelColumn::IfThere,
-    };
+    let label = if columns.names_label() { LabelColumn::Required } else { LabelColumn::IfThere };
     let Content { cells, blank_lines } = Split::read_cells(path, "all", columns, label)?;
     let labels = cells.last().and_then(Option::as_deref);
     let (column, unlabelled) = (&columns.label, columns.unlabelled.as_deref());

@@ -81,7 +81,7 @@ impl ColumnArgs {
         columns
     }
 
-    pub(super) fn unreadable(&self) -> Unreadable {
+    pub(crate) fn unreadable(&self) -> Unreadable {
         if self.skip_unreadable { Unreadable::LeaveOut } else { Unreadable::Refuse }
     }
 }

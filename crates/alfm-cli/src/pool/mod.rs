@@ -74,9 +74,10 @@ impl Pool {
             };
         }
         let columns = args.columns();
-        let table = match with_labels {
-            true => read_table(file, &columns, classes)?,
-            false => read_items(file, &columns)?,
+        let table = if with_labels {
+            read_table(file, &columns, classes)?
+        } else {
+            read_items(file, &columns)?
         };
         let mut left_out = table.left_out;
         let split = readable(table.items, args, &mut left_out)?;
@@ -137,10 +138,10 @@ pub(crate) fn readable(
 
 #[cfg(not(feature = "images"))]
 pub(crate) fn readable(split: Split, args: &ColumnArgs, _: &mut LeftOut) -> Result<Split, Error> {
-    match args.skip_unreadable {
-        true => Err(crate::features::missing("--skip-unreadable", "images")),
-        false => Ok(split),
+    if args.skip_unreadable {
+        return Err(crate::features::missing("--skip-unreadable", "images"));
     }
+    Ok(split)
 }
 
 /// Says what is worth a second look, and what was left out.

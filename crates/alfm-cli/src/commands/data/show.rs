@@ -5,8 +5,7 @@ use std::path::Path;
 
 use alfm_core::Error;
 use alfm_data::{
-    ClassEntry, Columns, Dataset, Image, Items, Split, Unreadable, catalog, read_classes,
-    read_folder,
+    ClassEntry, Columns, Dataset, Image, Items, Split, catalog, read_classes, read_folder,
 };
 use serde_json::{Map, Value, json};
 
@@ -46,11 +45,7 @@ fn read(args: &ShowArgs, context: &Context) -> Result<Shown, Error> {
     let columns = args.columns.columns();
     let known = catalog().iter().any(|manifest| manifest.name == args.name);
     if !known && path.is_dir() && columns == Columns::default() {
-        let unreadable = match args.columns.skip_unreadable {
-            true => Unreadable::LeaveOut,
-            false => Unreadable::Refuse,
-        };
-        let folder = read_folder(path, classes, unreadable)?;
+        let folder = read_folder(path, classes, args.columns.unreadable())?;
         let shown = Shown {
             classes: names(&folder.classes),
             splits: folder.splits,
@@ -146,9 +141,10 @@ impl Shown {
 fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for letter in text.chars() {
-        match letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}') {
-            true => line.extend(letter.escape_default()),
-            false => line.push(letter),
+        if letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}') {
+            line.extend(letter.escape_default());
+        } else {
+            line.push(letter);
         }
     }
     line
