@@ -22,7 +22,7 @@ impl Ids {
 /// The first of several lists of ids, if all of them are the same and have an id for each row of `array`.
 pub(crate) fn agreed(found: Vec<Ids>, rows: usize, array: &Path) -> Result<Option<Ids>, Error> {
     for Ids { file, ids } in &found {
-        same_rows(file, ids.len(), array, rows)?;
+        same_number(file, ids.len(), "ids", array, rows)?;
     }
     let mut found = found.into_iter();
     let Some(first) = found.next() else { return Ok(None) };
@@ -43,12 +43,21 @@ pub(crate) fn agreed(found: Vec<Ids>, rows: usize, array: &Path) -> Result<Optio
 
 /// Refuses a file of another number of rows than the array has.
 pub(crate) fn same_rows(file: &Path, got: usize, array: &Path, rows: usize) -> Result<(), Error> {
+    same_number(file, got, "rows", array, rows)
+}
+
+fn same_number(
+    file: &Path,
+    got: usize,
+    what: &str,
+    array: &Path,
+    rows: usize,
+) -> Result<(), Error> {
     if got == rows {
         return Ok(());
     }
     let array = array.display();
-    let message =
-        format!("it has {got} rows, and {array} has {rows}: give one row per item in both");
+    let message = format!("it has {got} {what}, and {array} has {rows} rows: give one per item");
     Err(Error::input(message).in_file(file))
 }
 
@@ -75,6 +84,6 @@ mod tests {
             "{told}"
         );
         let error = agreed(vec![ids("a.csv", ["x", "y"])], 3, array).err().unwrap().to_string();
-        assert!(error.starts_with("a.csv: it has 2 rows, and prior.npy has 3"), "{error}");
+        assert!(error.starts_with("a.csv: it has 2 ids, and prior.npy has 3 rows"), "{error}");
     }
 }
