@@ -47,12 +47,8 @@ pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Error> {
         ("embeddings", arrays(&parts, embed)?)
     };
     let precision = if args.f16 { Precision::F16 } else { Precision::F32 };
-    let written = |(part, matrix): (&Part, &Matrix)| Rows {
-        key: &part.key,
-        matrix: matrix.view(),
-        ids: part.ids.as_deref(),
-    };
-    let arrays: Vec<Rows<'_>> = parts.iter().zip(&matrices).map(written).collect();
+    let arrays: Vec<Rows<'_>> =
+        parts.iter().zip(&matrices).map(|(part, matrix)| part.rows(matrix)).collect();
     write_rows(&args.out, &arrays, precision, Some(&args.model))?;
     let rows: usize = matrices.iter().map(Matrix::rows).sum();
     say(&format!("{rows} {what} in {}", args.out.display()));
@@ -84,6 +80,10 @@ impl Part {
     fn of_split(key: impl Into<String>, name: &str, split: &Split) -> Self {
         let ids = split.own_ids(name).map(<[SampleId]>::to_vec);
         Self { key: key.into(), items: split.items().clone(), ids }
+    }
+
+    fn rows<'a>(&'a self, matrix: &'a Matrix) -> Rows<'a> {
+        Rows { key: &self.key, matrix: matrix.view(), ids: self.ids.as_deref() }
     }
 }
 
