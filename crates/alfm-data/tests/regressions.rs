@@ -9,7 +9,7 @@ use std::sync::Arc;
 use alfm_core::{ClassId, SampleId};
 use alfm_data::arrays::{
     ArraySpec, Precision, Rows, ids_beside, read_ids, read_label_matrix, read_labels, read_matrix,
-    write_rows,
+    write_rows, write_safetensors,
 };
 use alfm_data::{
     ClassEntry, Columns, Dataset, Error, Hub, Unreadable, UserTable, read_folder, read_items,
@@ -494,9 +494,11 @@ fn ids_beside_their_rows() {
     let path = folder.path("x.safetensors");
     let matrix = alfm_core::Matrix::new(vec![0.5; 6], 3, 2).unwrap();
     let ids = ["a\nb", "\"c\", d", "ü"].map(SampleId::from);
-    let rows = |key, ids| Rows { key, matrix: matrix.view(), ids };
+    let (x, y) = (matrix.view(), matrix.view());
     let write = |ids: &[SampleId]| {
-        write_rows(&path, &[rows("x", Some(ids)), rows("y", None)], Precision::F16, None)
+        let (x, y) =
+            (Rows { key: "x", matrix: x, ids: Some(ids) }, Rows { key: "y", matrix: y, ids: None });
+        write_rows(&path, &[x, y], Precision::F16, None)
     };
     write(&ids).unwrap();
     assert_eq!(ids_beside(&spec(&path, ":x")).unwrap().unwrap(), ids);
@@ -504,7 +506,7 @@ fn ids_beside_their_rows() {
     assert_eq!(read_matrix(&spec(&path, ":x")).unwrap().rows(), 3);
     assert!(write(&ids[..2]).is_err());
     // Ids that are none, and a matrix of that name.
-    write_rows(&path, &[rows("x", None), rows("x.ids", None)], Precision::F32, None).unwrap();
+    write_safetensors(&path, &[("x", x), ("x.ids", y)], Precision::F32, None).unwrap();
     let told = ids_beside(&spec(&path, ":x")).unwrap_err().to_string();
     assert!(told.contains("x.safetensors: `x.ids`: element type f32, expected u8"), "{told}");
     let npy = folder.write("x.npy", npy("<f4", "(1, 1)", &[0; 4]));

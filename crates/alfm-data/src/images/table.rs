@@ -31,7 +31,7 @@ fn files(path: &Path, column: &str) -> Result<Vec<Image>, Error> {
     let mut by_name = None;
     let mut find = |(row, cell): (usize, &Cell)| {
         let name = cell.to_string();
-        let direct = folder.join(&name);
+        let direct = path.with_file_name(&name);
         if !cell.is_empty() && direct.is_file() {
             return Ok(direct);
         }
