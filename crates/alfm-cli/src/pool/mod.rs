@@ -67,7 +67,8 @@ impl Pool {
         with_labels: bool,
     ) -> Result<Self, Error> {
         let of_arrays = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npz"));
-        if !is_table(file) && !(of_arrays && args.image.is_some()) {
+        let has_columns = is_table(file) || of_arrays && args.image.is_some();
+        if !has_columns {
             return match args.given() {
                 None => Self::of_lines(file),
                 Some(flag) => Err(no_columns("plain text by its name", flag, file)),

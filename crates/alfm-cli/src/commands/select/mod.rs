@@ -100,10 +100,9 @@ fn items(args: &SelectArgs, pool: Option<&Pool>, rows: usize) -> Result<Items, E
         found.push(Ids { file: file.clone(), ids: read_ids(file)? });
     }
     found.extend(pool.and_then(Pool::ids));
-    for array in [&args.embeddings, &args.prior, &args.model_probs, &args.surprisal] {
-        if let Some(array) = array {
-            found.extend(Ids::beside(array)?);
-        }
+    let arrays = [&args.embeddings, &args.prior, &args.model_probs, &args.surprisal];
+    for array in arrays.into_iter().flatten() {
+        found.extend(Ids::beside(array)?);
     }
     let Some(Ids { file, ids }) = agreed(found, rows, array)? else {
         return Ok(Items::numbered(rows));
