@@ -121,8 +121,15 @@ impl Dataset {
     /// # Errors
     /// As [`read_folder`]; if there are fewer than two classes.
     pub fn from_folder(path: &Path, classes: Option<&[ClassEntry]>) -> Result<Self, Error> {
-        let UserFolder { splits, classes, warnings, .. } =
-            read_folder(path, classes, Unreadable::Refuse)?;
+        Self::of_folder(path, read_folder(path, classes, Unreadable::Refuse)?)
+    }
+
+    /// A folder that was read, as [`Dataset::from_folder`] has it.
+    ///
+    /// # Errors
+    /// If there are fewer than two classes.
+    pub fn of_folder(path: &Path, folder: UserFolder) -> Result<Self, Error> {
+        let UserFolder { splits, classes, warnings, .. } = folder;
         let columns = Columns::default().with_image("image");
         Self::of_user(path, &columns, classes, splits, warnings)
     }

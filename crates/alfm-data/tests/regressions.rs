@@ -587,6 +587,7 @@ fn read_every_way(path: &Path) -> usize {
     }
     _ = read_labels(&array);
     _ = read_label_matrix(&array);
+    _ = ids_beside(&array);
     read
 }
 

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use alfm_core::{Error, ErrorKind, Matrix, SampleId};
 use alfm_data::arrays::{Precision, Rows, write_rows};
-use alfm_data::{Dataset, Items, Split};
+use alfm_data::{Dataset, Items, Split, read_folder};
 use alfm_models::{Backend, Encoder, LanguageModel};
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::args::EmbedArgs;
 use crate::failure::missing;
 use crate::output::{result, say, watch};
 use crate::outputs::apart;
-use crate::pool::{ALL, LeftOut, Pool, listed, readable, tell};
+use crate::pool::{ALL, LeftOut, Pool, listed, on_disk, readable, tell};
 
 pub(crate) fn run(args: &EmbedArgs, context: &Context) -> Result<(), Error> {
     let dataset = args.dataset.as_deref().map(Path::new);
@@ -117,8 +117,16 @@ fn parts(args: &EmbedArgs, context: &Context) -> Result<(Vec<Part>, LeftOut), Er
         let Pool { split, left_out, .. } = pool;
         return Ok((vec![Part::of_split(split.items().kind(), ALL, &split)], left_out));
     };
-    let data = Dataset::load_with(name, &context.hub, &columns.columns(), None)?;
     let mut left_out = LeftOut::new();
+    let folder = on_disk(name).filter(|path| columns.skip_unreadable && path.is_dir());
+    let data = match folder {
+        Some(path) => {
+            let mut folder = read_folder(path, None, columns.unreadable())?;
+            left_out.append(&mut folder.left_out);
+            Dataset::of_folder(path, folder)?
+        }
+        None => Dataset::load_with(name, &context.hub, &columns.columns(), None)?,
+    };
     let mut parts = Vec::new();
     for (name, split) in data.splits() {
         let split = readable(split.clone(), columns, &mut left_out)?;

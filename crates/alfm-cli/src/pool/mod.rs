@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use alfm_core::{Error, ErrorKind, SampleId};
 use alfm_data::{
-    ClassEntry, Items, Split, is_table, read_images, read_items, read_lines, read_table,
+    ClassEntry, Items, Split, catalog, is_table, read_images, read_items, read_lines, read_table,
 };
 use serde_json::{Value, json};
 
@@ -114,6 +114,13 @@ impl Pool {
         let ids = self.split.own_ids(&self.name)?;
         Some(Ids { file: self.file.clone(), ids: ids.to_vec() })
     }
+}
+
+/// Whether a name is that of a user's file or folder, where it is not that of a known data set.
+pub(crate) fn on_disk(name: &str) -> Option<&Path> {
+    let path = Path::new(name);
+    let known = catalog().iter().any(|manifest| manifest.name == name);
+    (!known && path.exists()).then_some(path)
 }
 
 fn no_columns(what: &str, flag: &str, file: &Path) -> Error {

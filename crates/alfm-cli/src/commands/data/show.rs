@@ -1,19 +1,16 @@
 //! `alfm data show`: what is in a data set, a file or a folder, with labels or without.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use alfm_core::Error;
-use alfm_data::{
-    ClassEntry, Columns, Dataset, Image, Items, Split, catalog, read_classes, read_folder,
-};
+use alfm_data::{ClassEntry, Columns, Dataset, Image, Items, Split, read_classes, read_folder};
 use serde_json::{Map, Value, json};
 
 use super::table;
 use crate::args::ShowArgs;
 use crate::commands::Context;
 use crate::output::{lines, result};
-use crate::pool::{LeftOut, Pool, listed, readable, tell};
+use crate::pool::{LeftOut, Pool, listed, on_disk, readable, tell};
 
 /// What there is to show.
 struct Shown {
@@ -41,11 +38,12 @@ pub(super) fn run(args: &ShowArgs, context: &Context) -> Result<(), Error> {
 
 fn read(args: &ShowArgs, context: &Context) -> Result<Shown, Error> {
     let classes = args.classes.as_deref().map(read_classes).transpose()?;
-    let (classes, path) = (classes.as_deref(), Path::new(&args.name));
+    let classes = classes.as_deref();
     let columns = args.columns.columns();
-    let known = catalog().iter().any(|manifest| manifest.name == args.name);
-    if !known && path.is_dir() && columns == Columns::default() {
-        let folder = read_folder(path, classes, args.columns.unreadable())?;
+    let path = on_disk(&args.name);
+    let folder = path.filter(|path| path.is_dir() && columns == Columns::default());
+    if let Some(folder) = folder {
+        let folder = read_folder(folder, classes, args.columns.unreadable())?;
         let shown = Shown {
             classes: names(&folder.classes),
             splits: folder.splits,
@@ -54,9 +52,9 @@ fn read(args: &ShowArgs, context: &Context) -> Result<Shown, Error> {
         };
         return shown.readable(args);
     }
-    if !known && path.exists() && !path.is_dir() {
+    if let Some(file) = path.filter(|path| !path.is_dir()) {
         let Pool { split, classes, warnings, left_out, .. } =
-            Pool::of_file(path, &args.columns, classes, true)?;
+            Pool::of_file(file, &args.columns, classes, true)?;
         let splits = BTreeMap::from([("all".to_owned(), split)]);
         return Ok(Shown { classes: names(&classes), splits, warnings, left_out });
     }
