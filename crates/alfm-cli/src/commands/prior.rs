@@ -14,6 +14,10 @@ use crate::outputs::apart;
 use crate::pool::{Ids, LeftOut, Pool, agreed, same_rows, tell};
 
 pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Error> {
+    // Before anything is read.
+    if args.llm.is_some() && !cfg!(feature = "llm") {
+        return Err(crate::features::missing("`alfm prior --llm`", "llm"));
+    }
     let arrays = [&args.embeddings, &args.weak_labels].into_iter().flatten().map(ArraySpec::path);
     let inputs = arrays.chain([args.classes.as_path()]).chain(args.pool.inputs());
     apart(&[("--out", Some(&args.out))], inputs)?;
@@ -31,8 +35,6 @@ pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Error> {
                 let report = json!(answers.report);
                 (answers.prior, args.language_model.llm_model.as_deref(), Some(report))
             }
-            #[cfg(not(feature = "llm"))]
-            (.., Some(_)) => return Err(crate::features::missing("`alfm prior --llm`", "llm")),
             _ => {
                 let remedy = "give --embeddings, --weak-labels or --llm";
                 return Err(missing("a source of the prior", remedy));
