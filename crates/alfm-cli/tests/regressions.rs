@@ -262,6 +262,51 @@ fn a_table_of_another_length() {
     assert!(message.contains("ids.txt: it has 2 ids, and uniform.npy has 5 rows"), "{message}");
 }
 
+/// "`passes` has 5 rows" did not say which of several files that is.
+#[test]
+fn a_shape_that_is_wrong_names_its_file() {
+    let folder = sorted_pool();
+    let at = |name: &str| folder.path().join(name);
+    write_labels(&at("labels.npy"), &[[0, 1].as_slice(), &[-1; 238]].concat());
+    write_floats(&at("short.npy"), 4, &[0.25; 20]);
+    write_floats(&at("narrow.npy"), 2, &[0.5; 480]);
+    write_floats(&at("x.npy"), 3, &[0.5; 720]);
+    write_floats(&at("head.npy"), 5, &[0.5; 20]);
+    write_floats(&at("bias.npy"), 4, &[0.0; 4]);
+    write_floats(&at("biases.npy"), 2, &[0.0; 2]);
+    let select =
+        "select --budget 1 --model-probs uniform.npy --prior uniform.npy --labels labels.npy";
+    for (flags, expected) in [
+        ("--strategy bald --pass uniform.npy --pass short.npy", "short.npy: `passes` has 5 rows"),
+        ("--strategy bald --pass narrow.npy", "narrow.npy: `passes` has 2 columns"),
+        ("--model-probs narrow.npy", "narrow.npy: `model` has 2 columns"),
+        ("--out-of-fold short.npy", "short.npy: `out-of-fold predictions` has 5 rows, but 2 items"),
+        (
+            "--head head.npy --head-bias biases.npy",
+            "biases.npy: `bias` is of 2 classes, but there are 4",
+        ),
+        (
+            "--head head.npy --head-bias bias.npy --embeddings x.npy",
+            "head.npy: `head` has 5 columns",
+        ),
+        (
+            "--averaged-probs short.npy --averaged-hidden x.npy --hidden x.npy",
+            "short.npy: `averaged model`",
+        ),
+    ] {
+        let given = if flags.starts_with("--model") { "--model-probs uniform.npy" } else { "" };
+        let message = refused(folder.path(), &format!("{} {flags}", select.replace(given, "")));
+        assert!(message.contains(expected), "{message}");
+    }
+    fs::write(at("classes.json"), r#"["a", "b"]"#).unwrap();
+    write_npy(&at("votes.npy"), "|i1", &[2, 2], &[0, 9, 1, 0]);
+    let message = refused(
+        folder.path(),
+        "prior --weak-labels votes.npy --classes classes.json --out p.safetensors",
+    );
+    assert!(message.contains("votes.npy: class 9 is unknown"), "{message}");
+}
+
 /// A column of a plain text, or of nothing, was ignored.
 #[test]
 fn columns_without_a_table() {

@@ -114,11 +114,13 @@ fn from_prompts(
     let embedded = encoder.embed_texts(&texts)?;
     let prompts = ClassPrompts::new(embedded.view(), &class_of_prompt, classes.len())?;
     zero_shot_by(items.view()?, &prompts, args.temperature, encoder.head()?)
+        .map_err(|error| error.in_file(items.path()))
 }
 
 fn from_votes(votes: &ArraySpec, generative: bool, classes: usize) -> Result<Probabilities, Error> {
     let read = read_label_matrix(votes)?;
-    let votes = Votes::new(&read.labels, read.rows, read.columns, classes)?;
+    let votes = Votes::new(&read.labels, read.rows, read.columns, classes)
+        .map_err(|error| error.in_file(votes.path()))?;
     say(&format!(
         "{} rules, {:.1} % of the items covered",
         votes.rules(),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use alfm_core::{ClassId, ClassSchema, Error, ErrorKind, Items, LabelLog, SampleId};
-use alfm_data::arrays::read_ids;
+use alfm_data::arrays::{ArraySpec, read_ids};
 use alfm_data::{ClassEntry, read_classes};
 use alfm_kernels::device::open_device;
 use alfm_select::acquire::{Options, Summary, registry};
@@ -42,13 +42,17 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Error> {
     }
     let (rows, classes) = files.shape()?;
     let items = items(args, pool.as_ref(), rows)?;
+    files.check(args)?;
     let log = labels(args, &files, &items, classes)?;
     let selector = Selector::new(strategy(args)?, args.seed)?;
     let budget = args.budget.unwrap_or_default();
     let passes = files.passes(args.logits)?;
     let inputs = files.inputs(args.logits, &passes)?.with_device(&*device);
     let round = match (&files.oracle, args.parallel_annotators) {
-        (Some(truth), _) => ask_in_simulation(&selector, (&items, &log), &inputs, budget, truth)?,
+        (Some(truth), _) => {
+            let file = args.oracle.as_ref().map(ArraySpec::path);
+            ask_in_simulation(&selector, (&items, &log), &inputs, budget, (file, truth))?
+        }
         (None, Some(annotators)) => {
             let annotators = usize::try_from(annotators).unwrap_or(budget);
             selector.suggest_part(&items, &log, &inputs, budget, annotators)?
@@ -199,13 +203,15 @@ fn ask_in_simulation(
     (items, log): (&Items, &LabelLog),
     inputs: &Inputs<'_>,
     budget: usize,
-    truth: &[Option<ClassId>],
+    (file, truth): (Option<&Path>, &[Option<ClassId>]),
 ) -> Result<Round, Error> {
     let oracle = |ids: &[SampleId]| {
         let answer = |id: &SampleId| {
             truth[items.row(id)?].ok_or_else(|| {
-                let remedy = "give the labels of all items";
-                Error::input(format!("item `{id}` was asked, and --oracle has -1 for it: {remedy}"))
+                let message = format!(
+                    "item `{id}` was asked, and --oracle has -1 for it: give the labels of all items"
+                );
+                file.iter().fold(Error::input(message), |error, file| error.in_file(file))
             })
         };
         ids.iter().map(answer).collect::<Result<Vec<_>, _>>()
