@@ -253,7 +253,9 @@ fn locate(path: &Path, wanted: &[Wanted<'_>], found: &[&str]) -> Result<Vec<Opti
 }
 
 pub(crate) fn missing(path: &Path, column: &str, found: &[&str]) -> Error {
-    let found = found.join(", ");
-    Error::new(ErrorKind::NotFound, format!("no column `{column}`: the columns are {found}"))
-        .in_file(path)
+    let there = match found {
+        [] => "there is none at all".to_owned(),
+        found => format!("the columns are {}", found.join(", ")),
+    };
+    Error::new(ErrorKind::NotFound, format!("no column `{column}`: {there}")).in_file(path)
 }
