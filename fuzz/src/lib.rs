@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alfm_core::ClassId;
-use alfm_data::arrays::{ArraySpec, read_label_matrix, read_labels, read_matrix};
+use alfm_data::arrays::{ArraySpec, ids_beside, read_label_matrix, read_labels, read_matrix};
 use alfm_data::{Columns, Dataset};
 
 /// Hands the bytes to `act` as a file with this ending.
@@ -32,6 +32,7 @@ pub fn arrays(ending: &str, key: Option<&str>, bytes: &[u8]) {
         }
         let _ = read_labels(&spec);
         let _ = read_label_matrix(&spec);
+        let _ = ids_beside(&spec);
     });
 }
 

@@ -7,6 +7,7 @@ use alfm_lab::experiment::DEFAULT_ENCODER;
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand};
 
 use crate::features;
+use crate::pool::{ColumnArgs, PoolArgs};
 
 /// Label a large, imbalanced, noisy pool with few annotations.
 #[derive(Debug, Parser)]
@@ -30,13 +31,16 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  alfm demo --out demo")]
     Demo(DemoArgs),
     /// Known data sets.
-    #[command(after_help = "Example:\n  alfm data show support-inbox")]
+    #[command(after_help = "Examples:\n  alfm data show support-inbox\n  \
+                            alfm data show pool.csv --text message --id ticket --classes classes.json")]
     Data {
         #[command(subcommand)]
         command: DataCommand,
     },
     /// Embeddings of texts or images, cached and resumable.
-    #[command(after_help = "Examples:\n  alfm embed --dataset trec --out trec.safetensors\n  \
+    #[command(after_help = "Examples:\n  \
+                            alfm embed --texts pool.csv --text message --id ticket --out pool.safetensors\n  \
+                            alfm embed --dataset trec --out trec.safetensors\n  \
                             alfm embed --images photos --model openai/clip-vit-base-patch32 \
                             --out photos.safetensors\n  \
                             alfm embed --surprisal --model distilbert/distilroberta-base --dataset trec \
@@ -47,11 +51,14 @@ pub(crate) enum Command {
                             --classes classes.json --out prior.safetensors\n  \
                             alfm prior --weak-labels votes.npy --classes classes.json --out prior.safetensors\n  \
                             alfm prior --llm http://localhost:8000/v1 --llm-model qwen2.5-7b-instruct \
-                            --texts texts.txt --classes classes.json --out prior.safetensors")]
+                            --texts pool.csv --text message --id ticket --classes classes.json \
+                            --out prior.safetensors")]
     Prior(Box<PriorArgs>),
     /// One batch from files.
-    #[command(after_help = "Example:\n  alfm select --strategy prioral --budget 100 \
-                            --model-probs model.npy --prior prior.npy --labels labels.npy")]
+    #[command(after_help = "Examples:\n  alfm select --strategy prioral --budget 100 \
+                            --model-probs model.npy --prior prior.npy --labels labels.npy\n  \
+                            alfm select --budget 50 --prior prior.safetensors:prior --texts pool.csv \
+                            --text message --id ticket --classes classes.json --out todo.csv")]
     Select(Box<SelectArgs>),
     /// A simulation: data sets x imbalance x noise x priors x strategies x seeds.
     #[command(after_help = "Example:\n  alfm run examples/configs/trec.toml --out trec --resume")]
@@ -84,28 +91,33 @@ pub(crate) enum DataCommand {
         name: String,
     },
     /// Class counts and some rows of every split.
-    Show {
-        /// The data set, or a file.
-        name: String,
-        /// Rows to show of each split.
-        #[arg(long, default_value_t = 3)]
-        rows: usize,
-    },
+    #[command(after_help = "Examples:\n  alfm data show support-inbox\n  \
+                            alfm data show pool.csv --text message --id ticket --classes classes.json")]
+    Show(Box<ShowArgs>),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ShowArgs {
+    /// The data set, a file, or a folder of images.
+    pub name: String,
+    /// Rows to show of each split.
+    #[arg(long, default_value_t = 3)]
+    pub rows: usize,
+    /// The classes of a file or folder, a JSON list, where labels do not say them all.
+    #[arg(long, value_name = "FILE")]
+    pub classes: Option<PathBuf>,
+    #[command(flatten)]
+    pub columns: ColumnArgs,
 }
 
 #[derive(Debug, ClapArgs)]
 #[cfg_attr(not(feature = "models"), allow(dead_code, reason = "a full build reads them"))]
 #[command(group = ArgGroup::new("items").required(true).args(["dataset", "texts", "images"]))]
 pub(crate) struct EmbedArgs {
-    /// A known data set, of texts or images, or a file with columns; every split becomes a key.
+    /// A known data set, of texts or images, or a labelled file with columns; every split becomes a key. Those of
+    /// --texts and --images are `texts` and `images`. The ids of KEY are the array `KEY.ids`, a JSON list of texts.
     #[arg(long)]
     pub dataset: Option<String>,
-    /// A file with one text a line; the key is `texts`.
-    #[arg(long)]
-    pub texts: Option<PathBuf>,
-    /// A folder of images, at any depth, in the order of their paths; the key is `images`.
-    #[arg(long)]
-    pub images: Option<PathBuf>,
     /// The edge of the square images that the encoder is given, if not the published one.
     #[arg(long, value_name = "PIXELS")]
     pub image_size: Option<usize>,
@@ -130,6 +142,8 @@ pub(crate) struct EmbedArgs {
     /// Where finished parts are kept.
     #[arg(long, env = "ALFM_CACHE", default_value = ".alfm-cache")]
     pub cache: PathBuf,
+    #[command(flatten)]
+    pub pool: PoolArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -168,6 +182,8 @@ pub(crate) struct PriorArgs {
     #[arg(long, env = "ALFM_CACHE", default_value = ".alfm-cache")]
     pub cache: PathBuf,
     #[command(flatten)]
+    pub pool: PoolArgs,
+    #[command(flatten)]
     pub language_model: LlmArgs,
 }
 
@@ -181,11 +197,8 @@ pub(crate) struct LlmArgs {
     /// The environment variable that holds the endpoint's key, in capitals; never the key itself.
     #[arg(long, requires = "llm", value_name = "VARIABLE")]
     pub key_variable: Option<String>,
-    /// The items: a file with one text a line.
-    #[arg(long, requires = "llm", conflicts_with = "dataset")]
-    pub texts: Option<PathBuf>,
-    /// The items: a known data set or a file of texts with columns.
-    #[arg(long, requires_all = ["llm", "split"])]
+    /// The items, in place of --texts: a known data set, or a labelled file of texts with columns.
+    #[arg(long, requires_all = ["llm", "split"], conflicts_with_all = ["texts", "images"])]
     pub dataset: Option<String>,
     /// The split of the data set.
     #[arg(long, requires = "dataset")]
@@ -243,8 +256,8 @@ pub(crate) struct SelectArgs {
     /// Embeddings, N x D.
     #[arg(long)]
     pub embeddings: Option<ArraySpec>,
-    /// Labels so far, length N, -1 = unlabelled.
-    #[arg(long)]
+    /// Labels so far, length N, -1 = unlabelled; or those of a table: --label, with --classes.
+    #[arg(long, conflicts_with = "label")]
     pub labels: Option<ArraySpec>,
     /// Weights of the model's last layer, K x D (base, mase, dfal, alfamix).
     #[arg(long, requires = "head_bias")]
@@ -287,7 +300,8 @@ pub(crate) struct SelectArgs {
     /// In a simulation: the labels of all items. Each is read only when its item is asked.
     #[arg(long)]
     pub oracle: Option<ArraySpec>,
-    /// One id a line; default is the row number.
+    /// One id a line. By default those of --texts, or those that lie beside an array, or else row numbers; where
+    /// several are known, they must agree.
     #[arg(long)]
     pub ids: Option<PathBuf>,
     /// Both probabilities are logits.
@@ -305,9 +319,19 @@ pub(crate) struct SelectArgs {
     /// Names of the classes, a JSON list: they stand beside the numbers in what is written.
     #[arg(long)]
     pub classes: Option<PathBuf>,
+    #[command(flatten)]
+    pub pool: PoolArgs,
 }
 
 impl SelectArgs {
+    /// The array that says how many items there are, as its reader chooses it.
+    pub(crate) fn pool_array(&self) -> Option<&Path> {
+        let arrays =
+            [&self.prior, &self.model_probs].into_iter().flatten().chain(self.pass.first());
+        let others = [&self.embeddings, &self.labels].into_iter().flatten();
+        arrays.chain(others).next().map(ArraySpec::path)
+    }
+
     /// The files that are read.
     pub(crate) fn inputs(&self) -> impl Iterator<Item = &Path> {
         let arrays = [
@@ -330,7 +354,7 @@ impl SelectArgs {
             .into_iter()
             .flatten()
             .map(PathBuf::as_path);
-        arrays.chain(lists)
+        arrays.chain(lists).chain(self.pool.inputs())
     }
 }
 

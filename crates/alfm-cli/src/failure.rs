@@ -16,18 +16,6 @@ pub(crate) fn missing(what: &str, remedy: &str) -> Error {
     Error::new(ErrorKind::Missing, format!("{what} is needed: {remedy}"))
 }
 
-#[cfg(any(feature = "llm", feature = "models"))]
-pub(crate) fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> Error {
-    move |source| {
-        let kind = match source.kind() {
-            io::ErrorKind::NotFound => ErrorKind::NotFound,
-            io::ErrorKind::InvalidData => ErrorKind::Input,
-            _ => ErrorKind::System,
-        };
-        Error::new(kind, "it cannot be read").in_file(path).because(source)
-    }
-}
-
 pub(crate) fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> Error {
     move |source| {
         Error::new(ErrorKind::System, "it cannot be written").in_file(path).because(source)

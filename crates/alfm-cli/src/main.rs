@@ -10,6 +10,7 @@ mod features;
 mod interrupt;
 mod output;
 mod outputs;
+mod pool;
 
 use std::process::ExitCode;
 

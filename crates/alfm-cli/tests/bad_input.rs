@@ -98,7 +98,7 @@ fn damaged_files_are_named() {
     fs::write(at("prior.npy"), &whole[..whole.len() - 5]).unwrap();
     refused(folder.path(), SELECT, &["prior.npy"]);
     refused(folder.path(), &SELECT.replace("prior.npy", "absent.npy"), &["absent.npy"]);
-    refused(folder.path(), "run absent.toml", &["absent.toml: it cannot be read: "]);
+    refused(folder.path(), "run absent.toml", &["absent.toml: it cannot be opened: "]);
 }
 
 #[test]

@@ -1,14 +1,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use alfm_core::{ClassId, ClassSchema, Digest};
+use alfm_core::{ClassSchema, Digest};
 
 use crate::error::{no_classes, other_content};
-use crate::images::Found;
-use crate::split::found_in;
+use crate::split::LabelColumn;
 use crate::{
-    ClassEntry, Columns, Error, ErrorKind, Hub, Manifest, RepoId, Source, Split, UserTable,
-    catalog, cells, read_table, table,
+    ClassEntry, Columns, Error, ErrorKind, Hub, Manifest, RepoId, Source, Split, Unreadable,
+    UserFolder, UserTable, catalog, read_folder, read_table, table,
 };
 
 /// A dataset in memory: its classes and its splits.
@@ -20,10 +19,6 @@ pub struct Dataset {
     splits: BTreeMap<String, Split>,
     warnings: Vec<String>,
 }
-
-/// Names that folders of splits have.
-const SPLITS: [&str; 8] =
-    ["dev", "test", "testing", "train", "training", "val", "valid", "validation"];
 
 impl Dataset {
     /// Loads a known dataset by name, or a user's file or folder of images by path (see [`Dataset::from_file`],
@@ -41,14 +36,39 @@ impl Dataset {
     /// For an unknown name, and as [`Dataset::from_manifest`], [`Dataset::from_file`] and
     /// [`Dataset::from_folder`].
     pub fn load(name_or_path: &str, hub: &Hub) -> Result<Self, Error> {
+        Self::load_with(name_or_path, hub, &Columns::default(), None)
+    }
+
+    /// [`Dataset::load`], with the columns and the classes of a user's file.
+    ///
+    /// # Errors
+    /// As [`Dataset::load`]; for columns or classes of a known dataset, which has its own, and columns of a folder.
+    pub fn load_with(
+        name_or_path: &str,
+        hub: &Hub,
+        columns: &Columns,
+        classes: Option<&[ClassEntry]>,
+    ) -> Result<Self, Error> {
+        let (path, own_columns) = (Path::new(name_or_path), *columns != Columns::default());
+        let refuse = |what: &str| {
+            let message = format!("`{name_or_path}` {what}: leave them out");
+            Err(Error::new(ErrorKind::Setting, message))
+        };
         if let Some(manifest) = catalog().iter().find(|manifest| manifest.name == name_or_path) {
+            if own_columns || classes.is_some() {
+                return refuse("is a known dataset, which has its own columns and classes");
+            }
             return Self::from_manifest(manifest, hub);
         }
-        if Path::new(name_or_path).is_file() {
-            return Self::from_file(Path::new(name_or_path), &Columns::default(), None);
+        if path.is_dir() {
+            if own_columns {
+                return refuse("is a folder, which has no columns");
+            }
+            return Self::from_folder(path, classes);
         }
-        if Path::new(name_or_path).is_dir() {
-            return Self::from_folder(Path::new(name_or_path), None);
+        // Whether it is one that can be read, its reader says: a pipe can't.
+        if path.exists() {
+            return Self::from_file(path, columns, classes);
         }
         let known: Vec<&str> = catalog().iter().map(|manifest| manifest.name.as_str()).collect();
         let known = known.join(", ");
@@ -79,7 +99,7 @@ impl Dataset {
         Ok(dataset)
     }
 
-    /// Loads a CSV, JSONL or parquet file, or a `.npz` file of images, as the split `all`.
+    /// Loads a CSV, TSV, JSONL or parquet file, or a `.npz` file of images, as the split `all`.
     ///
     /// Classes are as in [`read_table`], which also reads what has no labels.
     ///
@@ -91,49 +111,25 @@ impl Dataset {
         classes: Option<&[ClassEntry]>,
     ) -> Result<Self, Error> {
         let table = read_table(path, columns, classes)?;
-        let UserTable { items, classes, warnings } = table;
+        let UserTable { items, classes, warnings, .. } = table;
         let splits = BTreeMap::from([("all".to_owned(), items)]);
         Self::of_user(path, columns, classes, splits, warnings)
     }
 
-    /// Loads a folder of images: `CLASS/NAME.jpg`, `.png`, `.bmp`, `.gif` or `.webp`, as the split `all`; or
-    /// `SPLIT/CLASS/NAME`, where every subfolder has the name of a split, such as `train` or `val`.
-    ///
-    /// Classes are the subfolders, sorted by name, unless `classes` gives their order; ids are paths below the
-    /// folder. An image that lies beside the subfolders, or in one that is no class of `classes`, is unlabelled.
-    /// Hidden files, files whose ending is not an image's, and links to folders are skipped; all but the hidden ones
-    /// are in [`Dataset::warnings`]. Without classes, [`read_images`](crate::read_images) reads the images alone.
+    /// Loads a folder of images, with the classes and splits that [`read_folder`] finds, which also reads what has none.
     ///
     /// # Errors
-    /// As [`read_images`](crate::read_images); if there are fewer than two subfolders with images, and no `classes`;
-    /// for folders of splits beside others.
+    /// As [`read_folder`]; if there are fewer than two classes.
     pub fn from_folder(path: &Path, classes: Option<&[ClassEntry]>) -> Result<Self, Error> {
-        let found = found_in(path)?;
-        let mut warnings = found.warnings();
-        let in_splits = has_splits(path, &found.files, classes.unwrap_or_default())?;
-        let level = usize::from(in_splits);
-        let mut sizes = BTreeMap::new();
-        for class in found.files.iter().filter_map(|file| file.folder(level)) {
-            *sizes.entry(class.to_owned()).or_insert(0_usize) += 1;
-        }
-        warnings.extend(cells::alike(sizes.iter().map(|(name, items)| (name.as_str(), *items))));
-        let classes = match classes {
-            Some(classes) => classes.to_vec(),
-            None => sizes.into_keys().map(ClassEntry::named).collect(),
-        };
-        let place = |file: &Found| {
-            let name = file.folder(level)?;
-            classes.iter().position(|class| class.name == name).map(ClassId::from_index)
-        };
-        let mut of_split: BTreeMap<String, (Vec<Found>, Vec<Option<ClassId>>)> = BTreeMap::new();
-        for file in found.files {
-            let split = if in_splits { file.folder(0).unwrap_or("all") } else { "all" };
-            let (files, labels) = of_split.entry(split.to_owned()).or_default();
-            labels.push(place(&file));
-            files.push(file);
-        }
-        let read = |(name, (files, labels))| Ok((name, Split::of_files(files, labels)?));
-        let splits = of_split.into_iter().map(read).collect::<Result<_, Error>>()?;
+        Self::of_folder(path, read_folder(path, classes, Unreadable::Refuse)?)
+    }
+
+    /// A folder that was read, as [`Dataset::from_folder`] has it.
+    ///
+    /// # Errors
+    /// If there are fewer than two classes.
+    pub fn of_folder(path: &Path, folder: UserFolder) -> Result<Self, Error> {
+        let UserFolder { splits, classes, warnings, .. } = folder;
         let columns = Columns::default().with_image("image");
         Self::of_user(path, &columns, classes, splits, warnings)
     }
@@ -166,10 +162,11 @@ impl Dataset {
             let path = Path::new(&split.file);
             let text = alfm_datasets::file(&self.manifest.name, &split.file).unwrap_or_default();
             check_hash(path, text, split.sha256)?;
-            let cells = table::read_jsonl(path, text, &Split::wanted(columns, true))?;
+            let cells =
+                table::read_jsonl(path, text, &Split::wanted(columns, LabelColumn::Required))?;
             return Split::from_cells(path, name, columns, cells, self.schema.names());
         };
-        let cells = Split::read_cells(&path, name, columns, true)?.cells;
+        let cells = Split::read_cells(&path, name, columns, LabelColumn::Required)?.cells;
         Split::from_cells(&path, name, columns, cells, self.schema.names())
     }
 
@@ -236,28 +233,6 @@ impl Dataset {
             Error::new(ErrorKind::NotFound, message)
         })
     }
-}
-
-/// Whether the subfolders are splits: all of them by their names, and none is a class that was given.
-///
-/// A folder `train` of images beside folders of other names may be a class; one of folders is not.
-fn has_splits(path: &Path, files: &[Found], given: &[ClassEntry]) -> Result<bool, Error> {
-    let is_split = |name: &str| {
-        SPLITS.contains(&name.to_lowercase().as_str())
-            && given.iter().all(|class| class.name != name)
-    };
-    let of_split = |file: &&Found| file.folder(0).is_some_and(is_split);
-    let Some(split) = files.iter().find(of_split) else { return Ok(false) };
-    let Some(other) = files.iter().find(|file| !of_split(file)) else { return Ok(true) };
-    let nested = |file: &Found| of_split(&file) && file.folder(1).is_some();
-    if !files.iter().any(nested) {
-        return Ok(false);
-    }
-    let message = format!(
-        "`{}` lies in a split, by its folder's name, and `{}` does not: keep only folders of splits there, or give a          list of classes that names the folder",
-        split.id, other.id
-    );
-    Err(Error::input(message).in_file(path))
 }
 
 fn check_hash(path: &Path, text: &str, expected: Option<Digest>) -> Result<(), Error> {

@@ -1,12 +1,12 @@
 #![doc = include_str!("../README.md")]
 //!
-//! * [`Dataset::load`] reads a known dataset ([`catalog`]), a user's own CSV, JSONL or parquet file, or a folder
+//! * [`Dataset::load`] reads a known dataset ([`catalog`]), a user's own CSV, TSV, JSONL or parquet file, or a folder
 //!   of images; class counts are checked against the [`Manifest`], so a changed or truncated file is an error.
 //! * [`Items`] are texts or [`Image`]s, which stay encoded until they are asked for.
 //! * [`Hub`] finds files in a hub cache and, unless it is offline, downloads what is missing.
 //! * [`arrays`] reads matrices, labels and ids that other tools wrote, by memory map where possible.
 //!
-//! CSV, JSONL, safetensors and `.npy` files are always read; the features `parquet`, `npz` and `images` read the others,
+//! CSV, TSV, JSONL, safetensors and `.npy` files are always read; the features `parquet`, `npz` and `images` read the others,
 //! and `hub` downloads. All are on by default; without one, its files are an error that names it.
 //!
 //! Rules for unclean input: an empty text is kept (it is an item like any other, and row counts stay the
@@ -42,6 +42,7 @@ mod split;
 pub mod subset;
 mod table;
 mod text;
+mod user_folder;
 mod user_table;
 
 pub use alfm_core::{Error, ErrorKind};
@@ -54,9 +55,10 @@ pub use items::Items;
 pub use label_file::read_label_column;
 pub use manifest::{FetchedFile, Manifest, Source, SplitManifest};
 pub use split::Split;
-pub use table::{Columns, Table};
+pub use table::{Columns, Table, is_table};
 pub use text::{read_lines, read_text};
-pub use user_table::{UserTable, read_images, read_table};
+pub use user_folder::{Unreadable, UserFolder, read_folder, read_images};
+pub use user_table::{UserTable, read_items, read_table};
 
 /// What an [`Image`] decodes to; of the crate `image`.
 #[cfg(feature = "images")]

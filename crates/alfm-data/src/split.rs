@@ -7,6 +7,15 @@ use rayon::prelude::*;
 use crate::table::{self, Cells, Content, Wanted};
 use crate::{Columns, Error, ErrorKind, Image, Items, cells, images};
 
+/// What a reader does about the column of labels.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LabelColumn {
+    Required,
+    IfThere,
+    /// It is not looked at, so that nothing can be wrong with it.
+    Ignored,
+}
+
 /// Items with ids and, as far as they are known, labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Split {
@@ -62,29 +71,42 @@ impl Split {
     /// # Errors
     /// As [`read_images`](crate::read_images).
     pub fn from_image_folder(folder: &Path) -> Result<Self, Error> {
-        Ok(crate::read_images(folder)?.items)
+        Ok(crate::read_images(folder, crate::Unreadable::Refuse)?.items)
     }
 
-    /// Image files with their labels. The first unreadable one in their order is the error.
+    /// Image files with their labels, and those that can't be opened, with the reasons.
     pub(crate) fn of_files(
-        found: Vec<images::Found>,
-        labels: Vec<Option<ClassId>>,
-    ) -> Result<Self, Error> {
-        let read: Vec<_> = found.par_iter().map(|file| Image::file(&file.path)).collect();
-        let images = read.into_iter().collect::<Result<_, _>>()?;
-        let ids = found.into_iter().map(|file| file.id.into()).collect();
-        Self::new(ids, Items::Images(images), labels)
+        found: Vec<(images::Found, Option<ClassId>)>,
+    ) -> Result<(Self, Vec<(SampleId, Error)>), Error> {
+        let read: Vec<_> = found.par_iter().map(|(file, _)| Image::file(&file.path)).collect();
+        let (mut ids, mut images, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+        let mut unopened = Vec::new();
+        for ((file, label), image) in found.into_iter().zip(read) {
+            match image {
+                Ok(image) => {
+                    ids.push(file.id.into());
+                    images.push(image);
+                    labels.push(label);
+                }
+                Err(error) => unopened.push((file.id.into(), error)),
+            }
+        }
+        Ok((Self::new(ids, Items::Images(images), labels)?, unopened))
     }
 
     /// The columns in the order in which [`Split::from_cells`] takes them.
-    pub(crate) fn wanted(columns: &Columns, label_required: bool) -> Vec<Wanted<'_>> {
+    pub(crate) fn wanted(columns: &Columns, label: LabelColumn) -> Vec<Wanted<'_>> {
         let mut wanted = Vec::new();
         if columns.image.is_none() {
             wanted.push(Wanted { name: &columns.text, required: true });
         }
-        wanted.push(Wanted { name: &columns.label, required: label_required });
         let named = columns.id.as_deref().into_iter().chain(columns.group.as_deref());
         wanted.extend(named.map(|name| Wanted { name, required: true }));
+        // The last one, since it may be missing.
+        if label != LabelColumn::Ignored {
+            let required = label == LabelColumn::Required;
+            wanted.push(Wanted { name: &columns.label, required });
+        }
         wanted
     }
 
@@ -93,12 +115,12 @@ impl Split {
         path: &Path,
         split: &str,
         columns: &Columns,
-        label_required: bool,
+        label: LabelColumn,
     ) -> Result<Content, Error> {
         if columns.image.is_some() {
             images::supported(path)?;
         }
-        let wanted = Self::wanted(columns, label_required);
+        let wanted = Self::wanted(columns, label);
         if is_npz(path) && columns.image.is_some() {
             let cells = images::npz_cells(path, split, &wanted)?;
             return Ok(Content { cells, blank_lines: 0 });
@@ -120,6 +142,11 @@ impl Split {
             Some(column) if is_npz(path) => Items::Images(images::read_npz(path, split, column)?),
             Some(column) => Items::Images(images::read_table(path, column)?),
         };
+        let mut named = |name: &Option<String>| match name {
+            Some(name) => Ok(Some(cells::ids(path, name, &next().unwrap_or_default())?)),
+            None => Ok::<_, Error>(None),
+        };
+        let (ids, groups) = (named(&columns.id)?, named(&columns.group)?);
         let labels = match next() {
             Some(column) if !classes.is_empty() => {
                 let unlabelled = columns.unlabelled.as_deref();
@@ -127,11 +154,6 @@ impl Split {
             }
             _ => vec![None; items.len()],
         };
-        let mut named = |name: &Option<String>| match name {
-            Some(name) => Ok(Some(cells::ids(path, name, &next().unwrap_or_default())?)),
-            None => Ok::<_, Error>(None),
-        };
-        let (ids, groups) = (named(&columns.id)?, named(&columns.group)?);
         let numbered = || (0..items.len()).map(|row| format!("{split}/{row}").into()).collect();
         let ids = ids.unwrap_or_else(numbered);
         let split = Self::new(ids, items, labels).and_then(|split| match groups {
@@ -144,6 +166,17 @@ impl Split {
     /// The ids, in the order of the file.
     pub fn ids(&self) -> &[SampleId] {
         &self.ids
+    }
+
+    /// The ids, unless they are no more than `NAME/ROW`, as rows are called that nothing names.
+    ///
+    /// Rows that are left once others were left out keep their ids, and those are theirs.
+    pub fn own_ids(&self, name: &str) -> Option<&[SampleId]> {
+        let numbered = |(row, id): (usize, &SampleId)| {
+            let rest = id.as_str().strip_prefix(name).and_then(|rest| rest.strip_prefix('/'));
+            rest.is_some_and(|number| number == row.to_string())
+        };
+        (!self.ids.iter().enumerate().all(numbered)).then_some(&self.ids[..])
     }
 
     /// The items.
@@ -282,20 +315,6 @@ impl Split {
     }
 }
 
-/// What is below a folder, with at least one image.
-pub(crate) fn found_in(folder: &Path) -> Result<images::Walk, Error> {
-    images::supported(folder)?;
-    let found = images::walk(folder)?;
-    if found.files.is_empty() {
-        let skipped = found.warnings().iter().map(|told| format!("; {told}")).collect::<String>();
-        let message = format!(
-            "no image is in it: expected CLASS/NAME.jpg, .png, .bmp, .gif or .webp{skipped}"
-        );
-        return Err(Error::new(ErrorKind::Missing, message).in_file(folder));
-    }
-    Ok(found)
-}
-
 fn is_npz(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "npz")
+    table::ending(path).as_deref() == Some("npz")
 }

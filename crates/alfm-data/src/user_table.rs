@@ -1,6 +1,8 @@
 use std::path::Path;
 
-use crate::split::found_in;
+use alfm_core::SampleId;
+
+use crate::split::LabelColumn;
 use crate::table::{self, Content};
 use crate::{ClassEntry, Columns, Error, Split, cells};
 
@@ -14,9 +16,11 @@ pub struct UserTable {
     pub classes: Vec<ClassEntry>,
     /// What was skipped, and what is worth a second look, in sentences for people.
     pub warnings: Vec<String>,
+    /// Images of a folder that were left out, with the reasons.
+    pub left_out: Vec<(SampleId, Error)>,
 }
 
-/// Reads a CSV, JSONL or parquet file, or a `.npz` file of images, with labels or without.
+/// Reads a CSV, TSV, JSONL or parquet file, or a `.npz` file of images, with labels or without.
 ///
 /// Classes are `classes` where they are given; else what the file's own metadata says (parquet as the library
 /// `datasets` writes it); else the labels that occur, whole numbers by value and names by the alphabet. A column of
@@ -42,14 +46,11 @@ pub fn read_table(
     columns: &Columns,
     classes: Option<&[ClassEntry]>,
 ) -> Result<UserTable, Error> {
-    let content = Split::read_cells(path, "all", columns, columns.names_label())?;
-    let Content { cells, blank_lines } = content;
-    let labels = cells[usize::from(columns.image.is_none())].as_deref();
+    let label = if columns.names_label() { LabelColumn::Required } else { LabelColumn::IfThere };
+    let Content { cells, blank_lines } = Split::read_cells(path, "all", columns, label)?;
+    let labels = cells.last().and_then(Option::as_deref);
     let (column, unlabelled) = (&columns.label, columns.unlabelled.as_deref());
-    let mut warnings = Vec::new();
-    if blank_lines > 0 {
-        warnings.push(format!("{blank_lines} blank line(s) were skipped"));
-    }
+    let mut warnings = blank(blank_lines);
     let stated = match (classes, labels) {
         (Some(classes), _) => Some(classes.to_vec()),
         (None, Some(_)) => table::class_names(path, column)?.map(named),
@@ -72,24 +73,25 @@ pub fn read_table(
     };
     let names: Vec<String> = classes.iter().map(|class| class.name.clone()).collect();
     let items = Split::from_cells(path, "all", columns, cells, &names)?;
-    Ok(UserTable { items, classes, warnings })
+    Ok(UserTable { items, classes, warnings, left_out: Vec::new() })
+}
+
+/// Reads items as [`read_table`] does, without a look at labels, in which nothing can be wrong then.
+///
+/// # Errors
+/// As [`read_table`], but for what is about labels and classes.
+pub fn read_items(path: &Path, columns: &Columns) -> Result<UserTable, Error> {
+    let content = Split::read_cells(path, "all", columns, LabelColumn::Ignored)?;
+    let warnings = blank(content.blank_lines);
+    let items = Split::from_cells(path, "all", columns, content.cells, &[])?;
+    Ok(UserTable { items, classes: Vec::new(), warnings, left_out: Vec::new() })
+}
+
+fn blank(lines: usize) -> Vec<String> {
+    let told = (lines > 0).then(|| format!("{lines} blank line(s) were skipped"));
+    told.into_iter().collect()
 }
 
 fn named(names: Vec<String>) -> Vec<ClassEntry> {
     names.into_iter().map(ClassEntry::named).collect()
-}
-
-/// Reads the images below a folder, at any depth, without labels; ids are paths below the folder.
-///
-/// Hidden files, files whose ending is not an image's, and links to folders are skipped; all but the hidden ones are
-/// counted in the warnings.
-///
-/// # Errors
-/// For a folder that cannot be read or has no images, and an image of a kind that cannot be read.
-pub fn read_images(folder: &Path) -> Result<UserTable, Error> {
-    let found = found_in(folder)?;
-    let warnings = found.warnings();
-    let labels = vec![None; found.files.len()];
-    let items = Split::of_files(found.files, labels)?;
-    Ok(UserTable { items, classes: Vec::new(), warnings })
 }

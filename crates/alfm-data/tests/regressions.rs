@@ -7,8 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alfm_core::{ClassId, SampleId};
-use alfm_data::arrays::{ArraySpec, read_ids, read_label_matrix, read_labels, read_matrix};
-use alfm_data::{ClassEntry, Columns, Dataset, Error, Hub, UserTable, read_table};
+use alfm_data::arrays::{
+    ArraySpec, Precision, Rows, ids_beside, read_ids, read_label_matrix, read_labels, read_matrix,
+    write_rows, write_safetensors,
+};
+use alfm_data::{
+    ClassEntry, Columns, Dataset, Error, Hub, Unreadable, UserTable, read_folder, read_items,
+    read_table,
+};
 use arrow::array::{
     ArrayRef, BooleanArray, DictionaryArray, Float32Array, Float64Array, Int32Array, Int64Array,
     ListArray, NullArray, StringArray, UInt64Array,
@@ -381,7 +387,7 @@ fn pipes_and_devices() {
     told(read_matrix(&spec(&folder.path("x.parquet"), ":x")).unwrap_err());
     told(read_ids(&folder.path("ids.txt")).unwrap_err());
     told(read_ids(Path::new("/dev/zero")).unwrap_err());
-    told(alfm_data::read_images(folder.0.path()).unwrap_err());
+    told(alfm_data::read_images(folder.0.path(), Unreadable::Refuse).unwrap_err());
 }
 
 /// `train` and `val` became the classes.
@@ -428,7 +434,106 @@ fn links_are_counted_and_named() {
         "1 file(s) are no images by their ending and were skipped: dog/notes.txt",
     ];
     assert_eq!(data.warnings(), expected);
-    assert_eq!(alfm_data::read_images(folder.0.path()).unwrap().warnings, expected);
+    assert_eq!(
+        alfm_data::read_images(folder.0.path(), Unreadable::Refuse).unwrap().warnings,
+        expected
+    );
+}
+
+/// Labels that nobody asked for stood in the way of embedding the texts beside them.
+#[test]
+fn items_without_a_look_at_labels() {
+    let folder = Folder::new();
+    let path = folder.write("x.csv", "id,text,label\nT-1,a,-1\nT-2,b,1\n");
+    assert!(read_table(&path, &Columns::default(), None).is_err());
+    let table = read_items(&path, &Columns::default().with_id("id")).unwrap();
+    assert_eq!(table.items.own_ids("all").unwrap(), ["T-1", "T-2"].map(SampleId::from));
+    assert_eq!((labels(&table), table.classes.len()), (vec![None, None], 0));
+    let table = read_items(&path, &Columns::default()).unwrap();
+    assert_eq!(table.items.own_ids("all"), None);
+    assert!(table.items.subset(&[1]).unwrap().own_ids("all").is_some());
+}
+
+/// Spreadsheets save tables with tabs, and names in capitals.
+#[test]
+fn tabs_and_capitals() {
+    let folder = Folder::new();
+    let path = folder.write("x.tsv", "text\tlabel\na, \"b\"\t1\n\"c\td\"\t2\n");
+    let table = read_table(&path, &Columns::default(), None).unwrap();
+    assert_eq!(table.items.texts().unwrap(), ["a, \"b\"", "c\td"]);
+    let told = folder.refused("y.tsv", "text\tlabel\na\n");
+    assert!(told.contains("line 2: 1 field(s), the header has 2"), "{told}");
+    assert_eq!(
+        labels(&folder.table("X.CSV", "text,label\na,1\nb,0\n").unwrap()),
+        [Some(1), Some(0)]
+    );
+}
+
+/// Photos of a kind that is not read, and pipes among photos, stopped everything.
+#[test]
+fn images_that_cannot_be_opened() {
+    let folder = Folder::new();
+    for name in ["cat/0.png", "cat/1.heic", "dog/0.png"] {
+        folder.write(name, name);
+    }
+    let read = |unreadable| read_folder(folder.0.path(), None, unreadable);
+    let told = read(Unreadable::Refuse).unwrap_err().to_string();
+    assert!(told.contains("cat/1.heic: images of this kind are not read"), "{told}");
+    let found = read(Unreadable::LeaveOut).unwrap();
+    assert_eq!(found.splits["all"].class_counts(2), [1, 1]);
+    assert_eq!(found.left_out[0].0.as_str(), "cat/1.heic");
+    let images = alfm_data::read_images(folder.0.path(), Unreadable::LeaveOut).unwrap();
+    assert_eq!((images.items.len(), images.left_out.len()), (2, 1));
+    assert!(Dataset::from_folder(folder.0.path(), None).is_err());
+}
+
+/// The ids of a pool had to be kept in a file of their own, which was of another pool one day.
+#[test]
+fn ids_beside_their_rows() {
+    let folder = Folder::new();
+    let path = folder.path("x.safetensors");
+    let matrix = alfm_core::Matrix::new(vec![0.5; 6], 3, 2).unwrap();
+    let ids = ["a\nb", "\"c\", d", "ü"].map(SampleId::from);
+    let (x, y) = (matrix.view(), matrix.view());
+    let write = |ids: &[SampleId]| {
+        let (x, y) =
+            (Rows { key: "x", matrix: x, ids: Some(ids) }, Rows { key: "y", matrix: y, ids: None });
+        write_rows(&path, &[x, y], Precision::F16, None)
+    };
+    write(&ids).unwrap();
+    assert_eq!(ids_beside(&spec(&path, ":x")).unwrap().unwrap(), ids);
+    assert_eq!(ids_beside(&spec(&path, ":y")).unwrap(), None);
+    assert_eq!(read_matrix(&spec(&path, ":x")).unwrap().rows(), 3);
+    assert!(write(&ids[..2]).is_err());
+    // Ids that are none, and a matrix of that name.
+    write_safetensors(&path, &[("x", x), ("x.ids", y)], Precision::F32, None).unwrap();
+    let told = ids_beside(&spec(&path, ":x")).unwrap_err().to_string();
+    assert!(told.contains("x.safetensors: `x.ids`: element type f32, expected u8"), "{told}");
+    let npy = folder.write("x.npy", npy("<f4", "(1, 1)", &[0; 4]));
+    assert_eq!(ids_beside(&spec(&npy, "")).unwrap(), None);
+}
+
+/// A known name with somebody's columns, or a folder with columns, was read as if they were not there.
+#[test]
+fn columns_of_what_has_none() {
+    let folder = Folder::new();
+    folder.write("cat/0.png", "a");
+    folder.write("dog/0.png", "b");
+    let hub = Hub::new("unused").with_offline(true);
+    let columns = Columns::default().with_text("message");
+    let load = |name: &str, columns: &Columns| Dataset::load_with(name, &hub, columns, None);
+    let told = load("support-inbox", &columns).unwrap_err().to_string();
+    assert!(
+        told.contains("`support-inbox` is a known dataset, which has its own columns"),
+        "{told}"
+    );
+    let name = folder.0.path().to_str().unwrap();
+    assert!(
+        load(name, &columns).unwrap_err().to_string().contains("a folder, which has no columns")
+    );
+    let classes = ["dog", "cat"].map(ClassEntry::named);
+    let data = Dataset::load_with(name, &hub, &Columns::default(), Some(&classes)).unwrap();
+    assert_eq!(data.schema().names(), ["dog", "cat"]);
 }
 
 /// A small file of each kind, as it should be.
@@ -482,6 +587,7 @@ fn read_every_way(path: &Path) -> usize {
     }
     _ = read_labels(&array);
     _ = read_label_matrix(&array);
+    _ = ids_beside(&array);
     read
 }
 

@@ -94,7 +94,7 @@ fn bad_files_are_typed_errors_that_name_the_place() {
         ("e.csv", "text,label\na,0\n", "its labels show 1 class(es)"),
         ("f.parquet", "PAR1", "not a readable parquet file"),
         ("g.xlsx", "", "unknown format"),
-        ("h.csv", "", "no column `text`"),
+        ("h.csv", "", "no column `text`: there is none at all"),
     ];
     for (file, content, expected) in cases {
         let message =

@@ -103,6 +103,43 @@ fn a_stopped_experiment_goes_on_to_the_same_bytes() {
     assert!(whole == file(&stopped, &resumed), "the records differ");
 }
 
+/// Prompts by their number of words, and the order of the classes, are those of the list.
+#[test]
+fn a_file_has_the_columns_and_classes_that_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let row = |row: usize| format!("T{row},message number {row},{}\n", ["spam", "ham"][row % 2]);
+    let table = format!("ticket,message,kind\n{}", (0..60).map(row).collect::<String>());
+    fs::write(at("pool.csv"), &table).unwrap();
+    let classes = r#"[{"name": "spam", "description": "what nobody asked for"}, {"name": "ham", "prompts": ["lunch"]}]"#;
+    fs::write(at("classes.json"), classes).unwrap();
+    let text = format!(
+        "seeds = 0\ninitial = 4\nbatch = 4\nrounds = 2\nstrategies = \"random\"\n[[dataset]]\nname = \"{}\"\n\
+         text = \"message\"\nid = \"ticket\"\nlabel = \"kind\"\nclasses = \"{}\"\nalias = \"inbox\"\n\
+         pool = {{ split = \"all\", limit = 40 }}\ntest = {{ split = \"all\", rest = true }}\n",
+        at("pool.csv"),
+        at("classes.json")
+    );
+    let config = ExperimentConfig::from_toml(&text).unwrap();
+    assert_eq!(ExperimentConfig::from_toml(&config.to_toml().unwrap()).unwrap(), config);
+    let task = &tasks(&config)[0];
+    assert_eq!(task.schema.names(), ["spam", "ham"]);
+    assert_eq!(task.setting.dataset, "inbox");
+    assert!(task.items.id(0).as_str().starts_with('T'));
+
+    let prepare = |text: &str| {
+        let config = ExperimentConfig::from_toml(text)?;
+        prepare(&config, &Hub::new("unused").with_offline(true), &mut WordCounts)
+    };
+    let refused = |text: &str| prepare(text).unwrap_err().report();
+    assert!(refused(&text.replace("kind", "sort")).contains("no column `sort`: the columns are"));
+    assert!(refused(&text.replace("text =", "texts =")).contains("did you mean `text`?"));
+    assert!(refused(&text.replace("id =", "image = \"x\"\nid =")).contains("`text` is message"));
+    fs::write(at("pool.csv"), table.replace("number 7,ham", "number 7,")).unwrap();
+    let message = refused(&text);
+    assert!(message.contains("pool.csv: item `T7` has no label"), "{message}");
+}
+
 /// A text as the sum of its words' vectors, each drawn by the word: unlike counts, without ties between distances.
 struct WordVectors;
 

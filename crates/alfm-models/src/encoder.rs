@@ -203,7 +203,7 @@ fn unreadable(images: &[Image]) -> Error {
     const SHOWN: usize = 20;
     let damaged = Image::unreadable(images);
     let mut message = format!(
-        "{} of {} images cannot be used: mend them, or take them out of the data",
+        "{} of {} images cannot be used: mend them, or leave them out (`--skip-unreadable`)",
         damaged.len(),
         images.len()
     );

@@ -1,7 +1,7 @@
 use std::fs;
 
 use alfm_core::{Error, ErrorKind};
-use alfm_data::{ClassEntry, Dataset};
+use alfm_data::ClassEntry;
 use alfm_prior::llm::{
     AnswerCache, Budget, ClassText, DEFAULT_TEMPLATE, Endpoint, LlmAnswers, LlmPrior, LlmReport,
     Question, Watch,
@@ -11,16 +11,18 @@ use super::{Context, read_text};
 use crate::args::{LlmArgs, PriorArgs};
 use crate::failure::{missing, unwritable};
 use crate::output::{Progress, say};
+use crate::pool::Pool;
 
 /// Asks a language model; fails unless every item was asked.
 pub(super) fn ask(
     url: &str,
     args: &PriorArgs,
+    pool: Option<&Pool>,
     classes: &[ClassEntry],
     context: &Context,
 ) -> Result<LlmAnswers, Error> {
     let wanted = &args.language_model;
-    let texts = texts(wanted, context)?;
+    let texts = texts(pool)?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let template = match &wanted.template {
         Some(path) => read_text(path)?,
@@ -78,16 +80,10 @@ fn class_text(entry: &ClassEntry) -> ClassText {
     }
 }
 
-fn texts(wanted: &LlmArgs, context: &Context) -> Result<Vec<String>, Error> {
-    match (&wanted.texts, &wanted.dataset, &wanted.split) {
-        (Some(path), ..) => Ok(read_text(path)?.lines().map(str::to_owned).collect()),
-        (_, Some(name), Some(split)) => {
-            Ok(Dataset::load(name, &context.hub)?.split(split)?.texts()?.to_vec())
-        }
-        _ => {
-            let remedy = "give --texts, or --dataset with --split";
-            Err(missing("the items' text", remedy))
-        }
+fn texts(pool: Option<&Pool>) -> Result<&[String], Error> {
+    match pool {
+        Some(pool) => pool.split.texts().map_err(|error| error.in_file(&pool.file)),
+        None => Err(missing("the items' text", "give --texts, or --dataset with --split")),
     }
 }
 

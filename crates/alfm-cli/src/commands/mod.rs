@@ -9,16 +9,13 @@ mod prior;
 mod run;
 mod select;
 
-#[cfg(any(feature = "llm", feature = "models"))]
-use std::path::Path;
-
 use alfm_core::Error;
 use alfm_data::Hub;
+#[cfg(any(feature = "llm", feature = "models"))]
+use alfm_data::read_text;
 use clap::CommandFactory;
 
 use crate::args::{Args, Command};
-#[cfg(any(feature = "llm", feature = "models"))]
-use crate::failure::unreadable;
 use crate::interrupt;
 
 /// What every command may need.
@@ -48,9 +45,4 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
             Ok(())
         }
     }
-}
-
-#[cfg(any(feature = "llm", feature = "models"))]
-fn read_text(path: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(unreadable(path))
 }

@@ -1,22 +1,28 @@
 use alfm_core::{Error, Probabilities};
-use alfm_data::arrays::{ArraySpec, Precision, read_label_matrix, write_safetensors};
-use alfm_data::{ClassEntry, read_classes};
+use alfm_data::arrays::{ArraySpec, Precision, Rows, read_label_matrix, write_rows};
+use alfm_data::{ClassEntry, Dataset, read_classes};
 use alfm_prior::weak_labels::{RuleModel, Votes};
 use serde_json::json;
 
 use super::Context;
 #[cfg(feature = "llm")]
 use super::llm;
-use crate::args::PriorArgs;
+use crate::args::{LlmArgs, PriorArgs};
 use crate::failure::missing;
 use crate::output::{result, say};
 use crate::outputs::apart;
+use crate::pool::{Ids, LeftOut, Pool, agreed, same_rows, tell};
 
 pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Error> {
+    // Before anything is read.
+    if args.llm.is_some() && !cfg!(feature = "llm") {
+        return Err(crate::features::missing("`alfm prior --llm`", "llm"));
+    }
     let arrays = [&args.embeddings, &args.weak_labels].into_iter().flatten().map(ArraySpec::path);
-    let texts = args.language_model.texts.as_deref();
-    apart(&[("--out", Some(&args.out))], arrays.chain([args.classes.as_path()]).chain(texts))?;
+    let inputs = arrays.chain([args.classes.as_path()]).chain(args.pool.inputs());
+    apart(&[("--out", Some(&args.out))], inputs)?;
     let classes = read_classes(&args.classes)?;
+    let pool = pool(args, context)?;
     let (prior, model, report): (_, _, Option<serde_json::Value>) =
         match (&args.embeddings, &args.weak_labels, &args.llm) {
             (Some(items), ..) => {
@@ -25,25 +31,47 @@ pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Error> {
             (_, Some(votes), _) => (from_votes(votes, args.generative, classes.len())?, None, None),
             #[cfg(feature = "llm")]
             (.., Some(url)) => {
-                let answers = llm::ask(url, args, &classes, context)?;
+                let answers = llm::ask(url, args, pool.as_ref(), &classes, context)?;
                 let report = json!(answers.report);
                 (answers.prior, args.language_model.llm_model.as_deref(), Some(report))
             }
-            #[cfg(not(feature = "llm"))]
-            (.., Some(_)) => return Err(crate::features::missing("`alfm prior --llm`", "llm")),
             _ => {
                 let remedy = "give --embeddings, --weak-labels or --llm";
                 return Err(missing("a source of the prior", remedy));
             }
         };
     let precision = if args.f16 { Precision::F16 } else { Precision::F32 };
-    write_safetensors(&args.out, &[("prior", prior.view())], precision, model)?;
+    let ids = ids(args, pool.as_ref(), prior.rows())?.map(|known| known.ids);
+    let rows = Rows { key: "prior", matrix: prior.view(), ids: ids.as_deref() };
+    write_rows(&args.out, &[rows], precision, model)?;
     say(&format!("{} x {} probabilities in {}", prior.rows(), prior.classes(), args.out.display()));
     if context.json {
         let (rows, classes) = (prior.rows(), prior.classes());
         result(&json!({ "file": args.out, "rows": rows, "classes": classes, "answers": report }))?;
     }
     Ok(())
+}
+
+/// The items, where flags name them.
+fn pool(args: &PriorArgs, context: &Context) -> Result<Option<Pool>, Error> {
+    let LlmArgs { dataset, split, .. } = &args.language_model;
+    let Some((name, split)) = dataset.as_ref().zip(split.as_ref()) else {
+        return args.pool.read(None);
+    };
+    let data = Dataset::load_with(name, &context.hub, &args.pool.columns.columns(), None)?;
+    tell(data.warnings(), &LeftOut::new());
+    Ok(Some(Pool::of_split(name, split, data.split(split)?.clone())))
+}
+
+/// The ids of the rows, from the embeddings and from the items.
+fn ids(args: &PriorArgs, pool: Option<&Pool>, rows: usize) -> Result<Option<Ids>, Error> {
+    let array = args.embeddings.as_ref().or(args.weak_labels.as_ref());
+    let Some(array) = array else { return Ok(pool.and_then(Pool::ids)) };
+    if let Some(pool) = pool {
+        same_rows(&pool.file, pool.split.len(), array.path(), rows)?;
+    }
+    let found = [Ids::beside(array)?, pool.and_then(Pool::ids)];
+    agreed(found.into_iter().flatten().collect(), rows, array.path())
 }
 
 #[cfg(not(feature = "models"))]
@@ -86,11 +114,13 @@ fn from_prompts(
     let embedded = encoder.embed_texts(&texts)?;
     let prompts = ClassPrompts::new(embedded.view(), &class_of_prompt, classes.len())?;
     zero_shot_by(items.view()?, &prompts, args.temperature, encoder.head()?)
+        .map_err(|error| error.in_file(items.path()))
 }
 
 fn from_votes(votes: &ArraySpec, generative: bool, classes: usize) -> Result<Probabilities, Error> {
     let read = read_label_matrix(votes)?;
-    let votes = Votes::new(&read.labels, read.rows, read.columns, classes)?;
+    let votes = Votes::new(&read.labels, read.rows, read.columns, classes)
+        .map_err(|error| error.in_file(votes.path()))?;
     say(&format!(
         "{} rules, {:.1} % of the items covered",
         votes.rules(),

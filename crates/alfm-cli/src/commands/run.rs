@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -83,6 +84,8 @@ impl Simulation<'_> {
         let device = Arc::clone(&self.device);
         let folder = out.join("runs");
         let tasks = prepare(config, &context.hub, embedder)?;
+        let warnings: BTreeSet<&String> = tasks.iter().flat_map(|task| &task.warnings).collect();
+        warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
         // Not before: a configuration that cannot be run costs no earlier result.
         if !resume {
             forget_runs(&folder)?;

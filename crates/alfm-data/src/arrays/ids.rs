@@ -3,6 +3,8 @@ use std::path::Path;
 
 use alfm_core::SampleId;
 
+use super::safetensors;
+use super::spec::ArraySpec;
 use crate::error::cell;
 use crate::{Error, text};
 
@@ -24,6 +26,48 @@ pub fn read_ids(path: &Path) -> Result<Vec<SampleId>, Error> {
         Ok(id)
     };
     text::lines(&text).enumerate().map(check).collect()
+}
+
+/// The tensor that holds the ids of the rows of another.
+pub(super) fn key_of(key: &str) -> String {
+    format!("{key}.ids")
+}
+
+/// A JSON list of texts.
+pub(super) fn encode(ids: &[SampleId]) -> Vec<u8> {
+    let texts: Vec<&str> = ids.iter().map(SampleId::as_str).collect();
+    // Texts are always JSON.
+    serde_json::to_vec(&texts).unwrap_or_default()
+}
+
+/// The ids of the rows of a matrix, where its safetensors file holds them; other formats hold none.
+///
+/// ```
+/// use alfm_core::{Matrix, SampleId};
+/// use alfm_data::arrays::{Precision, Rows, ids_beside, write_rows};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("pool.safetensors");
+/// let matrix = Matrix::new(vec![1.0, 2.0], 2, 1)?;
+/// let ids = ["T-7", "T-9"].map(SampleId::from);
+/// let texts = Rows { key: "texts", matrix: matrix.view(), ids: Some(&ids) };
+/// write_rows(&path, &[texts], Precision::F32, None)?;
+/// let spec = format!("{}:texts", path.display()).parse()?;
+/// assert_eq!(ids_beside(&spec)?, Some(ids.to_vec()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// A file that cannot be read; ids that are no JSON list of texts.
+pub fn ids_beside(spec: &ArraySpec) -> Result<Option<Vec<SampleId>>, Error> {
+    let ArraySpec::Safetensors { path, key } = spec else { return Ok(None) };
+    let key = key_of(key);
+    let Some(raw) = safetensors::read_optional(path, &key)? else { return Ok(None) };
+    let bytes = raw.header.element.bytes(&raw.header.place, raw.bytes())?;
+    let texts: Vec<String> = serde_json::from_slice(bytes).map_err(|source| {
+        let form = "ids are the bytes of a JSON list of texts: write them again";
+        raw.header.place.refuse(form).because(source)
+    })?;
+    Ok(Some(texts.into_iter().map(SampleId::from).collect()))
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::sync::OnceLock;
 
 use alfm_core::{MatrixView, Predictions, ScoreKind};
@@ -33,6 +34,11 @@ enum Values {
 impl FloatMatrix {
     pub(super) fn new(values: Vec<f32>, rows: usize, columns: usize, place: Place) -> Self {
         Self { values: Values::Owned(values), rows, columns, place }
+    }
+
+    /// The file that it is in.
+    pub fn path(&self) -> &Path {
+        &self.place.path
     }
 
     pub(super) fn from_raw(raw: RawArray) -> Result<Self, Error> {

@@ -5,6 +5,8 @@
 //! used where it lies, by memory map, and so are f16 and bf16 where class predictions are read; everything else
 //! is converted to f32 in memory.
 //!
+//! In safetensors, the ids of the rows of `KEY` may lie beside them, as `KEY.ids` ([`write_rows`], [`ids_beside`]).
+//!
 //! Safetensors and `.npy` are always read; `.npz` and parquet with the features of these names.
 
 mod element;
@@ -25,11 +27,11 @@ mod write;
 )]
 mod map;
 
-pub use ids::read_ids;
+pub use ids::{ids_beside, read_ids};
 pub use matrix::FloatMatrix;
 pub(crate) use place::Place;
 pub use spec::ArraySpec;
-pub use write::{Precision, write_safetensors};
+pub use write::{Precision, Rows, write_rows, write_safetensors};
 
 use std::path::Path;
 

@@ -16,6 +16,17 @@ pub(super) fn read(path: &Path, key: &str) -> Result<RawArray, Error> {
     Ok(RawArray { header, storage: Storage::Mapped(map) })
 }
 
+/// As [`read`]; `None` where there is no such tensor.
+pub(super) fn read_optional(path: &Path, key: &str) -> Result<Option<RawArray>, Error> {
+    let map = map::open(path)?;
+    let (_, metadata) = SafeTensors::read_metadata(&map).map_err(unusable(path))?;
+    if metadata.info(key).is_none() {
+        return Ok(None);
+    }
+    let header = find(path, &map, key)?;
+    Ok(Some(RawArray { header, storage: Storage::Mapped(map) }))
+}
+
 /// Finds a tensor in the bytes of a file.
 pub(super) fn find(path: &Path, bytes: &[u8], key: &str) -> Result<Header, Error> {
     let (prefix, metadata) = SafeTensors::read_metadata(bytes).map_err(unusable(path))?;

@@ -1,13 +1,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use alfm_core::MatrixView;
+use alfm_core::{MatrixView, SampleId};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 
+use super::ids;
 use super::safetensors::unusable;
 use crate::Error;
 use crate::error::io;
@@ -37,19 +38,55 @@ pub fn write_safetensors(
     precision: Precision,
     model: Option<&str>,
 ) -> Result<(), Error> {
-    let encoded: Vec<(&str, Vec<usize>, Vec<u8>)> = arrays
-        .iter()
-        .map(|(key, matrix)| {
-            (*key, vec![matrix.rows(), matrix.columns()], encode(*matrix, precision))
-        })
-        .collect();
+    let rows: Vec<_> =
+        arrays.iter().map(|(key, matrix)| Rows { key, matrix: *matrix, ids: None }).collect();
+    write_rows(path, &rows, precision, model)
+}
+
+/// A matrix to write, and whose rows they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// The tensor.
+    pub key: &'a str,
+    /// Its values.
+    pub matrix: MatrixView<'a>,
+    /// The ids of the rows, where they have any but their numbers.
+    pub ids: Option<&'a [SampleId]>,
+}
+
+/// As [`write_safetensors`]; ids lie beside their matrix, where [`ids_beside`](super::ids_beside) finds them.
+///
+/// They are the tensor `KEY.ids`: the bytes of a JSON list of texts, since an id may hold anything.
+///
+/// # Errors
+/// For a file that cannot be written, and another number of ids than of rows.
+pub fn write_rows(
+    path: &Path,
+    arrays: &[Rows<'_>],
+    precision: Precision,
+    model: Option<&str>,
+) -> Result<(), Error> {
     let dtype = match precision {
         Precision::F32 => Dtype::F32,
         Precision::F16 => Dtype::F16,
     };
+    let mut encoded = Vec::new();
+    for Rows { key, matrix, ids } in arrays {
+        let shape = vec![matrix.rows(), matrix.columns()];
+        encoded.push(((*key).to_owned(), dtype, shape, encode(*matrix, precision)));
+        if let Some(ids) = ids {
+            if ids.len() != matrix.rows() {
+                return Err(Error::row_count("ids", matrix.rows(), ids.len()).in_file(path));
+            }
+            let list = ids::encode(ids);
+            encoded.push((ids::key_of(key), Dtype::U8, vec![list.len()], list));
+        }
+    }
     let tensors: Vec<(&str, TensorView<'_>)> = encoded
         .iter()
-        .map(|(key, shape, bytes)| Ok((*key, TensorView::new(dtype, shape.clone(), bytes)?)))
+        .map(|(key, dtype, shape, bytes)| {
+            Ok((key.as_str(), TensorView::new(*dtype, shape.clone(), bytes)?))
+        })
         .collect::<Result<_, _>>()
         .map_err(unusable(path))?;
     let about = model.map(|model| HashMap::from([("model".to_owned(), model.to_owned())]));

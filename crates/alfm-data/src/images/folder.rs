@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use alfm_core::SampleId;
+
 use crate::Error;
 use crate::error::io;
 
@@ -32,22 +34,22 @@ pub(crate) struct Walk {
     pub(crate) links: Vec<String>,
     /// Ids of files whose ending is not an image's.
     pub(crate) others: Vec<String>,
+    /// Images of a kind that cannot be read.
+    pub(crate) refused: Vec<(SampleId, Error)>,
 }
 
-impl Walk {
-    /// What was left out, in sentences.
-    pub(crate) fn warnings(&self) -> Vec<String> {
-        let about = [
-            (&self.links, "link(s) to folders, or to nothing, were not followed"),
-            (&self.others, "file(s) are no images by their ending and were skipped"),
-        ];
-        let told = about.into_iter().filter_map(|(ids, what)| {
-            let named: Vec<&str> = ids.iter().map(String::as_str).take(5).collect();
-            let more = if ids.len() > named.len() { ", ..." } else { "" };
-            (!ids.is_empty()).then(|| format!("{} {what}: {}{more}", ids.len(), named.join(", ")))
-        });
-        told.collect()
-    }
+/// What a walk did not take for images, in sentences.
+pub(crate) fn skipped(links: &[String], others: &[String]) -> Vec<String> {
+    let about = [
+        (links, "link(s) to folders, or to nothing, were not followed"),
+        (others, "file(s) are no images by their ending and were skipped"),
+    ];
+    let told = about.into_iter().filter_map(|(ids, what)| {
+        let named: Vec<&str> = ids.iter().map(String::as_str).take(5).collect();
+        let more = if ids.len() > named.len() { ", ..." } else { "" };
+        (!ids.is_empty()).then(|| format!("{} {what}: {}{more}", ids.len(), named.join(", ")))
+    });
+    told.collect()
 }
 
 /// The image files below a folder, at any depth.
@@ -56,9 +58,10 @@ impl Walk {
 /// followed; links to folders are not, so that the walk ends.
 ///
 /// # Errors
-/// An unreadable folder; an image of a kind that cannot be read.
+/// An unreadable folder.
 pub(crate) fn walk(folder: &Path) -> Result<Walk, Error> {
-    let mut walk = Walk { files: Vec::new(), links: Vec::new(), others: Vec::new() };
+    let mut walk =
+        Walk { files: Vec::new(), links: Vec::new(), others: Vec::new(), refused: Vec::new() };
     let mut open = vec![(folder.to_owned(), None::<String>)];
     while let Some((path, prefix)) = open.pop() {
         for entry in std::fs::read_dir(&path).map_err(io(&path))? {
@@ -74,26 +77,30 @@ pub(crate) fn walk(folder: &Path) -> Result<Walk, Error> {
                 open.push((path, Some(id)));
             } else if kind.is_symlink() && !path.is_file() {
                 walk.links.push(id);
-            } else if is_image(&path)? {
-                walk.files.push(Found { path, id });
             } else {
-                walk.others.push(id);
+                match ending(&path).as_str() {
+                    known if IMAGES.contains(&known) => walk.files.push(Found { path, id }),
+                    other if OTHER_IMAGES.contains(&other) => {
+                        walk.refused.push((id.into(), refuse(&path)));
+                    }
+                    _ => walk.others.push(id),
+                }
             }
         }
     }
     walk.files.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     walk.links.sort_unstable();
     walk.others.sort_unstable();
+    walk.refused.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     Ok(walk)
 }
 
-fn is_image(path: &Path) -> Result<bool, Error> {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    let ending = ending.unwrap_or_default();
-    if OTHER_IMAGES.contains(&ending.as_str()) {
-        let known = IMAGES.join(", ");
-        let message = format!("images of this kind are not read: convert it to one of {known}");
-        return Err(Error::input(message).in_file(path));
-    }
-    Ok(IMAGES.contains(&ending.as_str()))
+fn ending(path: &Path) -> String {
+    path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default()
+}
+
+fn refuse(path: &Path) -> Error {
+    let known = IMAGES.join(", ");
+    Error::input(format!("images of this kind are not read: convert it to one of {known}"))
+        .in_file(path)
 }

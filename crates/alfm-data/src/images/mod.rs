@@ -18,7 +18,7 @@ use image::RgbImage;
 #[cfg(feature = "images")]
 use rayon::prelude::*;
 
-pub(crate) use folder::{Found, Walk, walk};
+pub(crate) use folder::{Found, Walk, skipped, walk};
 pub(crate) use npz::{cells as npz_cells, read as read_npz};
 pub(crate) use table::read as read_table;
 

@@ -10,7 +10,7 @@ use crate::table::{self, Cell, Wanted};
 
 /// Reads a column of images: of bytes in a parquet file, else of files below the table's folder.
 pub(crate) fn read(path: &Path, column: &str) -> Result<Vec<Image>, Error> {
-    if path.extension().is_some_and(|extension| extension == "parquet") {
+    if table::ending(path).as_deref() == Some("parquet") {
         #[cfg(feature = "parquet")]
         return super::parquet::read(path, column);
         #[cfg(not(feature = "parquet"))]
@@ -31,7 +31,7 @@ fn files(path: &Path, column: &str) -> Result<Vec<Image>, Error> {
     let mut by_name = None;
     let mut find = |(row, cell): (usize, &Cell)| {
         let name = cell.to_string();
-        let direct = folder.join(&name);
+        let direct = path.with_file_name(&name);
         if !cell.is_empty() && direct.is_file() {
             return Ok(direct);
         }

@@ -3,12 +3,17 @@ use std::path::Path;
 use super::{Cell, Content, Wanted, locate, strict};
 use crate::Error;
 
-/// Reads comma-separated values with a header line. All cells are text.
-pub(super) fn read(path: &Path, text: &str, wanted: &[Wanted<'_>]) -> Result<Content, Error> {
+/// Reads values that are separated by `comma`, with a header line. All cells are text.
+pub(super) fn read(
+    path: &Path,
+    text: &str,
+    comma: u8,
+    wanted: &[Wanted<'_>],
+) -> Result<Content, Error> {
     let failed = |source| Error::input("not a readable CSV file").in_file(path).because(source);
     // The crate takes what it can of a broken record, and goes on.
-    let blank_lines = strict::check(text).map_err(|error| error.in_file(path))?;
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let blank_lines = strict::check(text, comma).map_err(|error| error.in_file(path))?;
+    let mut reader = csv::ReaderBuilder::new().delimiter(comma).from_reader(text.as_bytes());
     let header = reader.headers().map_err(failed)?.clone();
     let found: Vec<&str> = header.iter().collect();
     let places = locate(path, wanted, &found)?;
@@ -31,7 +36,7 @@ mod tests {
     fn parse(text: &str) -> Result<Content, Error> {
         let wanted =
             [Wanted { name: "text", required: true }, Wanted { name: "id", required: false }];
-        read(Path::new("x.csv"), text, &wanted)
+        read(Path::new("x.csv"), text, b',', &wanted)
     }
 
     #[test]

@@ -181,11 +181,22 @@ pub(crate) struct Content {
     pub(crate) blank_lines: usize,
 }
 
+/// Whether a file is a table with named columns by its name: `.csv`, `.tsv`, `.jsonl` or `.parquet`.
+pub fn is_table(path: &Path) -> bool {
+    matches!(ending(path).as_deref(), Some("csv" | "tsv" | "jsonl" | "parquet"))
+}
+
+/// What a file's name says of its format: `Pool.CSV` is a `csv`.
+pub(crate) fn ending(path: &Path) -> Option<String> {
+    Some(path.extension()?.to_str()?.to_ascii_lowercase())
+}
+
 /// Reads columns of a file; its extension tells the format.
 pub(crate) fn read(path: &Path, wanted: &[Wanted<'_>]) -> Result<Content, Error> {
-    match path.extension().and_then(|extension| extension.to_str()) {
+    match ending(path).as_deref() {
         Some("jsonl") => jsonl::read(path, &text::read_text(path)?, wanted),
-        Some("csv") => csv::read(path, &text::read_text(path)?, wanted),
+        Some("csv") => csv::read(path, &text::read_text(path)?, b',', wanted),
+        Some("tsv") => csv::read(path, &text::read_text(path)?, b'\t', wanted),
         #[cfg(feature = "parquet")]
         Some("parquet") => {
             let cells = parquet::read(path, wanted)?;
@@ -194,7 +205,7 @@ pub(crate) fn read(path: &Path, wanted: &[Wanted<'_>]) -> Result<Content, Error>
         #[cfg(not(feature = "parquet"))]
         Some("parquet") => Err(crate::error::not_built("parquet", path)),
         _ => {
-            let message = "unknown format: the name must end in .csv, .jsonl or .parquet";
+            let message = "unknown format: the name must end in .csv, .tsv, .jsonl or .parquet";
             Err(Error::input(message).in_file(path))
         }
     }
@@ -202,7 +213,7 @@ pub(crate) fn read(path: &Path, wanted: &[Wanted<'_>]) -> Result<Content, Error>
 
 /// The names of a column's classes, where the file itself says them.
 pub(crate) fn class_names(path: &Path, column: &str) -> Result<Option<Vec<String>>, Error> {
-    match path.extension().and_then(|extension| extension.to_str()) {
+    match ending(path).as_deref() {
         #[cfg(feature = "parquet")]
         Some("parquet") => parquet::class_names(path, column),
         _ => {
@@ -242,7 +253,9 @@ fn locate(path: &Path, wanted: &[Wanted<'_>], found: &[&str]) -> Result<Vec<Opti
 }
 
 pub(crate) fn missing(path: &Path, column: &str, found: &[&str]) -> Error {
-    let found = found.join(", ");
-    Error::new(ErrorKind::NotFound, format!("no column `{column}`: the columns are {found}"))
-        .in_file(path)
+    let there = match found {
+        [] => "there is none at all".to_owned(),
+        found => format!("the columns are {}", found.join(", ")),
+    };
+    Error::new(ErrorKind::NotFound, format!("no column `{column}`: {there}")).in_file(path)
 }

@@ -14,8 +14,8 @@ enum At {
 
 /// Fails for what parsers of CSV disagree on or lose; else the number of blank lines, which hold no record.
 ///
-/// A quote that never closes comes first: whatever else is wrong may follow from it.
-pub(super) fn check(text: &str) -> Result<usize, Error> {
+/// `comma` is what separates fields. A quote that never closes comes first: whatever else is wrong may follow from it.
+pub(super) fn check(text: &str, comma: u8) -> Result<usize, Error> {
     let mut blank = 0;
     let mut ragged = None;
     let mut width = None;
@@ -36,7 +36,7 @@ pub(super) fn check(text: &str) -> Result<usize, Error> {
             (At::Quoted, _) => {}
             (At::Closed, b'"') => at = At::Quoted,
             (At::Start, b'"') => (at, opened) = (At::Quoted, line),
-            (_, b',') => (at, fields) = (At::Start, fields + 1),
+            (_, byte) if byte == comma => (at, fields) = (At::Start, fields + 1),
             (_, b'\r') if !ends => {}
             (_, b'\n' | b'\r') => {
                 if at == At::Start && fields == 0 {
@@ -91,6 +91,10 @@ fn at_record(message: String, record: usize) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check(text: &str) -> Result<usize, Error> {
+        super::check(text, b',')
+    }
 
     #[test]
     fn what_is_clear_is_read() {

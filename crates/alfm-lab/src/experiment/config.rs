@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use alfm_data::Columns;
 use alfm_learn::LearnerConfig;
 use alfm_loop::Dropout;
 use alfm_select::Strategy;
@@ -77,11 +78,29 @@ pub enum Seeds {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetConfig {
-    /// A known name, or a file.
+    /// A known name, or a file or folder: its path from the folder in which the experiment is run, as of all files.
     pub name: String,
     /// What results call it, its name unless said otherwise: for two parts of one data set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// Of a file: the column of texts, `text` unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Of a file: the column of ids; without it, items are called by their rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Of a file: the column of labels, `label` unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// Of a file: the column of images, in place of texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Of a file: the label that means "unlabelled".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlabelled: Option<String>,
+    /// Of a file or folder: a JSON list of its classes, with the descriptions and prompts that priors are made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<PathBuf>,
     /// What the pool is.
     pub pool: Subset,
     /// What the test set is.
@@ -95,6 +114,23 @@ pub struct DatasetConfig {
     /// What the oracle gets wrong.
     #[serde(default = "no_noise", deserialize_with = "one_or_many")]
     pub noise: Vec<Noise>,
+}
+
+impl DatasetConfig {
+    /// The columns of a file, by their usual names where none is given.
+    pub(super) fn columns(&self) -> Columns {
+        let mut columns = Columns::default();
+        columns.id.clone_from(&self.id);
+        columns.image.clone_from(&self.image);
+        columns.unlabelled.clone_from(&self.unlabelled);
+        if let Some(text) = &self.text {
+            columns.text.clone_from(text);
+        }
+        if let Some(label) = &self.label {
+            columns.label.clone_from(label);
+        }
+        columns
+    }
 }
 
 /// A part of a split.
@@ -251,6 +287,13 @@ impl ExperimentConfig {
         no_twin("learner", &self.learner)?;
         no_twin("dataset", &self.dataset)?;
         for dataset in &self.dataset {
+            if let (Some(text), Some(_)) = (&dataset.text, &dataset.image) {
+                return Err(setting(
+                    "text",
+                    text,
+                    "left out where `image` says that the items are images",
+                ));
+            }
             no_twin("imbalance", &dataset.imbalance)?;
             no_twin("noise", &dataset.noise)?;
         }

@@ -35,7 +35,7 @@ impl Files {
             }
             _ => None,
         };
-        let inputs = Self {
+        Ok(Self {
             model: read(&args.model_probs)?,
             prior: read(&args.prior)?,
             embeddings: read(&args.embeddings)?,
@@ -47,22 +47,87 @@ impl Files {
             labels_only: read(&args.labels_only_probs)?,
             out_of_fold: read(&args.out_of_fold)?,
             oracle: args.oracle.as_ref().map(read_labels).transpose()?,
+        })
+    }
+
+    /// Refuses what has not the shape of the pool, by its file: behind this nobody knows where a matrix came from.
+    pub(super) fn check(&self, args: &SelectArgs) -> Result<(), Error> {
+        let (items, classes) = self.shape()?;
+        let [averaged, hidden, online] = match &self.averaged {
+            Some(all) => all.each_ref().map(Some),
+            None => [None; 3],
         };
-        let (expected, _) = inputs.shape()?;
-        let rows = |matrix: &Option<FloatMatrix>| matrix.as_ref().map(FloatMatrix::rows);
-        let lengths = [
-            ("model", &args.model_probs, rows(&inputs.model)),
-            ("labels", &args.labels, inputs.labels.as_ref().map(Vec::len)),
-            ("embeddings", &args.embeddings, rows(&inputs.embeddings)),
-            ("surprisal", &args.surprisal, rows(&inputs.surprisal)),
-            ("oracle", &args.oracle, inputs.oracle.as_ref().map(Vec::len)),
+        let (model, alone) = (self.model.as_ref(), self.labels_only.as_ref());
+        let rows = [
+            ("model", model),
+            ("embeddings", self.embeddings.as_ref()),
+            ("surprisal", self.surprisal.as_ref()),
+            ("averaged model", averaged),
+            ("averaged hidden features", hidden),
+            ("hidden features", online),
+            ("model of labels only", alone),
         ];
-        for (what, file, got) in lengths {
-            if let (Some(file), Some(got)) = (file, got.filter(|got| *got != expected)) {
-                return Err(Error::row_count(what, expected, got).in_file(file.path()));
+        let passes = self.passes.iter().map(|pass| ("passes", Some(pass)));
+        for (what, matrix) in rows.into_iter().chain(passes.clone()) {
+            if let Some(matrix) = matrix.filter(|matrix| matrix.rows() != items) {
+                return Err(Error::row_count(what, items, matrix.rows()).in_file(matrix.path()));
             }
         }
-        Ok(inputs)
+        let vectors =
+            [("labels", &args.labels, &self.labels), ("oracle", &args.oracle, &self.oracle)];
+        for (what, file, labels) in vectors {
+            if let (Some(file), Some(labels)) = (file, labels)
+                && labels.len() != items
+            {
+                return Err(Error::row_count(what, items, labels.len()).in_file(file.path()));
+            }
+        }
+        let held_out = self.out_of_fold.as_ref();
+        let columns = [
+            ("model", model),
+            ("averaged model", averaged),
+            ("model of labels only", alone),
+            ("out-of-fold predictions", held_out),
+        ];
+        for (what, matrix) in columns.into_iter().chain(passes) {
+            if let Some(matrix) = matrix.filter(|matrix| matrix.columns() != classes) {
+                let error = Error::column_count(what, classes, matrix.columns());
+                return Err(error.in_file(matrix.path()));
+            }
+        }
+        let labelled = self.labels.iter().flatten().flatten().count();
+        if let Some(matrix) = held_out.filter(|matrix| matrix.rows() != labelled) {
+            let message = format!(
+                "`out-of-fold predictions` has {} rows, but {labelled} items are labelled: give one row for each",
+                matrix.rows()
+            );
+            return Err(Error::input(message).in_file(matrix.path()));
+        }
+        self.check_head(classes)
+    }
+
+    /// The last layer is one of these classes and of these embeddings.
+    fn check_head(&self, classes: usize) -> Result<(), Error> {
+        let Some((weights, bias)) = &self.head else { return Ok(()) };
+        // The biases are a row or a column.
+        let biases = bias.rows() * bias.columns();
+        for (what, matrix, got) in [("head", weights, weights.rows()), ("bias", bias, biases)] {
+            if got != classes {
+                let message = format!(
+                    "`{what}` is of {got} classes, but there are {classes}: give one row per class"
+                );
+                return Err(Error::input(message).in_file(matrix.path()));
+            }
+        }
+        let width = self.embeddings.as_ref().map(FloatMatrix::columns);
+        if let Some(width) = width.filter(|width| *width != weights.columns()) {
+            let message = format!(
+                "`head` has {} columns, and the embeddings have {width}: give the layer that follows them",
+                weights.columns()
+            );
+            return Err(Error::input(message).in_file(weights.path()));
+        }
+        Ok(())
     }
 
     /// Items and classes.

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use alfm_core::{ClassId, ClassSchema, Error, ErrorKind, Items, LabelLog, SampleId};
-use alfm_data::arrays::read_ids;
-use alfm_data::read_classes;
+use alfm_data::arrays::{ArraySpec, read_ids};
+use alfm_data::{ClassEntry, read_classes};
 use alfm_kernels::device::open_device;
 use alfm_select::acquire::{Options, Summary, registry};
 use alfm_select::{Inputs, Round, Selector, Strategy, Trust, prioral_summaries};
@@ -17,8 +17,10 @@ use self::inputs::{Files, flag};
 use self::written::Told;
 use super::Context;
 use crate::args::SelectArgs;
+use crate::failure::missing;
 use crate::output::{lines, result, say};
 use crate::outputs::apart;
+use crate::pool::{Ids, Pool, agreed, same_rows};
 
 pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Error> {
     if args.list {
@@ -32,23 +34,34 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Error> {
     ];
     apart(&outputs, args.inputs())?;
     let device = open_device(&args.device)?;
-    let files = Files::read(args)?;
+    let named = args.classes.as_deref().map(read_classes).transpose()?;
+    let pool = args.pool.read(named.as_deref())?;
+    let mut files = Files::read(args)?;
+    if args.pool.columns.label.is_some() {
+        files.labels = Some(labels_of_table(args, pool.as_ref())?);
+    }
     let (rows, classes) = files.shape()?;
-    let items = items(args, rows)?;
+    let items = items(args, pool.as_ref(), rows)?;
+    files.check(args)?;
     let log = labels(args, &files, &items, classes)?;
     let selector = Selector::new(strategy(args)?, args.seed)?;
     let budget = args.budget.unwrap_or_default();
     let passes = files.passes(args.logits)?;
     let inputs = files.inputs(args.logits, &passes)?.with_device(&*device);
     let round = match (&files.oracle, args.parallel_annotators) {
-        (Some(truth), _) => ask_in_simulation(&selector, (&items, &log), &inputs, budget, truth)?,
+        (Some(truth), _) => {
+            let file = args.oracle.as_ref().map(ArraySpec::path);
+            ask_in_simulation(&selector, (&items, &log), &inputs, budget, (file, truth))?
+        }
         (None, Some(annotators)) => {
             let annotators = usize::try_from(annotators).unwrap_or(budget);
             selector.suggest_part(&items, &log, &inputs, budget, annotators)?
         }
         (None, None) => selector.suggest(&items, &log, &inputs, budget)?,
     };
-    let told = Told { items: &items, content: None, classes: class_names(args, classes)? };
+    let classes_told = named.map(|named| class_names(args, named, classes)).transpose()?;
+    let content = pool.as_ref().map(|pool| pool.split.items());
+    let told = Told { items: &items, content, classes: classes_told };
     written::write(args, selector.strategy().name(), &round, &log, &told, context.json)?;
     let noise = round.noise_size;
     say(&format!(
@@ -80,24 +93,50 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Error> {
     Ok(())
 }
 
-fn items(args: &SelectArgs, rows: usize) -> Result<Items, Error> {
-    let Some(path) = &args.ids else { return Ok(Items::numbered(rows)) };
-    let ids = read_ids(path)?;
-    if ids.len() != rows {
-        return Err(Error::row_count("ids", rows, ids.len()).in_file(path));
+/// The items, by the ids that the inputs know; row numbers where none does.
+fn items(args: &SelectArgs, pool: Option<&Pool>, rows: usize) -> Result<Items, Error> {
+    let array = args.pool_array().unwrap_or(Path::new("the pool"));
+    if let Some(pool) = pool {
+        same_rows(&pool.file, pool.split.len(), array, rows)?;
     }
-    Items::named(ids.iter().map(SampleId::as_str)).map_err(|error| error.in_file(path))
+    let mut found = Vec::new();
+    if let Some(file) = &args.ids {
+        found.push(Ids { file: file.clone(), ids: read_ids(file)? });
+    }
+    found.extend(pool.and_then(Pool::ids));
+    let arrays = [&args.embeddings, &args.prior, &args.model_probs, &args.surprisal];
+    for array in arrays.into_iter().flatten() {
+        found.extend(Ids::beside(array)?);
+    }
+    let Some(Ids { file, ids }) = agreed(found, rows, array)? else {
+        return Ok(Items::numbered(rows));
+    };
+    Items::named(ids.iter().map(SampleId::as_str)).map_err(|error| error.in_file(file))
+}
+
+/// The labels so far, from the column of a table.
+fn labels_of_table(args: &SelectArgs, pool: Option<&Pool>) -> Result<Vec<Option<ClassId>>, Error> {
+    // The labels that occur so far need not be all classes, and their order is not that of the columns.
+    if args.classes.is_none() {
+        return Err(missing("the list of classes behind --label", "give --classes"));
+    }
+    let table = pool.ok_or_else(|| missing("the table behind --label", "give --texts"))?;
+    Ok(table.split.labels().to_vec())
 }
 
 /// The names of the classes, one a column.
-fn class_names(args: &SelectArgs, classes: usize) -> Result<Option<Vec<String>>, Error> {
-    let Some(path) = &args.classes else { return Ok(None) };
-    let names: Vec<String> = read_classes(path)?.into_iter().map(|class| class.name).collect();
+fn class_names(
+    args: &SelectArgs,
+    named: Vec<ClassEntry>,
+    classes: usize,
+) -> Result<Vec<String>, Error> {
+    let names: Vec<String> = named.into_iter().map(|class| class.name).collect();
     if names.len() != classes {
         let message = format!("it has {} classes, the inputs have {classes}", names.len());
-        return Err(Error::input(message).in_file(path));
+        let error = Error::input(message);
+        return Err(args.classes.iter().fold(error, |error, file| error.in_file(file)));
     }
-    Ok(Some(names))
+    Ok(names)
 }
 
 /// The labels so far, those that `--random-ids` names as drawn at random.
@@ -164,13 +203,15 @@ fn ask_in_simulation(
     (items, log): (&Items, &LabelLog),
     inputs: &Inputs<'_>,
     budget: usize,
-    truth: &[Option<ClassId>],
+    (file, truth): (Option<&Path>, &[Option<ClassId>]),
 ) -> Result<Round, Error> {
     let oracle = |ids: &[SampleId]| {
         let answer = |id: &SampleId| {
             truth[items.row(id)?].ok_or_else(|| {
-                let remedy = "give the labels of all items";
-                Error::input(format!("item `{id}` was asked, and --oracle has -1 for it: {remedy}"))
+                let message = format!(
+                    "item `{id}` was asked, and --oracle has -1 for it: give the labels of all items"
+                );
+                file.iter().fold(Error::input(message), |error, file| error.in_file(file))
             })
         };
         ids.iter().map(answer).collect::<Result<Vec<_>, _>>()

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use alfm_core::files::write_atomically;
 use alfm_core::{ClassId, Error, Items, LabelLog, SampleId};
+use alfm_data::Items as Content;
 use alfm_select::{CleanSet, Query, Round};
 use serde_json::{Map, Value, json};
 
@@ -14,8 +15,8 @@ use crate::failure::{no_output, unwritable};
 /// What people know of items and classes beside their numbers.
 pub(super) struct Told<'a> {
     pub(super) items: &'a Items,
-    /// What is shown of each item, a text or a path, and what it is called.
-    pub(super) content: Option<(&'static str, Vec<String>)>,
+    /// Texts or images, by row, where they are known.
+    pub(super) content: Option<&'a Content>,
     /// Names of the classes, in the order of columns.
     pub(super) classes: Option<Vec<String>>,
 }
@@ -37,9 +38,12 @@ impl Told<'_> {
                 line.insert((*key).to_owned(), name.into());
             }
         }
-        if let (Some((kind, contents)), Some(row)) = (&self.content, self.items.row_of(id)) {
-            line.insert((*kind).to_owned(), contents[row].as_str().into());
-        }
+        let Some((content, row)) = self.content.zip(self.items.row_of(id)) else { return };
+        match content {
+            Content::Texts(texts) => line.insert("text".into(), texts[row].as_str().into()),
+            Content::Images(images) => line.insert("image".into(), images[row].to_string().into()),
+            _ => None,
+        };
     }
 
     fn query(&self, query: &Query, strategy: &str, table: bool) -> io::Result<Map<String, Value>> {

@@ -49,6 +49,8 @@ pub struct Task {
     pub tuner: Option<Arc<dyn Tuner>>,
     /// What the records say of the data.
     pub facts: DataFacts,
+    /// What is worth a second look in the data, in sentences for people.
+    pub warnings: Vec<String>,
 }
 
 /// Loads, thins, disturbs, embeds: one task a setting, in the order of the configuration.
@@ -72,8 +74,8 @@ pub fn prepare(
                 let observed = source.answers(&built, noise)?;
                 for prior in &config.prior {
                     for learner in &config.learner {
-                        let label = dataset_config.label.as_deref();
-                        let names = Names { label, imbalance, noise, prior, learner };
+                        let alias = dataset_config.alias.as_deref();
+                        let names = Names { alias, imbalance, noise, prior, learner };
                         let task = source.task(&names, &built, &observed)?;
                         apart(&tasks, &task.setting)?;
                         tasks.push(Task { tuner: tuner.clone(), ..task });
@@ -95,7 +97,7 @@ fn apart(tasks: &[Task], setting: &Setting) -> Result<(), Error> {
         ErrorKind::Setting,
         format!(
             "two settings are called {dataset}, {imbalance}, noise {noise}, {prior}, {learner}: leave one out, or, if \
-             their data differ, give one `[[dataset]]` a `label`"
+             their data differ, give one `[[dataset]]` an `alias`"
         ),
     ))
 }
@@ -107,7 +109,7 @@ fn trains_encoder(learner: &LearnerConfig) -> bool {
 /// What makes one setting differ from another.
 struct Names<'a> {
     /// What results call the data set, unless it is its name.
-    label: Option<&'a str>,
+    alias: Option<&'a str>,
     imbalance: &'a Imbalance,
     noise: &'a Noise,
     prior: &'a PriorConfig,
@@ -125,12 +127,13 @@ impl Source {
         let test_labels = built.map(&self.test_labels)?;
         Ok(Task {
             setting: Setting {
-                dataset: names.label.unwrap_or(self.data.name()).into(),
+                dataset: names.alias.unwrap_or(self.data.name()).into(),
                 imbalance: imbalance_label(names.imbalance),
                 noise: noise_label(names.noise),
                 prior: names.prior.label(self.head),
                 learner: learner_label(names.learner),
             },
+            warnings: self.data.warnings().to_vec(),
             facts: self.facts(built, observed, &prior, &test_labels)?,
             schema: built.schema.clone(),
             items: Items::named(built.kept.iter().map(|row| self.pool.ids()[*row].as_str()))?,

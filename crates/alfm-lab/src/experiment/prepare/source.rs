@@ -2,7 +2,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use alfm_core::{ClassId, Matrix, SampleId, SeedTree};
-use alfm_data::{Dataset, Hub, Items, Split, subset};
+use alfm_data::{
+    Columns, Dataset, Hub, Items, Source as Origin, Split, read_classes, read_items, subset,
+};
 use alfm_prior::{ClassPrompts, Head};
 
 use crate::Error;
@@ -41,12 +43,17 @@ impl Source {
         hub: &Hub,
         embedder: &mut dyn Embedder,
     ) -> Result<Self, Error> {
-        let data = Dataset::load(&dataset.name, hub)?;
+        let classes = dataset.classes.as_deref().map(read_classes).transpose()?;
+        let columns = dataset.columns();
+        let data = Dataset::load_with(&dataset.name, hub, &columns, classes.as_deref())?;
+        let here = |error| in_source(&data, error);
         let seed = SeedTree::new(config.data_seed).child("data").child(&dataset.name);
-        let (pool, taken) = part(&data, &dataset.pool, &[], hub, &seed.child("pool"))?;
+        let (pool, taken) = part(&data, &dataset.pool, &[], &seed.child("pool")).map_err(here)?;
         let left = if dataset.test.split == dataset.pool.split { &taken[..] } else { &[] };
         let split_rows = data.split(&dataset.pool.split)?.len();
-        let (test, _) = part(&data, &dataset.test, left, hub, &seed.child("test"))?;
+        let (test, _) = part(&data, &dataset.test, left, &seed.child("test")).map_err(here)?;
+        let pool_labels = pool.all_labels().map_err(here)?;
+        let test_labels = test.all_labels().map_err(here)?;
         let pool_embeddings = embedded(&pool, embedder)?;
         let test_embeddings = embedded(&test, embedder)?;
         // Not every encoder of images knows texts.
@@ -57,8 +64,8 @@ impl Source {
             (None, None)
         };
         Ok(Self {
-            pool_labels: pool.all_labels()?,
-            test_labels: test.all_labels()?,
+            pool_labels,
+            test_labels,
             target: dataset.target,
             data,
             seed,
@@ -118,23 +125,27 @@ fn prompts(data: &Dataset, embedder: &mut dyn Embedder) -> Result<ClassPrompts, 
     ClassPrompts::new(matrix.view(), &classes, data.schema().len())
 }
 
+/// Says which file of the user the data are from.
+fn in_source(data: &Dataset, error: Error) -> Error {
+    match &data.manifest().source {
+        Origin::File { path } => error.in_file(path),
+        _ => error,
+    }
+}
+
 /// A part of a split, and its rows there.
 fn part(
     data: &Dataset,
     wanted: &Subset,
     taken: &[usize],
-    hub: &Hub,
     seed: &SeedTree,
 ) -> Result<(Split, Vec<usize>), Error> {
     let split = data.split(&wanted.split)?;
     let mut available: Vec<usize> =
         if wanted.rest { subset::rest(split.len(), taken) } else { (0..split.len()).collect() };
     if let Some(file) = &wanted.within {
-        let file = Dataset::load(&file.to_string_lossy(), hub)?;
-        let mut known = HashSet::new();
-        for split in file.splits().values() {
-            known.extend(split.texts()?);
-        }
+        let file = read_items(file, &Columns::default())?;
+        let known: HashSet<&String> = file.items.texts()?.iter().collect();
         let texts = split.texts()?;
         available.retain(|row| known.contains(&texts[*row]));
     }
