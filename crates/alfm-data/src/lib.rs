@@ -54,7 +54,7 @@ pub use items::Items;
 pub use label_file::read_label_column;
 pub use manifest::{FetchedFile, Manifest, Source, SplitManifest};
 pub use split::Split;
-pub use table::{Columns, Table};
+pub use table::{Columns, Table, read_json_lines};
 pub use text::{read_lines, read_text};
 pub use user_table::{UserTable, read_images, read_table};
 

@@ -1,12 +1,14 @@
+use std::path::PathBuf;
+
 use alfm_core::{Error, Probabilities};
 use alfm_data::arrays::{ArraySpec, Precision, read_label_matrix, write_safetensors};
 use alfm_data::{ClassEntry, read_classes};
 use alfm_prior::weak_labels::{RuleModel, Votes};
 use serde_json::json;
 
-use super::Context;
 #[cfg(feature = "llm")]
 use super::llm;
+use super::{Context, answers};
 use crate::args::PriorArgs;
 use crate::failure::missing;
 use crate::output::{result, say};
@@ -14,15 +16,23 @@ use crate::outputs::apart;
 
 pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Error> {
     let arrays = [&args.embeddings, &args.weak_labels].into_iter().flatten().map(ArraySpec::path);
-    let texts = args.language_model.texts.as_deref();
-    apart(&[("--out", Some(&args.out))], arrays.chain([args.classes.as_path()]).chain(texts))?;
+    let wanted = &args.language_model;
+    let files = [&wanted.texts, &wanted.template, &wanted.ids, &args.answers];
+    let files = files.into_iter().flatten().map(PathBuf::as_path);
+    apart(&[("--out", Some(&args.out))], arrays.chain([args.classes.as_path()]).chain(files))?;
     let classes = read_classes(&args.classes)?;
     let (prior, model, report): (_, _, Option<serde_json::Value>) =
-        match (&args.embeddings, &args.weak_labels, &args.llm) {
+        match (&args.embeddings, &args.weak_labels, &args.answers, &args.llm) {
             (Some(items), ..) => {
                 (from_prompts(args, items, &classes, context)?, Some(args.model.as_str()), None)
             }
-            (_, Some(votes), _) => (from_votes(votes, args.generative, classes.len())?, None, None),
+            (_, Some(votes), ..) => {
+                (from_votes(votes, args.generative, classes.len())?, None, None)
+            }
+            (_, _, Some(path), _) => {
+                let (prior, report) = answers::read(path, wanted, &classes)?;
+                (prior, None, Some(report))
+            }
             #[cfg(feature = "llm")]
             (.., Some(url)) => {
                 let answers = llm::ask(url, args, &classes, context)?;
@@ -32,7 +42,7 @@ pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Error> {
             #[cfg(not(feature = "llm"))]
             (.., Some(_)) => return Err(crate::features::missing("`alfm prior --llm`", "llm")),
             _ => {
-                let remedy = "give --embeddings, --weak-labels or --llm";
+                let remedy = "give --embeddings, --weak-labels, --llm or --answers";
                 return Err(missing("a source of the prior", remedy));
             }
         };
