@@ -40,6 +40,9 @@ pub(super) fn read(
 
 /// What is said where too many items are without an answer.
 pub(super) fn too_many(missing: usize, items: usize, wanted: &LlmArgs) -> String {
+    if missing == items {
+        return format!("none of {items} items has an answer, and no prior is written");
+    }
     // Rounded up, so that what it advises is enough.
     let share = (1000.0 * missing as f64 / items as f64).ceil() / 1000.0;
     format!(

@@ -153,6 +153,7 @@ impl<'a> Mentions<'a> {
             }
         }
         mentions.judge();
+        mentions.join();
         mentions
     }
 
@@ -190,6 +191,21 @@ impl<'a> Mentions<'a> {
                 true => denied(&near),
                 false => denied(&words(said).collect::<Vec<_>>()),
             };
+        }
+    }
+
+    /// "Answer: 2 or 3" gives both as the answer.
+    fn join(&mut self) {
+        const ALSO: [&str; 10] =
+            ["or", "and", "oder", "und", "class", "option", "number", "maybe", "possibly", "also"];
+        for at in 1..self.found.len() {
+            let (before, rest) = self.found.split_at_mut(at);
+            let (Some(last), Some(next)) = (before.last(), rest.first_mut()) else { continue };
+            let gap = &self.text[last.at.end..next.at.start];
+            let parted = gap.contains(['\n', '.', ':', ';', '(']);
+            if last.marked && !parted && words(gap).all(|word| ALSO.contains(&word.as_str())) {
+                (next.marked, next.denied) = (true, last.denied);
+            }
         }
     }
 
