@@ -41,7 +41,7 @@ pub(super) fn ask(
     let stop = crate::interrupt::stop();
     let bar = Progress::new("asking");
     let progress = |done: usize, total: usize| bar.show(done, total);
-    let answers = prior.ask(&texts, &cache, &Watch { stop: &stop, progress: &progress });
+    let answers = prior.ask(&texts, &cache, &Watch { stop, progress: &progress });
     bar.finish();
     let answers = answers?;
     tell(&answers.report);
