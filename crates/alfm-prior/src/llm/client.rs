@@ -150,12 +150,16 @@ impl<'a> Client<'a> {
             .with_max_delay(LONGEST_BACKOFF)
             .with_max_times(self.endpoint.retries);
         let mut delays = backoff.build();
+        let mut again = false;
         loop {
             if let Err(reason) = self.gate.wait(|| self.over()) {
                 return Ok(Sent::Stopped(reason));
             }
             if !self.spending.take_request() {
                 return Ok(Sent::Stopped(StopReason::Budget));
+            }
+            if std::mem::take(&mut again) {
+                self.spending.add_retry();
             }
             let fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner).0.clone();
             let (fault, after) = match self.attempt(&asked.body(self.endpoint.api, &fields)) {
@@ -182,9 +186,7 @@ impl<'a> Client<'a> {
                     }
                 }
             }
-            if !self.spending.is_exhausted() {
-                self.spending.add_retry();
-            }
+            again = true;
         }
     }
 

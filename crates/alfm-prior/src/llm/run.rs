@@ -223,10 +223,12 @@ impl Run<'_> {
             while !over.load(Ordering::Relaxed) {
                 let Some(&item) = pending.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
                 let outcome = self.item(item, &failures);
-                if matches!(outcome, Err(_) | Ok(Outcome::Stopped(_))) {
-                    over.store(true, Ordering::Relaxed);
-                }
+                let ends = matches!(outcome, Err(_) | Ok(Outcome::Stopped(_)));
+                over.fetch_or(ends, Ordering::Relaxed);
                 outcomes.push((item, outcome?));
+                if ends {
+                    break;
+                }
                 let done = done.fetch_add(1, Ordering::Relaxed) + 1;
                 (self.watch.progress)(done, self.distinct.len());
             }
