@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::answer::{Answers, Named, around, digits, fold, trim_start};
 
 /// Words before a class that say that it is the answer.
-const MARKERS: [&str; 25] = [
+const MARKERS: [&str; 22] = [
     "answer",
     "answers",
     "class",
@@ -30,14 +30,11 @@ const MARKERS: [&str; 25] = [
     "sentiment",
     "type",
     "falls",
-    "antwort",
-    "klasse",
-    "kategorie",
 ];
 /// Words that join a marker and a class.
-const JOINS: [&str; 9] = ["is", "be", "as", "to", "under", "with", "the", "ist", "would"];
+const JOINS: [&str; 8] = ["is", "be", "as", "to", "under", "with", "the", "would"];
 /// Words by which a class is not the answer, or may not be.
-const DENIALS: [&str; 16] = [
+const DENIALS: [&str; 14] = [
     "not",
     "no",
     "never",
@@ -52,8 +49,6 @@ const DENIALS: [&str; 16] = [
     "rather",
     "instead",
     "than",
-    "nicht",
-    "kein",
 ];
 /// Words by which a class is one of several answers.
 const HEDGES: [&str; 8] =
@@ -196,8 +191,8 @@ impl<'a> Mentions<'a> {
 
     /// "Answer: 2 or 3" gives both as the answer.
     fn join(&mut self) {
-        const ALSO: [&str; 10] =
-            ["or", "and", "oder", "und", "class", "option", "number", "maybe", "possibly", "also"];
+        const ALSO: [&str; 8] =
+            ["or", "and", "class", "option", "number", "maybe", "possibly", "also"];
         for at in 1..self.found.len() {
             let (before, rest) = self.found.split_at_mut(at);
             let (Some(last), Some(next)) = (before.last(), rest.first_mut()) else { continue };
