@@ -103,6 +103,7 @@ SEEDS = [
     ("a.safetensors", safetensors(p=("F32", [ROWS, CLASSES], floats(ROWS, CLASSES)), y=("I64", [ROWS], labels(ROWS))), [f"{SELECT} --strategy margin --model-probs a.safetensors:p --labels a.safetensors:y"]),
     ("ids.txt", "".join(f"item-{row}\n" for row in range(ROWS)).encode(), [f"{SELECT} --strategy margin --model-probs p.npy --ids ids.txt"]),
     ("random.txt", b"0\n1\n2\n", [f"{GUARDED} --model-probs p.npy --prior p.npy --labels y.npy --out-of-fold held.npy --random-ids random.txt"]),
+    ("answers.jsonl", b'{"id": "0", "label": "a", "confidence": 0.9}\n{"id": 1, "label": 2, "confidence": 0.5}\n{"id": "2", "probabilities": {"a": 0.5, "b": 0.5}}\n', ["prior --answers answers.jsonl --ids random.txt --classes classes.json --out prior.safetensors"]),
     ("classes.json", json.dumps([{"name": name, "description": f"class {name}"} for name in "abc"]).encode(), ["prior --weak-labels votes.npy --classes classes.json --out prior.safetensors", f"{SELECT} --strategy margin --model-probs p.npy --classes classes.json"]),
     ("rows.csv", CSV.encode(), ["data show rows.csv"]),
     ("rows.jsonl", JSONL.encode(), ["data show rows.jsonl"]),

@@ -9,12 +9,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 
-use alfm_prior::llm::{AnswerCache, ClassText, Endpoint, LlmPrior, Question, Watch};
+use alfm_prior::llm::{AnswerCache, Api, ClassText, Endpoint, LlmPrior, Question, Watch};
 
 static BODY: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static ADDRESS: OnceLock<String> = OnceLock::new();
 
-/// Answers every request with `BODY`; ends with the process.
+/// Answers every request with `BODY`, whose first byte says how; ends with the process.
 fn serve() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("http://{}/v1", listener.local_addr().expect("its number"));
@@ -38,14 +38,22 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     }
     reader.take(length).read_to_end(&mut Vec::new())?;
     let body = BODY.lock().map(|body| body.clone()).unwrap_or_default();
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
-    write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n", body.len())?;
-    stream.write_all(&body)
+    let (first, body) = body.split_first().unwrap_or((&0, &[]));
+    let status = if first & 4 == 0 { "200 OK" } else { "400 Bad Request" };
+    let head = "Content-Type: application/json\r\nConnection: close";
+    write!(stream, "HTTP/1.1 {status}\r\n{head}\r\nContent-Length: {}\r\n\r\n", body.len())?;
+    stream.write_all(body)
 }
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     *BODY.lock().expect("no holder panicked") = bytes.to_vec();
+    let api = match bytes.first().map_or(0, |first| first & 3) {
+        0 | 1 => Api::Chat,
+        2 => Api::Completions,
+        _ => Api::Messages,
+    };
     let endpoint = Endpoint::new(ADDRESS.get_or_init(serve), "model")
+        .with_api(api)
         .with_concurrency(1)
         .with_retries(0, 0.01)
         .with_timeout_seconds(5.0);

@@ -148,7 +148,7 @@ pub(crate) struct EmbedArgs {
 
 #[derive(Debug, ClapArgs)]
 #[cfg_attr(not(feature = "models"), allow(dead_code, reason = "a full build reads them"))]
-#[command(group = ArgGroup::new("source").required(true).args(["embeddings", "weak_labels", "llm"]))]
+#[command(group = ArgGroup::new("source").required(true).args(["embeddings", "weak_labels", "llm", "answers"]))]
 pub(crate) struct PriorArgs {
     /// Zero-shot: embeddings of the items.
     #[arg(long)]
@@ -156,9 +156,15 @@ pub(crate) struct PriorArgs {
     /// Weak labels: the votes of rules, items x rules, class numbers from 0, -1 where a rule abstains.
     #[arg(long)]
     pub weak_labels: Option<ArraySpec>,
-    /// A language model: the base URL of an OpenAI-compatible endpoint, to which /chat/completions is appended.
+    /// A language model: the base URL of an endpoint, to which /chat/completions is appended, or the path of another
+    /// --llm-api.
     #[arg(long, value_name = "URL", requires = "llm_model")]
     pub llm: Option<String>,
+    /// Answers that another program or people gave, for the items of --ids or --texts: JSON lines of `id`, `label` (a name, or a
+    /// number from 0) and, if there is one, `confidence` from 0 to 1 or `probabilities`. Several lines for an item are
+    /// votes.
+    #[arg(long, value_name = "FILE")]
+    pub answers: Option<PathBuf>,
     /// Class names, descriptions and prompts: a JSON list.
     #[arg(long)]
     pub classes: PathBuf,
@@ -194,6 +200,11 @@ pub(crate) struct LlmArgs {
     /// The model's name at the endpoint.
     #[arg(long, requires = "llm", value_name = "NAME")]
     pub llm_model: Option<String>,
+    /// How the endpoint is asked: chat (OpenAI's, which nearly all speak), completions (a model without turns) or
+    /// messages (Anthropic's).
+    #[arg(long, requires = "llm", value_name = "FORM", default_value = "chat")]
+    #[arg(value_parser = ["chat", "completions", "messages"])]
+    pub llm_api: String,
     /// The environment variable that holds the endpoint's key, in capitals; never the key itself.
     #[arg(long, requires = "llm", value_name = "VARIABLE")]
     pub key_variable: Option<String>,
@@ -212,6 +223,13 @@ pub(crate) struct LlmArgs {
     /// Most tokens of this run, prompts among them.
     #[arg(long, requires = "llm")]
     pub max_tokens: Option<u64>,
+    /// Most tokens of an answer; a model that thinks before it answers needs some thousands.
+    #[arg(long, requires = "llm", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
+    pub answer_tokens: u32,
+    /// Log-probabilities asked for at each token of an answer; 0 has every item voted on. An endpoint that refuses so
+    /// many is asked for fewer.
+    #[arg(long, requires = "llm", default_value_t = 20)]
+    pub logprobs: u8,
     /// Requests a minute, evenly spaced.
     #[arg(long, requires = "llm", value_parser = clap::value_parser!(u32).range(1..))]
     pub requests_per_minute: Option<u32>,
@@ -221,6 +239,28 @@ pub(crate) struct LlmArgs {
     /// Asks so often where the endpoint gives no token log-probabilities.
     #[arg(long, requires = "llm", default_value_t = 5)]
     pub votes: usize,
+    /// The ids of the items that --answers are about, one a line: the rows of the prior.
+    #[arg(long, value_name = "FILE", requires = "answers", conflicts_with_all = ["texts", "images"])]
+    pub ids: Option<PathBuf>,
+    /// The share of items, from 0 to 1, that may be without an answer: their rows are uniform. Otherwise no prior is
+    /// written.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub allow_missing: f64,
+}
+
+impl LlmArgs {
+    /// Whether so many items may be without an answer.
+    pub(crate) fn lets_pass(&self, missing: usize, items: usize) -> bool {
+        // A share is rarely a whole number of items to the last bit.
+        missing as f64 <= self.allow_missing * items as f64 + 1e-9
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("it must be a number from 0 to 1".into()),
+    }
 }
 
 #[derive(Debug, ClapArgs)]

@@ -55,7 +55,7 @@ pub use items::Items;
 pub use label_file::read_label_column;
 pub use manifest::{FetchedFile, Manifest, Source, SplitManifest};
 pub use split::Split;
-pub use table::{Columns, Table, is_table};
+pub use table::{Columns, Table, is_table, read_json_lines};
 pub use text::{read_lines, read_text};
 pub use user_folder::{Unreadable, UserFolder, read_folder, read_images};
 pub use user_table::{UserTable, read_items, read_table};

@@ -3,6 +3,7 @@
 //! * [`zero_shot`]: similarity of item and class-prompt embeddings; [`Head`] reads it as CLIP or SigLIP does, and
 //!   [`fill_templates`] writes the prompts.
 //! * [`from_hard_labels`]: the labels of another annotator or model, as sure as they are [`Reliability`].
+//! * [`from_answers`]: answers that somebody else got, with what they say of how sure they are.
 //! * [`weak_labels`]: rules that vote or abstain, by majority or a generative model.
 //! * `llm`: a language model behind an endpoint, with the feature of that name.
 //! * [`from_matrix`]: probabilities computed elsewhere.
@@ -12,6 +13,7 @@
 //!
 //! Embeddings and labels are inputs: but for `llm`, this crate opens no file and no connection.
 
+mod answers;
 pub mod calibrate;
 mod ensemble;
 mod hard_labels;
@@ -25,6 +27,7 @@ pub mod weak_labels;
 mod zero_shot;
 
 pub use alfm_core::{Error, ErrorKind};
+pub use answers::{AnsweredPrior, GivenAnswer, GivenLabel, GivenProbabilities, from_answers};
 pub use calibrate::{Calibrator, LabelShift, Temperature, VectorScaling};
 pub use ensemble::{Pooling, ensemble};
 pub use hard_labels::{Reliability, from_hard_labels};

@@ -221,3 +221,39 @@ fn an_llm_s_labels_of_trec_and_sst2() {
         assert!(better.negative_log_likelihood < quality.negative_log_likelihood - 0.01, "{name}");
     }
 }
+
+/// The raw answers of a model to TREC's questions are read as who published them read them.
+#[cfg(feature = "llm")]
+#[test]
+fn an_llm_s_raw_answers_to_trec() {
+    use alfm_prior::llm::{ClassText, Question};
+
+    let Some(folder) = folder("trec") else { return };
+    let names = [
+        "Abbreviation",
+        "Entity",
+        "Description and abstract concept",
+        "Human being",
+        "Location",
+        "Numeric value",
+    ];
+    let mut published = csv::Reader::from_path(folder.join("llama_zero_shot_test.csv")).unwrap();
+    let order: Vec<(usize, usize)> = published
+        .records()
+        .map(|row| {
+            let row = row.unwrap();
+            (row[0].parse().unwrap(), row[1].parse().unwrap())
+        })
+        .collect();
+    let question = Question::new(&names.map(ClassText::new)).unwrap();
+    let raw = std::fs::read_to_string(folder.join("raw_llama_zero_shot_test.jsonl")).unwrap();
+    let read: Vec<usize> = raw
+        .lines()
+        .map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            question.class_of(line["output"].as_str().unwrap()).unwrap().index()
+        })
+        .collect();
+    assert_eq!(read.len(), order.len());
+    assert!(order.iter().all(|(row, class)| read[*row] == *class));
+}

@@ -3,17 +3,18 @@ use std::fs;
 use alfm_core::{Error, ErrorKind};
 use alfm_data::ClassEntry;
 use alfm_prior::llm::{
-    AnswerCache, Budget, ClassText, DEFAULT_TEMPLATE, Endpoint, LlmAnswers, LlmPrior, LlmReport,
-    Question, Watch,
+    AnswerCache, Api, Budget, COMPLETION_TEMPLATE, ClassText, DEFAULT_TEMPLATE, Endpoint, Fault,
+    LlmAnswers, LlmPrior, LlmReport, Question, StopReason, Watch,
 };
 
+use super::answers::too_many;
 use super::{Context, read_text};
 use crate::args::{LlmArgs, PriorArgs};
 use crate::failure::{missing, unwritable};
 use crate::output::{Progress, say};
 use crate::pool::Pool;
 
-/// Asks a language model; fails unless every item was asked.
+/// Asks a language model; fails if more items are without an answer than may be.
 pub(super) fn ask(
     url: &str,
     args: &PriorArgs,
@@ -26,10 +27,14 @@ pub(super) fn ask(
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let template = match &wanted.template {
         Some(path) => read_text(path)?,
+        None if api(wanted) == Api::Completions => COMPLETION_TEMPLATE.to_owned(),
         None => DEFAULT_TEMPLATE.to_owned(),
     };
     let described: Vec<ClassText> = classes.iter().map(class_text).collect();
-    let question = Question::with_template(&described, &template)?.with_votes(wanted.votes, 1.0);
+    let question = Question::with_template(&described, &template)?
+        .with_votes(wanted.votes, 1.0)
+        .with_top_logprobs(wanted.logprobs)
+        .with_max_tokens(wanted.answer_tokens);
     let prior =
         LlmPrior::new(endpoint(url, wanted), question)?.with_budget(budget(wanted, context));
 
@@ -42,22 +47,39 @@ pub(super) fn ask(
     bar.finish();
     let answers = answers?;
     tell(&answers.report);
-    match answers.report.unanswered.len() {
-        0 => Ok(answers),
-        left => {
-            let items = answers.report.items;
-            Err(Error::new(
-                ErrorKind::Stopped,
-                format!(
-                    "{left} of {items} items were not asked, and no prior is written: run again to go on from the cache"
-                ),
-            ))
-        }
+    match refusal(&answers.report, wanted) {
+        None => Ok(answers),
+        Some(error) => Err(error),
+    }
+}
+
+/// Why there is no prior, where too much of it would know nothing.
+fn refusal(report: &LlmReport, wanted: &LlmArgs) -> Option<Error> {
+    let (items, unasked, missing) = (report.items, report.unanswered.len(), report.missing());
+    let interrupted = report.stopped == Some(StopReason::Interrupted);
+    if !interrupted && wanted.lets_pass(missing, items) {
+        return None;
+    }
+    if unasked > 0 {
+        let message = format!(
+            "{unasked} of {items} items were not asked, and no prior is written: run again to go on from the cache"
+        );
+        return Some(Error::new(ErrorKind::Stopped, message));
+    }
+    Some(Error::new(ErrorKind::Network, too_many(missing, items, wanted)))
+}
+
+fn api(wanted: &LlmArgs) -> Api {
+    match wanted.llm_api.as_str() {
+        "completions" => Api::Completions,
+        "messages" => Api::Messages,
+        _ => Api::Chat,
     }
 }
 
 fn endpoint(url: &str, wanted: &LlmArgs) -> Endpoint {
     let mut endpoint = Endpoint::new(url, wanted.llm_model.as_deref().unwrap_or_default())
+        .with_api(api(wanted))
         .with_concurrency(wanted.concurrency);
     endpoint.key_variable.clone_from(&wanted.key_variable);
     endpoint.requests_per_minute = wanted.requests_per_minute;
@@ -99,15 +121,15 @@ fn tell(report: &LlmReport) {
         report.retries,
         report.tokens
     ));
-    let uniform = [
-        ("malformed", &report.malformed),
-        ("refused", &report.refused),
-        ("without a class", &report.no_class),
-    ];
-    for (what, items) in uniform {
+    for adapted in &report.adapted {
+        say(&adapted.to_string());
+    }
+    for (what, items) in
+        [("are refusals", &report.refused), ("name no class, or several", &report.no_class)]
+    {
         if let Some(first) = items.first() {
             say(&format!(
-                "{} answers {what}, left uniform; the first is item {first}",
+                "{} answers {what}, and their items are left uniform; the first is item {first}",
                 items.len()
             ));
         }
@@ -117,5 +139,8 @@ fn tell(report: &LlmReport) {
     }
     if report.failed.len() > 3 {
         say(&format!("and so have {} more", report.failed.len() - 3));
+    }
+    if report.failed.iter().any(|failed| failed.fault == Fault::Cut) {
+        say("--answer-tokens allows more tokens");
     }
 }

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod answers;
 mod data;
 #[cfg(feature = "models")]
 mod embed;

@@ -1,12 +1,14 @@
-use alfm_core::{Error, Probabilities};
-use alfm_data::arrays::{ArraySpec, Precision, Rows, read_label_matrix, write_rows};
+use std::path::PathBuf;
+
+use alfm_core::{Error, Items, Probabilities, SampleId};
+use alfm_data::arrays::{ArraySpec, Precision, Rows, read_ids, read_label_matrix, write_rows};
 use alfm_data::{ClassEntry, Dataset, read_classes};
 use alfm_prior::weak_labels::{RuleModel, Votes};
 use serde_json::json;
 
-use super::Context;
 #[cfg(feature = "llm")]
 use super::llm;
+use super::{Context, answers};
 use crate::args::{LlmArgs, PriorArgs};
 use crate::failure::missing;
 use crate::output::{result, say};
@@ -19,16 +21,25 @@ pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Error> {
         return Err(crate::features::missing("`alfm prior --llm`", "llm"));
     }
     let arrays = [&args.embeddings, &args.weak_labels].into_iter().flatten().map(ArraySpec::path);
-    let inputs = arrays.chain([args.classes.as_path()]).chain(args.pool.inputs());
-    apart(&[("--out", Some(&args.out))], inputs)?;
+    let wanted = &args.language_model;
+    let files = [&wanted.template, &wanted.ids, &args.answers];
+    let files = files.into_iter().flatten().map(PathBuf::as_path).chain(args.pool.inputs());
+    apart(&[("--out", Some(&args.out))], arrays.chain([args.classes.as_path()]).chain(files))?;
     let classes = read_classes(&args.classes)?;
     let pool = pool(args, context)?;
     let (prior, model, report): (_, _, Option<serde_json::Value>) =
-        match (&args.embeddings, &args.weak_labels, &args.llm) {
+        match (&args.embeddings, &args.weak_labels, &args.answers, &args.llm) {
             (Some(items), ..) => {
                 (from_prompts(args, items, &classes, context)?, Some(args.model.as_str()), None)
             }
-            (_, Some(votes), _) => (from_votes(votes, args.generative, classes.len())?, None, None),
+            (_, Some(votes), ..) => {
+                (from_votes(votes, args.generative, classes.len())?, None, None)
+            }
+            (_, _, Some(path), _) => {
+                let items = items_of_answers(args, pool.as_ref())?;
+                let (prior, report) = answers::read(path, wanted, &items, &classes)?;
+                (prior, None, Some(report))
+            }
             #[cfg(feature = "llm")]
             (.., Some(url)) => {
                 let answers = llm::ask(url, args, pool.as_ref(), &classes, context)?;
@@ -36,7 +47,7 @@ pub(crate) fn run(args: &PriorArgs, context: &Context) -> Result<(), Error> {
                 (answers.prior, args.language_model.llm_model.as_deref(), Some(report))
             }
             _ => {
-                let remedy = "give --embeddings, --weak-labels or --llm";
+                let remedy = "give --embeddings, --weak-labels, --llm or --answers";
                 return Err(missing("a source of the prior", remedy));
             }
         };
@@ -63,10 +74,26 @@ fn pool(args: &PriorArgs, context: &Context) -> Result<Option<Pool>, Error> {
     Ok(Some(Pool::of_split(name, split, data.split(split)?.clone())))
 }
 
+/// The items that answers are about: those of --ids, or of the pool.
+fn items_of_answers(args: &PriorArgs, pool: Option<&Pool>) -> Result<Items, Error> {
+    match (ids_file(args)?.or(pool.and_then(Pool::ids)), pool) {
+        (Some(Ids { file, ids }), _) => {
+            Items::named(ids.iter().map(SampleId::as_str)).map_err(|error| error.in_file(&file))
+        }
+        (None, Some(pool)) => Ok(Items::numbered(pool.split.len())),
+        (None, None) => Err(missing("the items", "give --ids, or --texts with --id")),
+    }
+}
+
+fn ids_file(args: &PriorArgs) -> Result<Option<Ids>, Error> {
+    let Some(file) = &args.language_model.ids else { return Ok(None) };
+    Ok(Some(Ids { file: file.clone(), ids: read_ids(file)? }))
+}
+
 /// The ids of the rows, from the embeddings and from the items.
 fn ids(args: &PriorArgs, pool: Option<&Pool>, rows: usize) -> Result<Option<Ids>, Error> {
     let array = args.embeddings.as_ref().or(args.weak_labels.as_ref());
-    let Some(array) = array else { return Ok(pool.and_then(Pool::ids)) };
+    let Some(array) = array else { return Ok(ids_file(args)?.or(pool.and_then(Pool::ids))) };
     if let Some(pool) = pool {
         same_rows(&pool.file, pool.split.len(), array.path(), rows)?;
     }

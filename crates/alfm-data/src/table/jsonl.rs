@@ -2,28 +2,63 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::{Cell, Content, Wanted, missing};
-use crate::error::{self};
+use crate::error;
 use crate::{Error, text};
 
 /// Reads one JSON object a line; blank lines are skipped, and counted.
 pub(super) fn read(path: &Path, text: &str, wanted: &[Wanted<'_>]) -> Result<Content, Error> {
     let mut cells: Vec<Vec<Cell>> = vec![Vec::new(); wanted.len()];
     let mut seen = vec![false; wanted.len()];
-    let mut blank_lines = 0;
-    for (row, (at, line)) in text::lines(text)
-        .enumerate()
-        .filter(|(_, line)| {
-            let blank = line.trim().is_empty();
-            blank_lines += usize::from(blank);
-            !blank
-        })
-        .enumerate()
-    {
-        let Row(object) = serde_json::from_str(line).map_err(|source: serde_json::Error| {
+    let blank_lines = each(path, text, |row, Row(object)| {
+        for (column, wanted) in wanted.iter().enumerate() {
+            seen[column] |= object.contains_key(wanted.name);
+            cells[column].push(cell(path, row, wanted, &object)?);
+        }
+        Ok(())
+    })?;
+    let present = |(column, seen)| if seen { Some(column) } else { None };
+    Ok(Content { cells: cells.into_iter().zip(seen).map(present).collect(), blank_lines })
+}
+
+/// Reads a JSON Lines file whose objects have a form of the caller's own; blank lines are skipped.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("pairs.jsonl");
+/// std::fs::write(&path, "[1, 2]\n\n[3, 4]\n")?;
+/// assert_eq!(alfm_data::read_json_lines::<(u8, u8)>(&path)?, [(1, 2), (3, 4)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// An unreadable file; a line of another form, with its number.
+pub fn read_json_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Error> {
+    let mut rows = Vec::new();
+    let keep = |_, row| {
+        rows.push(row);
+        Ok(())
+    };
+    each(path, &text::read_text(path)?, keep)?;
+    Ok(rows)
+}
+
+/// Hands on each line with its row; returns the number of blank lines, which are none.
+fn each<T: DeserializeOwned>(
+    path: &Path,
+    text: &str,
+    mut act: impl FnMut(usize, T) -> Result<(), Error>,
+) -> Result<usize, Error> {
+    let (mut row, mut blank_lines) = (0, 0);
+    for (at, line) in text::lines(text).enumerate() {
+        if line.trim().is_empty() {
+            blank_lines += 1;
+            continue;
+        }
+        let object = serde_json::from_str(line).map_err(|source: serde_json::Error| {
             let rule = if source.is_eof() {
                 "the object is cut off: the file is truncated, write it again"
             } else {
@@ -34,13 +69,10 @@ pub(super) fn read(path: &Path, text: &str, wanted: &[Wanted<'_>]) -> Result<Con
                 .in_file(path)
                 .because(source)
         })?;
-        for (column, wanted) in wanted.iter().enumerate() {
-            seen[column] |= object.contains_key(wanted.name);
-            cells[column].push(cell(path, row, wanted, &object)?);
-        }
+        act(row, object)?;
+        row += 1;
     }
-    let present = |(column, seen)| if seen { Some(column) } else { None };
-    Ok(Content { cells: cells.into_iter().zip(seen).map(present).collect(), blank_lines })
+    Ok(blank_lines)
 }
 
 fn cell(

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use jsonl::read_json_lines;
 pub use named::Table;
 
 use crate::{Error, ErrorKind, text};

@@ -9,11 +9,12 @@ use crate::{Error, ErrorKind};
 /// Of the tables; a cache of another version is not read.
 const VERSION: i32 = 1;
 
-/// Raw answers, kept in an SQLite file under the SHA-256 of the request's body: prompt, model and settings.
+/// Raw answers, kept in an SQLite file under the SHA-256 of what was asked: form, model, prompt and settings.
 ///
-/// The address of the endpoint is not part of it: the same model elsewhere is the same model. An answer is kept the
-/// moment it comes, faults of the model among them. The table is `answers (request, body)`; what should be asked
-/// again is deleted from it.
+/// The address of the endpoint is not part of it: the same model elsewhere is the same model. Nor is what the endpoint
+/// refused of the settings. An answer is kept the moment it comes, also one that declines or names no class; what is no
+/// answer is not kept, and forgotten where a former version kept it. The table is `answers (request, body)`; what
+/// should be asked again is deleted from it.
 #[derive(Debug)]
 pub struct AnswerCache {
     connection: Mutex<Connection>,
@@ -69,6 +70,14 @@ impl AnswerCache {
     pub(super) fn put(&self, key: &Digest, body: &str) -> Result<(), Error> {
         self.with("written", |connection| {
             let sql = "INSERT OR IGNORE INTO answers (request, body) VALUES (?1, ?2)";
+            connection.execute(sql, [&key.to_string(), body]).map(drop)
+        })
+    }
+
+    /// Deletes a body that turned out to be no answer.
+    pub(super) fn forget(&self, key: &Digest, body: &str) -> Result<(), Error> {
+        self.with("written", |connection| {
+            let sql = "DELETE FROM answers WHERE request = ?1 AND body = ?2";
             connection.execute(sql, [&key.to_string(), body]).map(drop)
         })
     }

@@ -17,6 +17,21 @@ pub enum Fault {
         /// How long it had.
         seconds: u64,
     },
+    /// An answer that does not follow the protocol, or says nothing at all.
+    #[error("status 200, but no answer: {message}")]
+    Malformed {
+        /// The beginning of what it was.
+        message: String,
+    },
+    /// An answer that was cut off before it named a class.
+    #[error("the answer was cut off before it named a class: allow more tokens for an answer")]
+    Cut,
+    /// An answer longer than any that is read.
+    #[error("the answer is longer than {limit} bytes")]
+    TooLong {
+        /// The most that is read.
+        limit: usize,
+    },
     /// The connection failed, or ended within an answer.
     #[error("the connection failed: {message}")]
     Connection {

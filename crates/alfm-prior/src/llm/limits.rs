@@ -1,11 +1,11 @@
 //! How fast and how much may be asked.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Budget;
+use super::{Budget, StopReason};
 
 /// How long a wait may last before it looks whether it should end.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -26,15 +26,15 @@ impl Gate {
         Self { interval, next: Mutex::new(Instant::now()) }
     }
 
-    /// Waits for a turn; `false` if stopped meanwhile.
-    pub(super) fn wait(&self, stop: &AtomicBool) -> bool {
+    /// Waits for a turn, or until `over` says why there is to be none.
+    pub(super) fn wait(&self, over: impl Fn() -> Option<StopReason>) -> Result<(), StopReason> {
         let turn = {
             let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
             let turn = (*next).max(Instant::now());
             *next = turn + self.interval;
             turn
         };
-        pause(turn.saturating_duration_since(Instant::now()), stop)
+        pause(turn.saturating_duration_since(Instant::now()), over)
     }
 
     /// Gives no turn for some time.
@@ -44,16 +44,19 @@ impl Gate {
     }
 }
 
-/// Sleeps; `false` if stopped meanwhile.
-pub(super) fn pause(time: Duration, stop: &AtomicBool) -> bool {
+/// Sleeps, or until `over` says why it should not.
+pub(super) fn pause(
+    time: Duration,
+    over: impl Fn() -> Option<StopReason>,
+) -> Result<(), StopReason> {
     let end = Instant::now() + time;
     loop {
-        if stop.load(Ordering::Relaxed) {
-            return false;
+        if let Some(reason) = over() {
+            return Err(reason);
         }
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return true;
+            return Ok(());
         }
         thread::sleep(left.min(GLANCE));
     }
@@ -80,6 +83,13 @@ impl Spending {
         let one_more =
             |used| (within && requests.is_none_or(|limit| used < limit)).then_some(used + 1);
         self.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
+    }
+
+    /// Whether nothing is left to spend: who waits for a turn then waits in vain.
+    pub(super) fn is_exhausted(&self) -> bool {
+        let Budget { requests, tokens } = self.budget;
+        tokens.is_some_and(|limit| self.tokens() >= limit)
+            || requests.is_some_and(|limit| self.requests() >= limit)
     }
 
     pub(super) fn add_tokens(&self, tokens: u64) {

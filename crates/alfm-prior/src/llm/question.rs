@@ -1,7 +1,8 @@
-use alfm_core::{ClassSchema, Digest};
-use serde::Serialize;
+use alfm_core::{ClassId, ClassSchema};
 
 use super::answer::Answers;
+use super::api::Asked;
+use super::thinking;
 use crate::{Error, ErrorKind};
 
 /// What an item is asked with, unless another template is given.
@@ -13,6 +14,18 @@ Text:
 {text}
 
 Answer with the number of the one class that fits best, and nothing else.";
+
+/// The default template for models that go on with a text, without turns.
+pub const COMPLETION_TEMPLATE: &str = "Which of these classes does the text below belong to?
+
+{classes}
+
+Text:
+{text}
+
+Answer with the number of the one class that fits best, and nothing else.
+
+Answer:";
 
 /// A class as the prompt shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,32 +65,6 @@ pub struct Question {
     vote_temperature: f64,
     pub(super) smoothing: f64,
     max_tokens: u32,
-}
-
-/// One request: its body, and the key of its answer in the cache.
-pub(super) struct Request {
-    pub(super) key: Digest,
-    pub(super) body: String,
-}
-
-/// The body of a request, in the order in which it is written and hashed.
-#[derive(Serialize)]
-struct Body<'a> {
-    model: &'a str,
-    messages: [Message<'a>; 1],
-    max_tokens: u32,
-    temperature: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logprobs: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_logprobs: Option<u8>,
-    seed: usize,
-}
-
-#[derive(Serialize)]
-struct Message<'a> {
-    role: &'static str,
-    content: &'a str,
 }
 
 impl Question {
@@ -125,8 +112,8 @@ impl Question {
         })
     }
 
-    /// Sets how many alternatives are asked for at each token; default 20, the most that endpoints give. 0 asks for
-    /// none, and every item is voted on.
+    /// Sets how many alternatives are asked for at each token; default 20, the most that endpoints give. An
+    /// endpoint that refuses so many is asked for fewer. 0 asks for none, and every item is voted on.
     #[must_use]
     pub fn with_top_logprobs(mut self, top: u8) -> Self {
         self.top_logprobs = top;
@@ -149,7 +136,8 @@ impl Question {
         self
     }
 
-    /// Sets the most tokens of an answer; default 16. A name that does not fit names no class.
+    /// Sets the most tokens of an answer; default 16. One that is cut off before it names a class is none: a model that
+    /// thinks before it answers needs more.
     #[must_use]
     pub fn with_max_tokens(mut self, max_tokens: u32) -> Self {
         self.max_tokens = max_tokens;
@@ -179,20 +167,32 @@ impl Question {
         format!("{}{text}{}", self.around.0, self.around.1)
     }
 
+    /// The class that an answer names, read as those of an endpoint are; `None` where it is unclear.
+    ///
+    /// ```
+    /// use alfm_core::ClassId;
+    /// use alfm_prior::llm::{ClassText, Question};
+    /// let question = Question::new(&["lost card", "refund"].map(ClassText::new))?;
+    /// assert_eq!(question.class_of("Sure! The best class is **2**."), Some(ClassId::new(1)));
+    /// assert_eq!(question.class_of("not 2"), None);
+    /// # Ok::<(), alfm_prior::Error>(())
+    /// ```
+    pub fn class_of(&self, answer: &str) -> Option<ClassId> {
+        let said = thinking::answer(answer)?;
+        let named = self.answers.class_in(&answer[said], true)?;
+        Some(ClassId::from_index(named.class))
+    }
+
     /// Request number `vote` of an item: the first is greedy, and asks for log-probabilities if any are wanted.
-    pub(super) fn request(&self, model: &str, text: &str, vote: usize) -> Request {
+    pub(super) fn request<'a>(&self, model: &'a str, text: &str, vote: usize) -> Asked<'a> {
         let logprobs = vote == 0 && self.top_logprobs > 0;
-        let body = Body {
+        Asked {
             model,
-            messages: [Message { role: "user", content: &self.prompt(text) }],
+            prompt: self.prompt(text),
             max_tokens: self.max_tokens,
             temperature: if vote == 0 { 0.0 } else { self.vote_temperature },
-            logprobs: logprobs.then_some(true),
             top_logprobs: logprobs.then_some(self.top_logprobs),
-            seed: vote,
-        };
-        // Strings and finite numbers: there is nothing that JSON could not hold.
-        let body = serde_json::to_string(&body).unwrap_or_default();
-        Request { key: Digest::of(&body), body }
+            vote,
+        }
     }
 }

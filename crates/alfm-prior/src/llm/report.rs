@@ -1,7 +1,7 @@
 use alfm_core::Probabilities;
 use serde::Serialize;
 
-use super::Fault;
+use super::{Adapted, Fault};
 
 /// What asking a language model came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,20 +23,21 @@ pub struct LlmReport {
     pub by_logprobs: usize,
     /// Items with class probabilities from votes.
     pub by_votes: usize,
-    /// Votes of these that were refused, malformed or named no class, and are not counted.
+    /// Votes of these that were refused, cut off or named no class, and are not counted.
     pub lost_votes: usize,
-    /// Items whose answer does not follow the protocol.
-    pub malformed: Vec<usize>,
     /// Items that the model, or a filter before it, declined.
     pub refused: Vec<usize>,
     /// Items whose answer names no class.
     pub no_class: Vec<usize>,
-    /// Items without an answer after all retries; they are asked again in the next run.
+    /// Items without an answer after all retries, or with one that is none: it does not follow the protocol, or was cut
+    /// off. None of that is cached; they are asked again in the next run.
     pub failed: Vec<FailedItem>,
     /// Items that a stop left; they are asked in the next run.
     pub unanswered: Vec<usize>,
     /// Why the run stopped, if before its end.
     pub stopped: Option<StopReason>,
+    /// What the endpoint refused of the requests, and what it is sent in its place.
+    pub adapted: Vec<Adapted>,
     /// Answers that were in the cache before.
     pub cached: u64,
     /// Requests sent, retries among them.
@@ -45,6 +46,13 @@ pub struct LlmReport {
     pub retries: u64,
     /// Tokens of this run's answers and their prompts, as the endpoint counts them.
     pub tokens: u64,
+}
+
+impl LlmReport {
+    /// The number of items that nothing is known of: their rows are uniform.
+    pub fn missing(&self) -> usize {
+        self.refused.len() + self.no_class.len() + self.failed.len() + self.unanswered.len()
+    }
 }
 
 /// An item without an answer.

@@ -4,16 +4,18 @@ use std::thread;
 
 use alfm_core::Probabilities;
 
-use super::answer::{self, Reading};
+use super::api::{self, Asked};
 use super::client::{self, Client, Sent};
 use super::limits::Spending;
-use super::question::Request;
+use super::reading::{self, Reading};
 use super::report::{FailedItem, LlmAnswers, LlmReport, StopReason};
 use super::{AnswerCache, Budget, Endpoint, Fault, Question};
 use crate::{Error, ErrorKind};
 
 /// Items in a row that fail after all their retries before the endpoint counts as down.
 const GIVE_UP: usize = 5;
+/// Items in a row whose answers are none before nothing better is expected; some are cut off in a good run, too.
+const GIVE_UP_ANSWERS: usize = 20;
 
 /// A question, and a model to put it to.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +37,6 @@ pub struct Watch<'a> {
 #[derive(Clone, Debug)]
 enum Outcome {
     Probabilities { row: Vec<f32>, votes: Option<Lost> },
-    Malformed,
     Refused,
     NoClass,
     Failed(Fault),
@@ -46,9 +47,9 @@ enum Outcome {
 type Lost = usize;
 
 /// What an item needs.
-enum Step {
+enum Step<'a> {
     Done(Outcome),
-    Ask(Request),
+    Ask(Asked<'a>),
 }
 
 impl LlmPrior {
@@ -59,7 +60,7 @@ impl LlmPrior {
     pub fn new(endpoint: Endpoint, question: Question) -> Result<Self, Error> {
         endpoint.check()?;
         question.check()?;
-        client::address(&endpoint.base_url)?;
+        client::address(&endpoint.base_url, endpoint.api)?;
         Ok(Self { endpoint, question, budget: Budget::default() })
     }
 
@@ -77,7 +78,7 @@ impl LlmPrior {
     ///
     /// # Errors
     /// For the key or the cache; of [`ErrorKind::Network`] for status 401, 403, 404 or a redirection, and after five
-    /// items in a row that failed. What was answered until then is in the cache.
+    /// items in a row that failed, or twenty whose answers were none. What was answered until then is in the cache.
     pub fn ask(
         &self,
         texts: &[&str],
@@ -104,6 +105,7 @@ impl LlmPrior {
             });
         }
         let spending = Spending::new(self.budget);
+        let mut adapted = Vec::new();
         let pending: Vec<usize> =
             (0..distinct.len()).filter(|item| outcomes[*item].is_none()).collect();
         if self.budget.requests == Some(0) {
@@ -116,23 +118,31 @@ impl LlmPrior {
             for (item, outcome) in run.all(&pending)? {
                 outcomes[item] = Some(outcome);
             }
+            adapted = run.client.adapted();
         }
         let (prior, report) = self.collect(number_of.iter().map(|at| &outcomes[*at]))?;
         let (requests, retries) = (spending.requests(), spending.retries());
-        let report = LlmReport { cached, requests, retries, tokens: spending.tokens(), ..report };
+        let tokens = spending.tokens();
+        let report = LlmReport { adapted, cached, requests, retries, tokens, ..report };
         Ok(LlmAnswers { prior, report })
     }
 
     /// What an item comes to by the answers in the cache, or the next request that it needs.
-    fn step(&self, text: &str, cache: &AnswerCache, found: &mut u64) -> Result<Step, Error> {
-        let answers = &self.question.answers;
+    fn step(&self, text: &str, cache: &AnswerCache, found: &mut u64) -> Result<Step<'_>, Error> {
+        let (answers, api) = (&self.question.answers, self.endpoint.api);
         let classes = answers.codes().len();
         let (mut counts, mut lost) = (vec![0.0f64; classes], 0);
         for vote in 0..self.question.votes {
-            let request = self.question.request(&self.endpoint.model, text, vote);
-            let Some(body) = cache.get(&request.key)? else { return Ok(Step::Ask(request)) };
+            let asked = self.question.request(&self.endpoint.model, text, vote);
+            let key = asked.key(api);
+            let Some(body) = cache.get(&key)? else { return Ok(Step::Ask(asked)) };
+            let reading = reading::read(api, &body, answers);
+            if !may_be_kept(&reading, vote) {
+                cache.forget(&key, &body)?;
+                return Ok(Step::Ask(asked));
+            }
             *found += 1;
-            let fault = match answer::read(&body, answers) {
+            let fault = match reading {
                 Reading::Class { probabilities: Some(p), .. } if vote == 0 => {
                     let row = p.into_iter().map(|p| p as f32).collect();
                     return Ok(Step::Done(Outcome::Probabilities { row, votes: None }));
@@ -141,9 +151,8 @@ impl LlmPrior {
                     counts[class] += 1.0;
                     continue;
                 }
-                Reading::Malformed => Outcome::Malformed,
                 Reading::Refused => Outcome::Refused,
-                Reading::NoClass => Outcome::NoClass,
+                Reading::NoClass | Reading::Cut | Reading::Malformed => Outcome::NoClass,
             };
             // The greedy answer speaks for the item.
             if vote == 0 {
@@ -181,7 +190,6 @@ impl LlmPrior {
                     report.by_votes += usize::from(votes.is_some());
                     report.lost_votes += votes.unwrap_or(0);
                 }
-                Some(Outcome::Malformed) => report.malformed.push(item),
                 Some(Outcome::Refused) => report.refused.push(item),
                 Some(Outcome::NoClass) => report.no_class.push(item),
                 Some(Outcome::Failed(fault)) => {
@@ -215,10 +223,12 @@ impl Run<'_> {
             while !over.load(Ordering::Relaxed) {
                 let Some(&item) = pending.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
                 let outcome = self.item(item, &failures);
-                if matches!(outcome, Err(_) | Ok(Outcome::Stopped(_))) {
-                    over.store(true, Ordering::Relaxed);
-                }
+                let ends = matches!(outcome, Err(_) | Ok(Outcome::Stopped(_)));
+                over.fetch_or(ends, Ordering::Relaxed);
                 outcomes.push((item, outcome?));
+                if ends {
+                    break;
+                }
                 let done = done.fetch_add(1, Ordering::Relaxed) + 1;
                 (self.watch.progress)(done, self.distinct.len());
             }
@@ -240,28 +250,54 @@ impl Run<'_> {
     /// Asks for an item until the cache settles it.
     fn item(&self, item: usize, failures: &AtomicUsize) -> Result<Outcome, Error> {
         loop {
-            let request = match self.prior.step(self.distinct[item], self.cache, &mut 0)? {
-                Step::Done(outcome) => return Ok(outcome),
-                Step::Ask(request) => request,
-            };
-            match self.client.send(&request.body)? {
-                Sent::Answer(body) => {
+            let asked = match self.prior.step(self.distinct[item], self.cache, &mut 0)? {
+                Step::Done(outcome) => {
                     failures.store(0, Ordering::Relaxed);
-                    self.client.spending.add_tokens(answer::tokens(&body));
-                    self.cache.put(&request.key, &body)?;
+                    return Ok(outcome);
+                }
+                Step::Ask(asked) => asked,
+            };
+            let fault = match self.client.send(&asked)? {
+                Sent::Answer(body) => {
+                    self.client.spending.add_tokens(api::tokens(&body));
+                    let api = self.prior.endpoint.api;
+                    let reading = reading::read(api, &body, &self.prior.question.answers);
+                    match reading::fault(&reading, &body) {
+                        Some(fault) if !may_be_kept(&reading, asked.vote) => fault,
+                        _ => {
+                            self.cache.put(&asked.key(api), &body)?;
+                            continue;
+                        }
+                    }
                 }
                 Sent::Stopped(reason) => return Ok(Outcome::Stopped(reason)),
-                Sent::Failed(fault) => {
-                    let items = failures.fetch_add(1, Ordering::Relaxed) + 1;
-                    if items >= GIVE_UP {
-                        let message = format!(
-                            "{items} items in a row failed, the last: {fault}; run again to go on"
-                        );
-                        return Err(Error::new(ErrorKind::Network, message));
+                Sent::Failed(fault) => fault,
+            };
+            let items = failures.fetch_add(1, Ordering::Relaxed) + 1;
+            let no_answer = matches!(fault, Fault::Malformed { .. } | Fault::Cut);
+            if items >= if no_answer { GIVE_UP_ANSWERS } else { GIVE_UP } {
+                let remedy = match &fault {
+                    // It says its own.
+                    Fault::Cut => "",
+                    Fault::Status { status: 400..=499, .. } | Fault::Malformed { .. } => {
+                        "; check base URL, form, model and settings"
                     }
-                    return Ok(Outcome::Failed(fault));
-                }
+                    _ => "; run again to go on",
+                };
+                let message = format!("{items} items in a row failed, the last: {fault}{remedy}");
+                return Err(Error::new(ErrorKind::Network, message));
             }
+            return Ok(Outcome::Failed(fault));
         }
+    }
+}
+
+/// Whether the answer to a request of this number belongs into the cache. A vote that was cut off is a lost one; it is
+/// kept, so that the same cache gives the same bytes.
+fn may_be_kept(reading: &Reading, vote: usize) -> bool {
+    match reading {
+        Reading::Malformed => false,
+        Reading::Cut => vote > 0,
+        Reading::Class { .. } | Reading::Refused | Reading::NoClass => true,
     }
 }

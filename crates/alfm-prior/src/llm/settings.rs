@@ -1,14 +1,18 @@
 use serde::{Deserialize, Serialize};
 
+use super::Api;
 use crate::Error;
 
-/// Where the model is, and how it may be asked; nothing here but the model's name changes an answer.
+/// Where the model is, and how it may be asked; nothing here but the model's name and the form changes an answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Endpoint {
-    /// What `/chat/completions` is appended to: `https://host/v1`.
+    /// What `/chat/completions`, or the path of another form, is appended to: `https://host/v1`.
     pub base_url: String,
+    /// The form in which it is asked; by default a chat.
+    #[serde(default)]
+    pub api: Api,
     /// The model's name there.
     pub model: String,
     /// The environment variable that holds the key, in capitals; without it requests carry none.
@@ -37,6 +41,7 @@ impl Endpoint {
     pub fn new(base_url: impl Into<String>, model: impl Into<String>) -> Self {
         Self {
             base_url: base_url.into(),
+            api: Api::default(),
             model: model.into(),
             key_variable: None,
             concurrency: four(),
@@ -45,6 +50,13 @@ impl Endpoint {
             backoff_seconds: second(),
             timeout_seconds: minute(),
         }
+    }
+
+    /// Sets the form in which it is asked.
+    #[must_use]
+    pub fn with_api(mut self, api: Api) -> Self {
+        self.api = api;
+        self
     }
 
     /// Names the environment variable of the key.

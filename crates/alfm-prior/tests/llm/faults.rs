@@ -56,10 +56,11 @@ fn passing_faults_are_retried_and_lasting_ones_reported() {
     assert_eq!((report.items, report.by_logprobs, report.by_votes), (12, 6, 0));
     assert_eq!(report.refused, [8, 9]);
     assert_eq!(report.no_class, [10]);
-    assert_eq!(report.malformed, [11]);
     let failed: Vec<_> = report.failed.iter().map(|failed| (failed.item, &failed.fault)).collect();
     let fault = |status| Fault::Status { status, message: format!("that was a {status}") };
-    assert_eq!(failed, [(6, &fault(500)), (7, &fault(413))]);
+    let malformed = Fault::Malformed { message: r#"{"choices":[{"mess"#.into() };
+    assert_eq!(failed, [(6, &fault(500)), (7, &fault(413)), (11, &malformed)]);
+    assert_eq!(report.missing(), 6);
     // busy, dated, silent, cut: 1 each; broken: 2; lost: all 3.
     assert_eq!((report.retries, report.requests, report.cached), (9, 21, 0));
     assert_eq!(server.count(), 21);
@@ -75,12 +76,11 @@ fn passing_faults_are_retried_and_lasting_ones_reported() {
     let busy: Vec<_> = seen.iter().filter(|seen| seen.prompt().contains("busy")).collect();
     assert!(busy[1].at - busy[0].at >= Duration::from_millis(990));
 
-    // Faults of the model are kept; what had no answer is asked again.
+    // What the model said is kept; what had no answer, or one that is none, is asked again.
     let second = ask(&prior, &TEXTS, &cache).unwrap();
     assert_eq!(second.prior, first.prior);
-    assert_eq!((second.report.cached, second.report.requests), (10, 5));
-    assert_eq!(second.report.malformed, [11]);
-    assert_eq!(cache.count().unwrap(), 10);
+    assert_eq!((second.report.cached, second.report.requests), (9, 6));
+    assert_eq!(cache.count().unwrap(), 9);
 }
 
 #[test]

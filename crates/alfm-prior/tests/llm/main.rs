@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod faults;
+mod forms;
 mod probabilities;
+mod refusals;
 mod secrets;
 mod server;
 mod stopping;

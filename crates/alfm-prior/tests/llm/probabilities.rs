@@ -142,8 +142,8 @@ fn every_way_to_name_a_class_and_none_to_guess_one() {
         ("topic", None),
         ("11", None),
         ("0", None),
-        ("The class is 2", None),
-        ("", None),
+        ("The class is 2", Some(1)),
+        ("The class is not 2", None),
     ];
     for (said, class) in cases {
         let server = Server::start(move |_, _| says(said));

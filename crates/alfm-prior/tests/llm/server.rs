@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 pub(crate) struct Seen {
     pub(crate) path: String,
     pub(crate) authorization: Option<String>,
+    /// `x-api-key` and `anthropic-version`.
+    pub(crate) anthropic: (Option<String>, Option<String>),
     pub(crate) body: Value,
     pub(crate) at: Instant,
 }
@@ -21,7 +23,8 @@ pub(crate) struct Seen {
 impl Seen {
     /// The prompt.
     pub(crate) fn prompt(&self) -> &str {
-        self.body["messages"][0]["content"].as_str().unwrap()
+        let prompt = self.body["prompt"].as_str();
+        prompt.or_else(|| self.body["messages"][0]["content"].as_str()).unwrap()
     }
 }
 
@@ -32,6 +35,8 @@ pub(crate) enum Reply {
     Silence(Duration),
     /// An answer that is announced longer than it is.
     CutShort,
+    /// White space without end, as fast as it is read or with pauses.
+    Endless(Duration),
 }
 
 pub(crate) struct Server {
@@ -82,13 +87,15 @@ fn read(stream: &TcpStream) -> Option<Seen> {
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let path = line.split(' ').nth(1)?.to_owned();
-    let (mut authorization, mut length) = (None, 0);
+    let (mut authorization, mut anthropic, mut length) = (None, (None, None), 0);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
         let Some((name, value)) = line.trim().split_once(": ") else { break };
         match name.to_lowercase().as_str() {
             "authorization" => authorization = Some(value.to_owned()),
+            "x-api-key" => anthropic.0 = Some(value.to_owned()),
+            "anthropic-version" => anthropic.1 = Some(value.to_owned()),
             "content-length" => length = value.parse().unwrap(),
             _ => {}
         }
@@ -96,7 +103,7 @@ fn read(stream: &TcpStream) -> Option<Seen> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let body = serde_json::from_slice(&body).unwrap();
-    Some(Seen { path, authorization, body, at: Instant::now() })
+    Some(Seen { path, authorization, anthropic, body, at: Instant::now() })
 }
 
 fn write(stream: &mut TcpStream, reply: Reply) -> std::io::Result<()> {
@@ -104,6 +111,13 @@ fn write(stream: &mut TcpStream, reply: Reply) -> std::io::Result<()> {
         Reply::Silence(time) => thread::sleep(time),
         Reply::CutShort => {
             write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{{\"choices\":")?;
+        }
+        Reply::Endless(pause) => {
+            write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
+            loop {
+                stream.write_all(&[b' '; 1 << 10])?;
+                thread::sleep(pause);
+            }
         }
         Reply::Status(status, headers, body) => {
             write!(stream, "HTTP/1.1 {status} Told\r\nConnection: close\r\n")?;
@@ -145,4 +159,10 @@ pub(crate) fn completion(message: Value, logprobs: Value, finish_reason: &str) -
 pub(crate) fn status(status: u16) -> Reply {
     let body = json!({ "error": { "message": format!("that was a {status}") } });
     Reply::Status(status, vec![], body.to_string())
+}
+
+/// A refusal that says this and nothing else.
+pub(crate) fn refusal(message: &str) -> Reply {
+    let body = json!({ "error": { "message": message, "param": null } });
+    Reply::Status(400, vec![], body.to_string())
 }

@@ -102,6 +102,26 @@ fn an_exhausted_budget_waits_for_nothing() {
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
+/// Nor do those that wait for a turn, or for a server that asks for patience.
+#[test]
+fn who_waits_notices_that_the_budget_is_used_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(reply);
+    let slow = endpoint(&server.url).with_concurrency(4).with_requests_per_minute(1);
+    let start = Instant::now();
+    let prior = limited(slow, Budget::default().with_requests(1));
+    let answers = ask(&prior, &["b", "c", "e", "f"], &cache(folder.path())).unwrap();
+    assert_eq!((answers.report.stopped, answers.report.requests), (Some(StopReason::Budget), 1));
+
+    let patient = Server::start(|_, _| {
+        Reply::Status(429, vec![("Retry-After", "500".into())], String::new())
+    });
+    let prior = limited(endpoint(&patient.url), Budget::default().with_requests(1));
+    let answers = ask(&prior, &["h"], &cache(folder.path())).unwrap();
+    assert_eq!((answers.report.stopped, answers.report.retries), (Some(StopReason::Budget), 0));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
 #[test]
 fn requests_are_spaced_over_all_threads() {
     let folder = tempfile::tempdir().unwrap();

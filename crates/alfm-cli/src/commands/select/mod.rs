@@ -44,6 +44,8 @@ pub(crate) fn run(args: &SelectArgs, context: &Context) -> Result<(), Error> {
     let items = items(args, pool.as_ref(), rows)?;
     files.check(args)?;
     let log = labels(args, &files, &items, classes)?;
+    // The log has them now.
+    files.labels = None;
     let selector = Selector::new(strategy(args)?, args.seed)?;
     let budget = args.budget.unwrap_or_default();
     let passes = files.passes(args.logits)?;
