@@ -48,7 +48,7 @@ fn faults_in_a_matrix_are_named_by_row_and_value() {
             2,
             "model.npy: `model` has 3 rows, but the pool has 4 items",
         ),
-        (&[1.0, 1.0, 1.0, 1.0], 1, "model.npy: 1 class(es) given: at least 2 are needed"),
+        (&[1.0, 1.0, 1.0, 1.0], 1, "model.npy: `model` has 1 columns, but there are 2 classes"),
     ];
     for (values, columns, expected) in cases {
         let folder = inputs();
@@ -64,7 +64,7 @@ fn a_pool_without_items_is_refused() {
         write_floats(&folder.path().join(name), 2, &[]);
     }
     write_labels(&folder.path().join("labels.npy"), &[]);
-    refused(folder.path(), SELECT, &["the pool is empty"]);
+    refused(folder.path(), SELECT, &["has shape [0, 2] and holds nothing"]);
 }
 
 #[test]
