@@ -124,7 +124,7 @@ pub(crate) struct EmbedArgs {
     /// Where images and texts are encoded: cpu, wgpu or cuda. Surprisal is computed on the processor.
     #[arg(long, default_value = "cpu")]
     pub device: String,
-    /// The encoder's repository.
+    /// The encoder: its repository on the hub, or a folder that a model was saved to.
     #[arg(long, default_value = DEFAULT_ENCODER)]
     pub model: String,
     /// Writes, in place of embeddings, the surprisal that the strategy alps selects by: a masked language

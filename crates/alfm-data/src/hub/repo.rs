@@ -16,6 +16,7 @@ pub enum RepoKind {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RepoId {
     kind: RepoKind,
+    /// Empty for the oldest models, which have none.
     owner: String,
     name: String,
 }
@@ -29,7 +30,7 @@ impl RepoId {
         Self::new(RepoKind::Dataset, id)
     }
 
-    /// The model `owner/name`.
+    /// The model `owner/name`, or `name` alone as the oldest ones are called (`bert-base-uncased`).
     ///
     /// # Errors
     /// For text of another form.
@@ -47,6 +48,9 @@ impl RepoId {
             Some((owner, name)) if valid(owner) && valid(name) => {
                 Ok(Self { kind, owner: owner.to_owned(), name: name.to_owned() })
             }
+            None if kind == RepoKind::Model && valid(id) => {
+                Ok(Self { kind, owner: String::new(), name: id.to_owned() })
+            }
             _ => Err(Error::input(format!("`{id}` is not a repository: write it as owner/name"))),
         }
     }
@@ -56,7 +60,7 @@ impl RepoId {
         self.kind
     }
 
-    /// The part before the slash.
+    /// The part before the slash; empty without one.
     pub fn owner(&self) -> &str {
         &self.owner
     }
@@ -72,7 +76,13 @@ impl RepoId {
             RepoKind::Dataset => "datasets",
             RepoKind::Model => "models",
         };
-        format!("{kind}--{}--{}", self.owner, self.name)
+        format!("{kind}--{}", self.path().replace('/', "--"))
+    }
+
+    /// What it is called on the hub.
+    fn path(&self) -> String {
+        let Self { owner, name, .. } = self;
+        if owner.is_empty() { name.clone() } else { format!("{owner}/{name}") }
     }
 
     /// The command that would fetch a file of it.
@@ -80,9 +90,9 @@ impl RepoId {
         match self.kind {
             RepoKind::Dataset => match crate::catalog::name_of(self, file) {
                 Some(name) => format!("`alfm data get {name}`"),
-                None => format!("`hf download --repo-type dataset {}/{}`", self.owner, self.name),
+                None => format!("`hf download --repo-type dataset {}`", self.path()),
             },
-            RepoKind::Model => format!("`alfm embed --model {}/{}`", self.owner, self.name),
+            RepoKind::Model => format!("`alfm embed --model {}`", self.path()),
         }
     }
 }
@@ -93,7 +103,7 @@ impl fmt::Display for RepoId {
             RepoKind::Dataset => "dataset",
             RepoKind::Model => "model",
         };
-        write!(f, "{kind} {}/{}", self.owner, self.name)
+        write!(f, "{kind} {}", self.path())
     }
 }
 
@@ -105,6 +115,9 @@ mod tests {
     fn folders_are_those_of_the_hub() {
         assert_eq!(RepoId::dataset("CogComp/trec").unwrap().folder(), "datasets--CogComp--trec");
         assert_eq!(RepoId::model("a/b-c.d").unwrap().folder(), "models--a--b-c.d");
+        let old = RepoId::model("bert-base-uncased").unwrap();
+        assert_eq!(old.folder(), "models--bert-base-uncased");
+        assert_eq!(old.to_string(), "model bert-base-uncased");
     }
 
     #[test]
@@ -112,6 +125,9 @@ mod tests {
         for text in ["trec", "a/b/c", "../b", "a/..", "a/", "/b", "a\\b/c", ""] {
             let error = RepoId::dataset(text).unwrap_err().to_string();
             assert_eq!(error, format!("`{text}` is not a repository: write it as owner/name"));
+        }
+        for text in ["..", "", ".hidden", "a\\b"] {
+            RepoId::model(text).unwrap_err();
         }
     }
 }
